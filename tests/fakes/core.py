@@ -1,0 +1,147 @@
+"""A stand-in for the training core: same arguments, same files, no torch, milliseconds per epoch.
+
+Its behaviour is set by TUI_TRAINER_FAKE, a JSON object:
+    seconds         per epoch (default 0.05)
+    crash_at        raise at the start of this epoch, in the first attempt only
+    exit_at, code   exit with a code at the start of this epoch
+    kill_at         SIGKILL itself at the start of this epoch, in the first attempt only
+    hang_at         stop making progress at the start of this epoch
+    cause           what a crash gives as its cause
+    deaf            ignore SIGTERM
+    noise           text to print at the start
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import tomli
+
+from tui_trainer.record.durable import append_record, write_durably
+from tui_trainer.record.epochs import Epoch, read_epochs
+from tui_trainer.record.events import CheckpointSaved, Evaluated, TrainingBegan, append_event
+from tui_trainer.record.heartbeat import Progress
+from tui_trainer.record.run_folder import CheckpointName, RunFolder
+
+STEPS = 10
+knobs: dict[str, Any] = json.loads(os.environ.get("TUI_TRAINER_FAKE", "{}"))
+stop_asked: list[int] = []
+
+
+def main() -> int:
+    folder = RunFolder(Path(sys.argv[1]))
+    attempt = int(os.environ["TUI_TRAINER_ATTEMPT"])
+    if not knobs.get("deaf"):
+        signal.signal(signal.SIGTERM, lambda number, _frame: stop_asked.append(number))
+    else:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGUSR1})
+    print(knobs.get("noise", "fake core"), flush=True)
+    planned = tomli.loads(folder.experiment_file.read_text())["experiment"]["epochs"]
+    done = len(read_epochs(folder.epochs_file))
+    append_event(
+        folder.events_file,
+        TrainingBegan(attempt=attempt, epoch=done + 1, step=0, checkpoint=""),
+    )
+    for epoch in range(done + 1, planned + 1):
+        misbehave(epoch, attempt)
+        if not train(epoch):
+            return 75
+        finish(folder, attempt, epoch)
+    evaluate(folder, attempt, planned)
+    return 0
+
+
+def misbehave(epoch: int, attempt: int) -> None:
+    if knobs.get("crash_at") == epoch and attempt == 1:
+        tell({"cause": knobs.get("cause", f"RuntimeError: planted at epoch {epoch}")})
+        raise RuntimeError(f"planted at epoch {epoch}")
+    if knobs.get("exit_at") == epoch and attempt == 1:
+        sys.exit(int(knobs["code"]))
+    if knobs.get("kill_at") == epoch and attempt == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    while knobs.get("hang_at") == epoch:
+        time.sleep(0.05)
+
+
+def train(epoch: int) -> bool:
+    """One epoch; False where a stop was asked for."""
+    for step in range(1, STEPS + 1):
+        time.sleep(float(knobs.get("seconds", 0.05)) / STEPS)
+        tell(
+            Progress(
+                stage="training", epoch=epoch, step=step, steps=STEPS, images_per_second=123.0
+            ).as_record()
+        )
+        if stop_asked:
+            return False
+    return True
+
+
+def finish(folder: RunFolder, attempt: int, epoch: int) -> None:
+    folder.checkpoints.mkdir(exist_ok=True)
+    name = str(CheckpointName(epoch, 0))
+    write_durably(folder.checkpoints / name, str(epoch).encode())
+    append_event(
+        folder.events_file,
+        CheckpointSaved(
+            attempt=attempt,
+            epoch=epoch,
+            step=0,
+            checkpoint=name,
+            sha256="0" * 64,
+            weights_sha256=f"{epoch:064x}",
+        ),
+    )
+    accuracy = 1 - 1 / (epoch + 1)
+    append_record(
+        folder.epochs_file,
+        Epoch(
+            epoch=epoch,
+            attempt=attempt,
+            step=epoch * STEPS,
+            train_loss=2 / epoch,
+            train_accuracy=accuracy,
+            validation_loss=2.2 / epoch,
+            validation_accuracy=accuracy,
+            ood_accuracy=None,
+            lr=0.1,
+            grad_norm=1.0,
+            seconds=float(knobs.get("seconds", 0.05)),
+            images_per_second=123.0,
+            time=time.time(),
+        ).as_record(),
+    )
+
+
+def evaluate(folder: RunFolder, attempt: int, epoch: int) -> None:
+    folder.results.mkdir(exist_ok=True)
+    write_durably(folder.clean_results_file, json.dumps({"accuracy": 0.9, "loss": 0.3}).encode())
+    append_event(
+        folder.events_file,
+        Evaluated(
+            attempt=attempt,
+            split="test",
+            checkpoint=str(CheckpointName(epoch, 0)),
+            loss=0.3,
+            accuracy=0.9,
+            file="results/clean.json",
+            sha256="0" * 64,
+        ),
+    )
+
+
+def tell(record: dict[str, Any]) -> None:
+    with contextlib.suppress(BrokenPipeError):  # its supervisor was killed
+        os.write(int(os.environ["TUI_TRAINER_PROGRESS_FD"]), json.dumps(record).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

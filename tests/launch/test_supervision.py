@@ -1,0 +1,329 @@
+"""Real supervisors over a fake core: every end is recorded, every kill is seen."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import CommandLine, kill, owners_in
+from tui_trainer.errors import ExitCode
+from tui_trainer.launch.launcher import prepare
+from tui_trainer.record.experiment_file import read_experiment
+from tui_trainer.record.heartbeat import Heartbeat
+from tui_trainer.record.run_folder import find_run
+from tui_trainer.record.state import State
+from tui_trainer.spec.project import load_project
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tui_trainer.record.index import Run
+
+
+def is_over(run: Run) -> bool:
+    return run.state is not State.QUEUED and not run.state.is_live
+
+
+def has_epochs(count: int) -> Callable[[Run], bool]:
+    return lambda run: len(run.epochs) >= count
+
+
+def kill_everything(command_line: CommandLine, name: str) -> None:
+    """SIGKILL supervisor and core of a run at once."""
+    heartbeat = find_run(command_line.folder / "runs", name).heartbeat_file
+    beat = Heartbeat.read(heartbeat)
+    assert beat is not None
+    assert beat.core is not None
+    for owner in (beat.owner, beat.core):
+        kill(owner.pid)
+    deadline = time.monotonic() + 5
+    while owners_in(heartbeat) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not owners_in(heartbeat)
+
+
+def test_a_run_goes_to_its_end_by_itself(tui_trainer: CommandLine) -> None:
+    assert tui_trainer.fake()("run", "one", "--detach").returncode == ExitCode.DONE
+    run = tui_trainer.wait("one", is_over)
+    assert run.state is State.FINISHED
+    assert [epoch.epoch for epoch in run.epochs] == [1, 2, 3, 4]
+    assert run.clean_accuracy == 0.9
+    assert run.attempts[0].exit_code == 0
+    assert run.attempts[0].peak_memory_bytes > 1_000_000
+
+
+def test_right_after_a_kill_of_everything_the_run_reads_crashed(tui_trainer: CommandLine) -> None:
+    tui_trainer.fake(seconds=5)("run", "one", "--detach")
+    tui_trainer.wait("one", lambda run: run.progress is not None and run.progress.step > 0)
+    kill_everything(tui_trainer, "one")
+    (run,) = tui_trainer.json("runs")
+    assert run["state"] == "crashed"
+    assert "killed" in run["cause"]
+
+
+@pytest.mark.parametrize(
+    ("knobs", "state", "cause"),
+    [
+        ({"crash_at": 3}, State.CRASHED, "RuntimeError: planted at epoch 3"),
+        ({"kill_at": 3}, State.CRASHED, "SIGKILL"),
+        ({"exit_at": 3, "code": 5}, State.CRASHED, "exit code 5"),
+        ({"exit_at": 1, "code": 3}, State.FAILED, "refused"),
+        ({"exit_at": 3, "code": 75}, State.INTERRUPTED, "resumable"),
+    ],
+)
+def test_every_end_has_its_state_and_cause_and_can_be_resumed(
+    tui_trainer: CommandLine, knobs: dict[str, int], state: State, cause: str
+) -> None:
+    command_line = tui_trainer.fake(**knobs)
+    command_line("run", "one", "--detach")
+    run = command_line.wait("one", is_over)
+    assert run.state is state
+    assert cause in run.cause
+    assert command_line("resume", "one").returncode == ExitCode.DONE
+    run = command_line.look("one")
+    assert run.state is State.FINISHED
+    assert [epoch.epoch for epoch in run.epochs] == [1, 2, 3, 4]
+    assert len(run.attempts) == 2
+
+
+def test_a_killed_supervisor_takes_the_core_for_stopping_until_it_is_gone(
+    tui_trainer: CommandLine,
+) -> None:
+    tui_trainer.fake(seconds=3, deaf=True)("run", "one", "--detach")
+    tui_trainer.wait("one", lambda run: run.progress is not None and run.progress.step > 0)
+    beat = Heartbeat.read(find_run(tui_trainer.folder / "runs", "one").heartbeat_file)
+    assert beat is not None
+    assert beat.core is not None
+    kill(beat.owner.pid)
+    tui_trainer.wait("one", lambda run: run.state is State.STOPPING)
+    refused = tui_trainer("resume", "one")
+    assert refused.returncode == ExitCode.OWNED
+    kill(beat.core.pid)
+    tui_trainer.wait("one", lambda run: run.state is State.CRASHED)
+
+
+def test_a_stop_is_carried_out_and_can_be_resumed(tui_trainer: CommandLine) -> None:
+    command_line = tui_trainer.fake(seconds=1)
+    command_line("run", "one", "--detach")
+    command_line.wait("one", has_epochs(1))
+    stopped = command_line("stop", "one")
+    assert stopped.returncode == ExitCode.DONE
+    assert "one/1 stopped" in stopped.stdout
+    assert command_line.fake()("resume", "one").returncode == ExitCode.DONE
+
+
+def test_a_deaf_core_is_stopped_at_once_on_demand(tui_trainer: CommandLine) -> None:
+    command_line = tui_trainer.fake(seconds=60, deaf=True)
+    command_line("run", "one", "--detach")
+    command_line.wait("one", lambda run: run.progress is not None and run.progress.step > 0)
+    assert "one/1 stopped" in command_line("stop", "one", "--now").stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR2, signal.SIGXCPU])
+def test_a_signal_to_the_supervisor_stops_with_a_checkpoint(
+    tui_trainer: CommandLine, number: int
+) -> None:
+    command_line = tui_trainer.fake(seconds=2)
+    command_line("run", "one", "--detach")
+    command_line.wait("one", lambda run: run.progress is not None and run.progress.step > 0)
+    beat = Heartbeat.read(find_run(tui_trainer.folder / "runs", "one").heartbeat_file)
+    assert beat is not None
+    os.kill(beat.owner.pid, number)
+    assert command_line.wait("one", is_over).state is State.INTERRUPTED
+
+
+def test_a_hang_up_is_ignored(tui_trainer: CommandLine) -> None:
+    command_line = tui_trainer.fake(seconds=0.7)
+    command_line("run", "one", "--detach")
+    command_line.wait("one", lambda run: run.progress is not None and run.progress.step > 0)
+    beat = Heartbeat.read(find_run(tui_trainer.folder / "runs", "one").heartbeat_file)
+    assert beat is not None
+    os.kill(beat.owner.pid, signal.SIGHUP)
+    assert command_line.wait("one", is_over).state is State.FINISHED
+
+
+def test_a_supervisor_has_a_session_of_its_own(tui_trainer: CommandLine) -> None:
+    command_line = tui_trainer.fake(seconds=2)
+    command_line("run", "one", "--detach")
+    command_line.wait("one", lambda run: run.state is State.RUNNING and run.progress is not None)
+    beat = Heartbeat.read(find_run(tui_trainer.folder / "runs", "one").heartbeat_file)
+    assert beat is not None
+    assert beat.core is not None
+    assert os.getsid(beat.owner.pid) == os.getsid(beat.core.pid) != os.getsid(0)
+
+
+def test_of_resumes_in_the_same_moment_one_wins_and_the_others_say_who(
+    tui_trainer: CommandLine,
+) -> None:
+    command_line = tui_trainer.fake(seconds=1.0, crash_at=2)
+    command_line("run", "one", "--detach")
+    command_line.wait("one", is_over)
+    attempts = [command_line.start("resume", "one", "--detach") for _ in range(6)]
+    errors = [process.communicate(timeout=60)[1] for process in attempts]
+    codes = [process.returncode for process in attempts]
+    assert sorted(codes) == [ExitCode.DONE] + [ExitCode.OWNED] * 5
+    losers = [error for code, error in zip(codes, errors, strict=True) if code]
+    assert all("pid " in error for error in losers)
+    assert command_line.look("one").attempts[-1].number == 2
+
+
+def test_runs_begun_in_the_same_second_share_nothing(tui_trainer: CommandLine) -> None:
+    command_line = tui_trainer.fake()
+    starts = [command_line.start("run", "one", "--set", f"seed={seed}") for seed in range(3)]
+    for start in starts:
+        output, _ = start.communicate(timeout=60)
+        assert start.returncode == ExitCode.DONE, output
+    folders = sorted((command_line.folder / "runs" / "one").iterdir())
+    assert [folder.name for folder in folders] == ["1", "2", "3"]
+    inodes = [path.stat().st_ino for folder in folders for path in folder.rglob("*")]
+    assert len(inodes) == len(set(inodes))
+    runs = [command_line.look(f"one/{number}") for number in (1, 2, 3)]
+    assert {read_experiment(run.folder).experiment.seed for run in runs} == {0, 1, 2}
+    assert all([epoch.epoch for epoch in run.epochs] == [1, 2, 3, 4] for run in runs)
+
+
+def test_a_signal_before_the_core_can_hear_is_heard_later(tui_trainer: CommandLine) -> None:
+    for delay in (0, 0.02, 0.05, 0.1):
+        command_line = tui_trainer.fake(seconds=1)
+        command_line("run", "one", "--detach")
+        attempt = find_run(tui_trainer.folder / "runs", "one").newest_attempt()
+        assert attempt is not None
+        owner = attempt.owner()
+        assert owner is not None
+        time.sleep(delay)
+        os.kill(owner.pid, signal.SIGTERM)
+        assert command_line.wait("one", is_over).state is State.INTERRUPTED
+
+
+def test_runs_kept_elsewhere_by_a_link_still_belong_to_the_project(
+    tui_trainer: CommandLine, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Home is small, scratch is large: on clusters `runs` is a link more often than not."""
+    scratch = tmp_path_factory.mktemp("scratch")
+    (tui_trainer.folder / "runs").symlink_to(scratch)
+    done = tui_trainer("run", "one", "--set", 'data = { name = "cifar10" }')
+    assert done.returncode == ExitCode.PREFLIGHT
+    assert str(tui_trainer.folder / "data" / "cifar-10-batches-py") in done.stdout
+
+
+def test_a_file_of_the_users_named_like_a_module_is_not_imported(tui_trainer: CommandLine) -> None:
+    for name in ("signal.py", "json.py", "torch.py"):
+        (tui_trainer.folder / name).write_text("raise RuntimeError('imported by mistake')")
+    program = Path(sys.executable).with_name("tui-trainer")
+    done = subprocess.run(
+        [program, "run", "one"],
+        cwd=tui_trainer.folder,
+        env=tui_trainer.fake().environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == ExitCode.DONE, done.stderr
+
+
+def test_an_interrupt_in_the_middle_of_a_launch_is_obeyed_after_it(
+    tui_trainer: CommandLine,
+) -> None:
+    for delay in (0.1, 0.15, 0.2, 0.25, 0.3):
+        process = tui_trainer.fake(seconds=3).start("run", "one")
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        assert process.returncode in {ExitCode.STOPPED, -signal.SIGINT, 130}
+        runs = tui_trainer.json("runs")
+        assert {run["state"] for run in runs} <= {"stopped"}
+
+
+def test_a_run_whose_launcher_was_killed_is_failed_and_can_be_resumed(
+    tui_trainer: CommandLine,
+) -> None:
+    project = load_project(tui_trainer.folder / "experiments.toml")
+    child = os.fork()
+    if child == 0:
+        prepare(project, "one", project.experiment("one"))
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert tui_trainer.json("runs")[0]["state"] == "failed"
+    assert tui_trainer.fake()("resume", "one").returncode == ExitCode.DONE
+
+
+def test_the_end_is_recorded_once_there_is_room_for_it(tui_trainer: CommandLine) -> None:
+    command_line = tui_trainer.fake(seconds=0.5)
+    command_line("run", "one", "--detach")
+    command_line.wait("one", has_epochs(2))
+    events = find_run(tui_trainer.folder / "runs", "one").events_file
+    away = events.rename(events.with_name("events.away"))
+    events.mkdir()  # no line can be appended to this
+    time.sleep(3)
+    events.rmdir()
+    away.rename(events)
+    run = command_line.wait("one", is_over)
+    assert run.attempts[-1].exit_code is not None
+
+
+def test_a_cause_that_no_encoding_has_a_word_for_ends_nothing(tui_trainer: CommandLine) -> None:
+    command_line = tui_trainer.fake(crash_at=1, cause="bad name \udcff")
+    command_line("run", "one", "--detach")
+    run = command_line.wait("one", is_over)
+    assert run.state is State.CRASHED
+    assert "bad name" in run.cause
+
+
+def test_the_heartbeat_beats_and_tells_how_far_it_is(tui_trainer: CommandLine) -> None:
+    command_line = tui_trainer.fake(seconds=5)
+    command_line("run", "one", "--detach")
+    run = command_line.wait("one", lambda run: bool(run.progress and run.progress.step > 1))
+    file = run.folder.heartbeat_file
+    first = json.loads(file.read_text())["beat"]
+    time.sleep(3.5)
+    # Once a second, however much the core has to say: each beat is a write to a shared disk.
+    assert 2 <= json.loads(file.read_text())["beat"] - first <= 4
+
+
+def test_a_hanging_core_is_told_from_a_working_one(tui_trainer: CommandLine) -> None:
+    command_line = tui_trainer.fake(hang_at=2)
+    command_line("run", "one", "--detach")
+    command_line.wait("one", has_epochs(1))
+    file = find_run(command_line.folder / "runs", "one").heartbeat_file
+    time.sleep(2.5)
+    assert json.loads(file.read_text())["idle_seconds"] > 1
+
+
+def test_a_run_in_another_pid_namespace_reads_running_and_then_lost(
+    tui_trainer: CommandLine,
+) -> None:
+    """As a login node sees a compute node: the same files, another world of pids."""
+    command_line = tui_trainer.fake(seconds=30)
+    away = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if subprocess.run([*away, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("a PID namespace needs root")
+    elsewhere = subprocess.Popen(
+        [*away, *command_line.command("run", "one")],
+        cwd=command_line.folder,
+        env=command_line.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    command_line.wait("one", lambda run: bool(run.progress and run.progress.step > 0))
+    assert command_line.json("runs")[0]["state"] == "running"
+    assert command_line("resume", "one").returncode == ExitCode.OWNED
+    elsewhere.kill()
+    elsewhere.wait()
+    (run,) = command_line.json("runs")
+    assert run["state"] == "lost"
+    assert "no sign of life" in run["cause"]
+
+
+def test_a_run_folder_without_experiment_is_not_resumed(tui_trainer: CommandLine) -> None:
+    (tui_trainer.folder / "runs" / "one" / "1").mkdir(parents=True)
+    refused = tui_trainer.fake()("resume", "one")
+    assert refused.returncode == ExitCode.USAGE
+    assert "experiment.toml" in refused.stderr

@@ -1,0 +1,146 @@
+"""Nothing is torn: by a full disk, a kill, or a second writer."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tui_trainer.record import durable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    mount = tmp_path / "small"
+    mount.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(mount)],  # noqa: S607
+        capture_output=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.skip("mounting a tmpfs needs root")
+    yield mount
+    subprocess.run(["umount", str(mount)], check=True)  # noqa: S607
+
+
+def fill(disk: Path) -> None:
+    with (disk / "filler").open("wb", buffering=0) as filler:
+        try:
+            while True:
+                filler.write(b"x" * 4096)
+        except OSError:
+            pass
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_aside(small_disk: Path) -> None:
+    target = small_disk / "kept.json"
+    durable.write_durably(target, b"old")
+    fill(small_disk)
+    with pytest.raises(OSError, match="No space"):
+        durable.write_durably(target, b"new" * 20_000)
+    assert target.read_bytes() == b"old"
+    assert sorted(path.name for path in small_disk.iterdir()) == ["filler", "kept.json"]
+
+
+def test_a_full_disk_takes_an_unfinished_line_back(small_disk: Path) -> None:
+    target = small_disk / "epochs.jsonl"
+    target.write_bytes(b'{"epoch":1}\n' + b"x" * (4096 - 30) + b"\n")
+    before = target.read_bytes()
+    fill(small_disk)
+    with pytest.raises(OSError, match="No space"):
+        durable.append_record(target, {"epoch": 2, "padding": "y" * 5000})
+    assert target.read_bytes() == before
+
+
+def test_a_line_that_a_kill_cut_short_spoils_itself_alone(tmp_path: Path) -> None:
+    target = tmp_path / "events.jsonl"
+    target.write_bytes(b'{"event":"a"}\n{"event":"b","ti')
+    durable.append_record(target, {"event": "c"})
+    assert target.read_bytes().splitlines() == [
+        b'{"event":"a"}',
+        b'{"event":"b","ti',
+        b'{"event":"c"}',
+    ]
+
+
+def test_a_line_that_cannot_be_made_durable_is_taken_back_only_from_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes append: what one takes back must not be the other's line."""
+    target = tmp_path / "events.jsonl"
+
+    def another_appends_and_the_disk_fails(_: int) -> None:
+        with target.open("ab") as file:
+            file.write(b'{"event":"other"}\n')
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", another_appends_and_the_disk_fails)
+    with pytest.raises(OSError, match="Input/output"):
+        durable.append_record(target, {"event": "mine"})
+    assert target.read_bytes().endswith(b'{"event":"other"}\n')
+
+
+def test_leftovers_are_swept_files_and_folders(tmp_path: Path) -> None:
+    durable.temporary_beside(tmp_path / "heartbeat.json").write_bytes(b"")
+    durable.temporary_beside(tmp_path / "2").mkdir()
+    (tmp_path / "kept.json").write_bytes(b"")
+    durable.sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.json"]
+
+
+def test_what_json_has_no_word_for_becomes_null(tmp_path: Path) -> None:
+    target = tmp_path / "epochs.jsonl"
+    durable.append_record(target, {"loss": float("nan"), "more": [float("inf"), 1.5]})
+    assert json.loads(target.read_text()) == {"loss": None, "more": [None, 1.5]}
+
+
+def test_what_stands_is_not_written_over(tmp_path: Path) -> None:
+    target = tmp_path / "clean.json"
+    durable.write_once(target, b"first")
+    with pytest.raises(FileExistsError):
+        durable.write_once(target, b"second")
+    assert target.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from tui_trainer.record.durable import write_durably
+target, n = Path(sys.argv[1]), 0
+print("go", flush=True)
+while True:
+    n += 1
+    write_durably(target, bytes([n % 256]) * 300_000)
+"""
+
+
+def test_a_kill_in_the_middle_of_a_write_leaves_a_whole_file(tmp_path: Path) -> None:
+    target = tmp_path / "checkpoint"
+    target.write_bytes(b"\0" * 300_000)
+    for delay in (0.001, 0.004, 0.009, 0.015, 0.022, 0.03):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(target)], stdout=subprocess.PIPE
+        )
+        with writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            os.sched_yield()
+            with pytest.raises(subprocess.TimeoutExpired):
+                writer.wait(delay)
+            writer.kill()
+        content = target.read_bytes()
+        assert len(content) == 300_000
+        assert len(set(content)) == 1
+    durable.sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == [target]

@@ -1,0 +1,203 @@
+"""A state is concluded from evidence; a dead run never reads running."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui_trainer.record.events import (
+    Alarmed,
+    AttemptEnded,
+    AttemptStarted,
+    Event,
+    Launched,
+    LaunchFailed,
+    TrainingBegan,
+    Warned,
+)
+from tui_trainer.record.heartbeat import Heartbeat, Progress
+from tui_trainer.record.owner import Owner
+from tui_trainer.record.state import STALLED_SECONDS, Evidence, State, exit_cause, fold, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ME = Owner.of_process(os.getpid())
+DEAD = replace(ME, start_ticks=ME.start_ticks - 1)
+ELSEWHERE = replace(ME, host="node7", boot_id="another", job_id="4711")
+LAUNCHED = Launched(launcher="local", owner=ME)
+
+
+def started(owner: Owner = ME, attempt: int = 1) -> AttemptStarted:
+    return AttemptStarted(attempt=attempt, owner=owner, threads=2)
+
+
+def ended(exit_code: int, attempt: int = 1) -> AttemptEnded:
+    cause = exit_cause(exit_code)
+    return AttemptEnded(attempt=attempt, exit_code=exit_code, cause=cause, peak_memory_bytes=1)
+
+
+def beat(stage: str = "training", idle: float = 0.0, core: Owner | None = None) -> Heartbeat:
+    return Heartbeat(
+        beat=3,
+        attempt=1,
+        owner=ME,
+        core=core,
+        progress=Progress(stage=stage, epoch=1, step=2, steps=9),
+        idle_seconds=idle,
+    )
+
+
+def evidence(
+    events: Sequence[Event] = (LAUNCHED,),
+    *,
+    owner: Owner | None = ME,
+    attempt: int = 1,
+    heartbeat: Heartbeat | None = None,
+    is_beating: bool | None = None,
+    stop_request: bool | None = None,
+) -> Evidence:
+    return Evidence(
+        was_prepared=True,
+        history=fold(events),
+        newest_attempt=attempt,
+        owner=owner,
+        heartbeat=heartbeat,
+        is_beating=is_beating,
+        stop_request=stop_request,
+    )
+
+
+RUNNING = (LAUNCHED, started())
+CASES = {
+    "no supervisor yet": (evidence(attempt=0, owner=None), State.QUEUED),
+    "no experiment": (replace(evidence(attempt=0), was_prepared=False), State.FAILED),
+    "launch failed": (evidence([LAUNCHED, LaunchFailed(cause="x")], attempt=0), State.FAILED),
+    "launched by a process that is gone": (
+        evidence([Launched(launcher="local", owner=DEAD)], attempt=0, owner=None),
+        State.FAILED,
+    ),
+    "owner lives, nothing said yet": (evidence(), State.RUNNING),
+    "owner lives and trains": (evidence(RUNNING, heartbeat=beat()), State.RUNNING),
+    "prepares": (evidence(RUNNING, heartbeat=beat("preparing")), State.PREFLIGHT),
+    "evaluates": (evidence(RUNNING, heartbeat=beat("evaluating")), State.EVALUATING),
+    "no step for long": (
+        evidence(RUNNING, heartbeat=beat(idle=STALLED_SECONDS + 1)),
+        State.STALLED,
+    ),
+    "asked to stop": (evidence(RUNNING, heartbeat=beat(), stop_request=False), State.STOPPING),
+    "owner gone": (evidence(RUNNING, owner=DEAD, heartbeat=beat()), State.CRASHED),
+    "owner gone, core saves": (
+        evidence(RUNNING, owner=DEAD, heartbeat=beat(core=ME)),
+        State.STOPPING,
+    ),
+    "both gone": (evidence(RUNNING, owner=DEAD, heartbeat=beat(core=DEAD)), State.CRASHED),
+    "claim unreadable, not watched yet": (evidence(RUNNING, owner=None), State.RUNNING),
+    "claim unreadable, silent": (evidence(RUNNING, owner=None, is_beating=False), State.LOST),
+    "elsewhere, not watched yet": (evidence(RUNNING, owner=ELSEWHERE), State.RUNNING),
+    "elsewhere, beats": (evidence(RUNNING, owner=ELSEWHERE, is_beating=True), State.RUNNING),
+    "elsewhere, silent": (evidence(RUNNING, owner=ELSEWHERE, is_beating=False), State.LOST),
+    "done": (evidence([*RUNNING, ended(0)], owner=DEAD), State.FINISHED),
+    "crash": (evidence([*RUNNING, ended(1)], owner=DEAD), State.CRASHED),
+    "killed": (evidence([*RUNNING, ended(-9)], owner=DEAD), State.CRASHED),
+    "refused": (evidence([*RUNNING, ended(3)], owner=DEAD), State.FAILED),
+    "stopped by a scheduler": (evidence([*RUNNING, ended(75)], owner=DEAD), State.INTERRUPTED),
+    "stopped by request": (
+        evidence([*RUNNING, ended(75)], owner=DEAD, stop_request=False),
+        State.STOPPED,
+    ),
+    "stopped at once": (
+        evidence([*RUNNING, ended(-9)], owner=DEAD, stop_request=True),
+        State.STOPPED,
+    ),
+    "asked to stop and killed by something else": (
+        evidence([*RUNNING, ended(-9)], owner=DEAD, stop_request=False),
+        State.CRASHED,
+    ),
+    "crashed once, runs again": (
+        evidence([*RUNNING, ended(1), started(attempt=2)], attempt=2),
+        State.RUNNING,
+    ),
+    "ended elsewhere": (evidence([*RUNNING, ended(0)], owner=ELSEWHERE), State.FINISHED),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_state_follows_from_the_evidence(case: str) -> None:
+    given_evidence, state = CASES[case]
+    verdict = judge(given_evidence)
+    assert verdict.state is state
+    assert verdict.cause or state in {
+        State.RUNNING,
+        State.PREFLIGHT,
+        State.EVALUATING,
+        State.STOPPING,
+        State.FINISHED,
+    }
+
+
+def test_a_silent_owner_elsewhere_is_named() -> None:
+    cause = judge(evidence(RUNNING, owner=ELSEWHERE, is_beating=False)).cause
+    assert "node7" in cause
+    assert "4711" in cause
+
+
+def test_exit_codes_have_words() -> None:
+    assert exit_cause(0) == ""
+    assert exit_cause(7) == "exit code 7"
+    assert exit_cause(-signal.SIGTERM) == "killed by SIGTERM"
+    assert "memory" in exit_cause(-signal.SIGKILL)
+    assert exit_cause(-200) == "killed by signal 200"
+
+
+def test_live_and_resumable_exclude_each_other() -> None:
+    for state in State:
+        assert not (state.is_live and state.is_resumable)
+    assert not State.FINISHED.is_resumable
+    assert State.CRASHED.is_resumable
+
+
+EVENTS = st.lists(
+    st.one_of(
+        st.just(LAUNCHED),
+        st.builds(started, attempt=st.integers(1, 4)),
+        st.builds(ended, st.sampled_from([0, 1, 3, 75, -9]), attempt=st.integers(1, 4)),
+        st.builds(
+            TrainingBegan,
+            attempt=st.integers(1, 4),
+            epoch=st.integers(1, 9),
+            step=st.integers(0, 9),
+            checkpoint=st.just(""),
+        ),
+    ),
+    max_size=12,
+)
+
+
+@given(EVENTS)
+def test_folding_a_prefix_and_going_on_equals_folding_all(events: list[Event]) -> None:
+    for cut in range(len(events) + 1):
+        history = fold(events[:cut])
+        for event in events[cut:]:
+            history.apply(event)
+        assert history == fold(events)
+
+
+@given(EVENTS, st.integers(1, 4))
+def test_no_run_whose_owner_is_gone_reads_live(events: list[Event], attempt: int) -> None:
+    verdict = judge(evidence(events, owner=DEAD, attempt=attempt))
+    assert not verdict.state.is_live
+
+
+def test_alarms_are_warnings_that_can_be_told_apart() -> None:
+    warned = Warned(attempt=1, message="few cores")
+    alarmed = Alarmed(attempt=1, epoch=3, kind="plateau", message="no better")
+    history = fold([LAUNCHED, warned, alarmed])
+    assert history.warnings == [warned, alarmed]
+    assert history.alarms == [alarmed]

@@ -1,0 +1,193 @@
+"""The core as a process: exit codes, signals, what it says to its supervisor."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import claim_next
+from tests.train.conftest import events_of, new_run, train
+from tests.train.test_loop import assert_same
+from tui_trainer.record.events import AttemptEnded, AttemptStarted, CheckpointSaved
+from tui_trainer.record.owner import Owner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tui_trainer.record.run_folder import RunFolder
+
+ROOT = Path(__file__).parents[2]
+
+
+class Core:
+    """A core started as its supervisor would start it."""
+
+    def __init__(self, folder: RunFolder, *, supervised: bool = True) -> None:
+        self.reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        if supervised:
+            attempt = claim_next(folder, Owner.of_process(os.getpid()))
+            environment["TUI_TRAINER_ATTEMPT"] = str(attempt.number)
+            environment["TUI_TRAINER_PROGRESS_FD"] = str(writer)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tui_trainer.train", str(folder.path)],
+            cwd=folder.path,
+            env=environment,
+            pass_fds=[writer],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        os.close(writer)
+        self.said: list[dict[str, Any]] = []
+
+    def hear(self) -> Iterator[dict[str, Any]]:
+        """What it says, as it says it."""
+        with open(self.reader, closefd=False, encoding="utf-8") as lines:
+            for line in lines:
+                self.said.append(json.loads(line))
+                yield self.said[-1]
+
+    def wait_for(self, stage: str) -> None:
+        for record in self.hear():
+            if record.get("stage") == stage:
+                return
+        raise AssertionError(f"it ended before {stage}: {self.process.communicate()}")
+
+    def end(self) -> tuple[int, str, str]:
+        """Exit code, log, errors."""
+        out, err = self.process.communicate(timeout=60)
+        self.said += list(self.hear())
+        os.close(self.reader)
+        return self.process.returncode, out, err
+
+
+def test_a_run_to_its_end(project: Path) -> None:
+    folder = new_run(project)
+    core = Core(folder)
+    code, out, err = core.end()
+    assert (code, err) == (0, "")
+    lines = [line for line in out.splitlines() if not line.startswith("alarm: ")]
+    assert [line.split("  ")[0] for line in lines[1:3]] == ["epoch 1/2", "epoch 2/2"]
+    assert lines[-1].startswith("done: epoch ")
+    stages = list(dict.fromkeys(record["stage"] for record in core.said))
+    assert stages == ["preparing", "training", "validating", "saving", "evaluating"]
+    assert not any(isinstance(e, (AttemptStarted, AttemptEnded)) for e in events_of(folder))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR2])
+def test_a_signal_stops_it_after_a_checkpoint_and_nothing_is_lost(
+    project: Path, number: signal.Signals
+) -> None:
+    # Long enough that the signal comes in the middle: the run is 2 epochs of 8 steps of width 48.
+    changes = {"model": {"name": "cnn", "depth": 3, "width": 48}, "batch_size": 4}
+    whole, folder = new_run(project, **changes), new_run(project, **changes)
+    train(whole)
+    core = Core(folder)
+    core.wait_for("training")
+    core.process.send_signal(number)
+    core.process.send_signal(signal.SIGINT)
+    code, out, err = core.end()
+    assert (code, err) == (75, "")
+    assert out.splitlines()[-1] == "stopped as asked; resume: tui-trainer resume small/2"
+    assert isinstance(events_of(folder)[-1], CheckpointSaved)
+    code, _, err = Core(folder).end()
+    assert (code, err) == (0, "")
+    assert_same(folder, whole)
+
+
+def test_usr1_saves_and_goes_on_and_hup_does_nothing(project: Path) -> None:
+    folder = new_run(project, model={"name": "cnn", "depth": 3, "width": 48}, batch_size=4)
+    core = Core(folder)
+    core.wait_for("training")
+    core.process.send_signal(signal.SIGHUP)
+    core.process.send_signal(signal.SIGUSR1)
+    code, _, err = core.end()
+    assert (code, err) == (0, "")
+    saved = [event for event in events_of(folder) if isinstance(event, CheckpointSaved)]
+    assert any(event.step for event in saved)
+
+
+def test_missing_data_is_refused_with_a_hint_and_without_a_traceback(tmp_path: Path) -> None:
+    folder = new_run(tmp_path)
+    core = Core(folder)
+    code, _, err = core.end()
+    assert code == 3
+    assert "error: cannot read" in err
+    assert "hint: tui-trainer data fetch cifar10; or unpack" in err
+    assert "Traceback" not in err
+    assert "cifar-10-batches-py" in core.said[-1]["cause"]
+
+
+def test_an_error_ends_with_its_traceback_and_its_cause(project: Path) -> None:
+    folder = new_run(project)
+    folder.checkpoints.write_text("a file where a folder must be")
+    core = Core(folder)
+    code, _, err = core.end()
+    assert code == 1
+    assert "Traceback" in err
+    assert core.said[-1]["cause"].startswith("FileExistsError: ")
+
+
+def test_started_by_hand_it_keeps_its_own_records(project: Path) -> None:
+    folder = new_run(project)
+    code, _, err = Core(folder, supervised=False).end()
+    assert (code, err) == (0, "")
+    first, *_, last = events_of(folder)
+    assert isinstance(first, AttemptStarted)
+    assert isinstance(last, AttemptEnded)
+    assert (last.exit_code, last.cause) == (0, "")
+    assert last.peak_memory_bytes > 1 << 20
+
+
+def test_started_by_hand_it_leaves_a_living_owner_alone(project: Path) -> None:
+    folder = new_run(project)
+    claim_next(folder, Owner.of_process(os.getpid()))
+    code, _, err = Core(folder, supervised=False).end()
+    assert code == 4
+    assert "small/1 is running" in err
+    assert not folder.events_file.exists()
+
+
+def test_it_does_not_outlive_its_supervisor(project: Path) -> None:
+    folder = new_run(project, epochs=100_000)
+    starter = (
+        "import os, subprocess, sys\n"
+        "core = subprocess.Popen([sys.executable, '-m', 'tui_trainer.train', sys.argv[1]])\n"
+        "print(core.pid, flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    attempt = claim_next(folder, Owner.of_process(os.getpid()))
+    supervisor = subprocess.Popen(
+        [sys.executable, "-c", starter, str(folder.path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TUI_TRAINER_ATTEMPT": str(attempt.number)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert supervisor.stdout
+    assert supervisor.stdin
+    core = Owner.of_process(int(supervisor.stdout.readline()))
+    deadline = time.monotonic() + 60
+    while not folder.epochs_file.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    supervisor.kill()
+    supervisor.wait()
+    supervisor.stdout.close()
+    supervisor.stdin.close()
+    deadline = time.monotonic() + 30
+    while core.presence().value == "alive" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert core.presence().value == "dead"
+    assert isinstance(events_of(folder)[-1], CheckpointSaved)

@@ -1,0 +1,39 @@
+"""Draws the pictures of the README from real run folders: `python -m tests.tui.screenshots`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from pathlib import Path
+
+from tests.tui.run_folders import write_study
+from tests.tui.story import story
+from tui_trainer.tui import keys
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+
+
+async def draw(name: str, size: tuple[int, int], *, light: bool) -> None:
+    """One picture, with the cursor on the run that is live."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with story(write_study(Path(folder) / "digits"), size) as told:
+            await told.sees("● 1 running")
+            if light:
+                await told.press(keys.THEME)
+            await told.go_to("cnn4/3")
+            await told.sees("step 12/19")
+            svg = told.app.export_screenshot(title=f"tui-trainer {size[0]}x{size[1]}")
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    (IMAGES / f"{name}.svg").write_text(svg, encoding="utf-8")
+
+
+def main() -> None:
+    """Draw them all."""
+    os.environ["LC_ALL"] = "C.UTF-8"
+    asyncio.run(draw("home-120x40", (120, 40), light=False))
+    asyncio.run(draw("home-80x24-light", (80, 24), light=True))
+
+
+if __name__ == "__main__":
+    main()

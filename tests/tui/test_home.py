@@ -1,0 +1,364 @@
+"""What users do on the first screen, told in their words."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.tui.run_folders import EXPERIMENTS, RunWriter, write_project, write_torn
+from tests.tui.snapshot import screen_agrees
+from tests.tui.story import story
+from tui_trainer.errors import OwnedByAnotherError
+from tui_trainer.record.run_folder import all_runs
+from tui_trainer.tui import keys
+from tui_trainer.tui.widgets.key_bar import KeyBar
+from tui_trainer.tui.widgets.line import as_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIZES = [(80, 24), (120, 40), (200, 50)]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_the_list_shows_every_state_with_its_cause(
+    study: Path, size: tuple[int, int]
+) -> None:
+    async with story(study, size) as told:
+        await told.sees("digits-study", "● running")
+        await told.go_to("cnn4/3")
+        await told.sees("epoch 8/14", "step 12/19", "val", "train")
+        screen_agrees(f"study-{size[0]}x{size[1]}", told.screen)
+
+
+@pytest.mark.parametrize("width", [60, 71, 72, 79, 80, 100, 101, 120])
+async def test_long_names_cut_nothing_but_themselves(tmp_path: Path, width: int) -> None:
+    name = "cifar10-resnet18-with-a-very-long-name-indeed"
+    project = write_project(tmp_path, EXPERIMENTS.replace("cnn8", name))
+    RunWriter(project, name).start().train(14).end(0)
+    RunWriter(project, name).start().train(10).beat()
+    async with story(project, (width, 24)) as told:
+        await told.sees("finished")
+        lines = told.screen.split("\n")
+        rows = [line for line in lines if " finished  " in line or " running  " in line][-2:]
+        assert len(rows) == 2
+        for row in rows:
+            beyond_name = row[row.index(" finished" if "finished" in row else " running") :]
+            assert "…" not in beyond_name
+        assert ("cifar10-resnet18" if width in {60, 71} else "cifar10-r") in rows[0]
+        assert ("test" in "".join(lines[:3])) == (width >= 72)
+
+
+async def test_a_dead_run_says_what_killed_it_and_what_brings_it_back(study: Path) -> None:
+    async with story(study, (80, 24)) as told:
+        await told.sees("crashed")
+        await told.go_to("cnn4/1")
+        await told.sees("✕ crashed: killed by SIGKILL: by a person, the scheduler")
+        await told.go_to("cnn4/2")
+        await told.sees("■ stopped after a checkpoint · r resumes")
+        await told.sees_no("stopped: stopped", "stopped stopped", "stopped         stopped")
+
+
+async def test_a_run_that_failed_before_training_says_all_of_why_and_the_end_of_its_log(
+    tmp_path: Path,
+) -> None:
+    project = write_project(tmp_path)
+    writer = RunWriter(project, "cnn2").start()
+    log = "".join(f"line {number}\n" for number in range(2000)) + "\x1b[2Jno such folder\n"
+    writer.folder.attempt(1).log_file.write_text(log)
+    where = "/".join(f"folder{number}" for number in range(30))
+    cause = f"/data/{where}/train: No such file or directory, so ends the cause"
+    writer.end(3, cause)
+    async with story(project, (80, 24)) as told:
+        await told.sees("failed")
+        for large in (False, True):
+            await told.go_to("cnn2/1")
+            if large:
+                await told.press(keys.OPEN)
+            await told.sees("the end of its log, attempt 1", "line 1999", "[2Jno such folder")
+            assert "".join(cause.split()) in "".join(told.screen.split())
+            await told.sees_no("no epoch was finished", "Tab: accuracy", "line 100\n", "\x1b")
+        screen_agrees("failed-large-80x24", told.screen)
+
+
+async def test_a_run_that_crashed_in_training_says_all_of_why_below_its_large_curves(
+    study: Path,
+) -> None:
+    cnn4 = next(run for run in all_runs(study / "runs") if run.run == "cnn4/1")
+    cnn4.attempt(1).log_file.write_text("epoch 6/14\nKilled\n")
+    async with story(study, (70, 24)) as told:
+        await told.sees("● running")
+        await told.go_to("cnn4/1")
+        await told.sees_no("lack of memory", "epoch 6/14")
+        await told.press(keys.OPEN)
+        await told.sees("loss", "val 0.", "lack of memory", "epoch 6/14", "Killed")
+        await told.press(keys.BACK)
+        await told.sees_no("lack of memory", "epoch 6/14")
+
+
+async def test_enter_launches_the_experiment_and_its_curves_appear(tmp_path: Path) -> None:
+    async with story(write_project(tmp_path)) as told:
+        await told.sees("resnet18", "not run")
+        await told.go_to("cnn4")
+        await told.sees("Enter launches it: 14 epochs")
+        await told.press(keys.OPEN)
+        await told.did("launch cnn4")
+        await told.sees("cnn4/1", "● running", "epoch 3/14", "launched cnn4/1")
+        assert told.selected == "cnn4/1"
+
+
+async def test_enter_pressed_twice_launches_once(tmp_path: Path) -> None:
+    async with story(write_project(tmp_path)) as told:
+        await told.sees("not run")
+        told.operations.seconds = 0.5
+        await told.press(keys.OPEN, keys.OPEN, keys.OPEN)
+        await told.sees("cnn2/1")
+        await told.did("launch cnn2")
+
+
+async def test_a_second_run_beside_a_live_one_is_asked_about(study: Path) -> None:
+    async with story(study) as told:
+        await told.sees("● running")
+        await told.go_to("cnn4")
+        await told.press(keys.OPEN)
+        await told.sees("cnn4/3 is running. Launch another run?")
+        await told.press(keys.NO)
+        await told.sees_no("Launch another")
+        await told.did()
+        await told.press(keys.OPEN, keys.YES)
+        await told.did("launch cnn4")
+
+
+async def test_enter_on_a_run_shows_it_large_and_does_nothing_else(study: Path) -> None:
+    async with story(study, (80, 24)) as told:
+        await told.sees("● running")
+        await told.go_to("cnn2/1")
+        await told.press(keys.OPEN)
+        await told.sees_no("cnn4/3")
+        await told.sees("cnn2/1", "loss", "val 0.", "✓ finished")
+        await told.sees("Esc back")
+        await told.sees_no("Enter show")
+        screen_agrees("large-80x24", told.screen)
+        await told.press(keys.NEXT_PLOT)
+        await told.sees("accuracy %", "val 95.1")
+        await told.press(keys.BACK)
+        await told.sees("cnn4/3", "Enter show")
+        await told.sees_no("Esc back")
+        await told.did()
+
+
+async def test_r_resumes_what_can_be_resumed(study: Path) -> None:
+    async with story(study) as told:
+        await told.sees("● running")
+        await told.go_to("cnn4/1")
+        await told.press(keys.RESUME)
+        await told.did("resume cnn4/1")
+        await told.sees("resumed cnn4/1")
+        await told.go_to("cnn2/1")
+        await told.press(keys.RESUME)
+        await told.sees("cnn2/1 is finished; there is nothing to resume")
+        await told.did("resume cnn4/1")
+
+
+async def test_s_stops_after_a_checkpoint_and_capital_s_asks_first(study: Path) -> None:
+    async with story(study) as told:
+        await told.sees("● running")
+        await told.go_to("cnn4/3")
+        await told.press(keys.STOP)
+        await told.did("stop cnn4/3")
+        await told.sees("asked cnn4/3 to stop after a checkpoint")
+        await told.press(keys.STOP_NOW)
+        await told.sees("Stop cnn4/3 now? The steps since its last checkpoint are lost.")
+        bar = told.app.screen_stack[1].query_one(KeyBar)
+        assert not as_text(bar.draw(120, 1)[0]).strip()  # q means no, and not leave
+        await told.press(keys.NO)
+        await told.sees_no("Stop cnn4/3 now?")
+        await told.sees("q leave")
+        await told.did("stop cnn4/3")
+        await told.press(keys.STOP_NOW, keys.YES)
+        await told.did("stop cnn4/3", "stop cnn4/3 at once")
+
+
+async def test_what_is_over_cannot_be_stopped_and_says_so(study: Path) -> None:
+    async with story(study) as told:
+        await told.sees("● running")
+        await told.go_to("cnn2/1")
+        await told.press(keys.STOP)
+        await told.sees("cnn2/1 is finished; there is nothing to stop")
+        await told.go_to("resnet18")
+        await told.press(keys.STOP)
+        await told.sees("there is no run to stop here; Enter launches one")
+        await told.did()
+
+
+async def test_an_error_of_the_launcher_is_shown_with_its_hint(study: Path) -> None:
+    async with story(study) as told:
+        await told.sees("● running")
+        told.operations.failure = OwnedByAnotherError(
+            "cnn4/1 has an owner: [/bold]\x1b[2J", hint="watch it: tui-trainer logs -f cnn4/1"
+        )
+        await told.go_to("cnn4/1")
+        await told.press(keys.RESUME)
+        await told.sees("✕ cnn4/1 has an owner: [/bold][2J", "tui-trainer logs -f cnn4/1")
+
+
+async def test_a_live_run_moves_on_the_screen(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    run = RunWriter(project, "cnn2").start().train(2).beat(step=5)
+    async with story(project) as told:
+        await told.sees("2/14")
+        await told.go_to("cnn2/1")
+        await told.sees("epoch 3/14", "step  5/19")
+        run.train(1).beat(step=9)
+        await told.sees("epoch 4/14", "step  9/19", "3/14")
+        run.end(-signal.SIGKILL, "killed by SIGKILL")
+        await told.sees("✕ crashed", "killed by SIGKILL · r resumes")
+
+
+async def test_the_cursor_stays_with_its_run_when_runs_appear_above(study: Path) -> None:
+    async with story(study) as told:
+        await told.sees("● running")
+        await told.go_to("cnn4/1")
+        RunWriter(study, "cnn2").start().train(1).beat()
+        await told.sees("cnn2/2")
+        assert told.selected == "cnn4/1"
+
+
+async def test_runs_fold_under_their_experiment(study: Path) -> None:
+    async with story(study) as told:
+        await told.sees("● running")
+        await told.go_to("cnn4/2")
+        await told.press(keys.FOLD)
+        await told.sees("▸ cnn4", "2 older runs")
+        await told.sees_no("cnn4/2")
+        assert told.selected == "cnn4"
+        await told.press(keys.UNFOLD)
+        await told.sees("▾ cnn4", "cnn4/2")
+
+
+async def test_the_mouse_selects_folds_and_scrolls(study: Path) -> None:
+    async with story(study) as told:
+        await told.sees("● running")
+        lines = told.screen.split("\n")
+        row = next(y for y, line in enumerate(lines) if "cnn4/2" in line)
+        await told.pilot.click(offset=(10, row))
+        assert told.selected == "cnn4/2"
+        fold = next(y for y, line in enumerate(lines) if "▾ cnn8" in line)
+        await told.pilot.click(offset=(1, fold))
+        await told.sees("▸ cnn8")
+
+
+async def test_log_scale_and_light_colours_come_with_a_key(study: Path) -> None:
+    async with story(study) as told:
+        await told.sees("● running")
+        await told.go_to("cnn2/1")
+        await told.press(keys.LOG_SCALE)
+        await told.sees("loss  log", "0.05┤")
+        await told.press(keys.THEME)
+        assert told.app.theme == "trainer-light"
+
+
+async def test_help_lists_every_key_and_fits_the_smallest_terminal(study: Path) -> None:
+    async with story(study, (80, 24)) as told:
+        await told.sees("● 1 running")
+        await told.press(keys.HELP)
+        await told.sees(*(key.words for key in keys.HOME_KEYS), "closes this help")
+        screen_agrees("help-80x24", told.screen)
+        await told.press(keys.CLOSE_HELP)
+        await told.sees("● 1 running")
+
+
+async def test_q_leaves_and_tells_which_runs_go_on(study: Path) -> None:
+    async with story(study) as told:
+        await told.sees("● running")
+        await told.press(keys.LEAVE)
+    assert told.app.return_value == ["cnn4/3", "cnn8/1"]
+
+
+async def test_the_first_start_says_how_to_write_an_experiments_toml(tmp_path: Path) -> None:
+    async with story(tmp_path, (80, 24)) as told:
+        await told.sees("No experiments.toml here or above", "tui-trainer init")
+        screen_agrees("first-start-80x24", told.screen)
+        await told.press(keys.OPEN, keys.RESUME, keys.STOP, keys.DOWN, keys.NEXT_PLOT)
+        write_project(tmp_path)
+        await told.sees("digits-study", "resnet18", "not run")
+        await told.sees_no("tui-trainer init")
+
+
+async def test_a_project_without_experiments_says_so(tmp_path: Path) -> None:
+    async with story(write_project(tmp_path, '[project]\nname = "bare"\n')) as told:
+        await told.sees("bare", "experiments.toml has no [experiments.NAME] table yet", "q leave")
+
+
+async def test_a_half_saved_experiments_toml_leaves_the_last_good_one(study: Path) -> None:
+    async with story(study) as told:
+        await told.sees("● running")
+        (study / "experiments.toml").write_text(EXPERIMENTS[: len(EXPERIMENTS) // 2] + '"')
+        await told.sees("shown as it was before", "experiments.toml:", "resnet18")
+        (study / "experiments.toml").write_text(EXPERIMENTS)
+        await told.sees_no("shown as it was before")
+
+
+async def test_a_wrong_experiment_is_marked_and_not_launched(tmp_path: Path) -> None:
+    text = EXPERIMENTS.replace("depth = 8", "depth = -8")
+    async with story(write_project(tmp_path, text)) as told:
+        await told.sees("✕ invalid", "model.depth", "cnn2")
+        await told.go_to("cnn8")
+        await told.press(keys.OPEN)
+        await told.did()
+
+
+async def test_torn_and_hostile_files_are_shown_as_far_as_they_are_whole(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    write_torn(project)
+    async with story(project) as told:
+        await told.sees("cnn2/1", "✕ crashed", "3/14", "[2J]0;owned[/bold] shapes differ")
+        await told.go_to("cnn2/1")
+        await told.sees("2 unreadable lines skipped")
+        assert "\x1b" not in told.screen
+
+
+async def test_runs_of_an_experiment_that_was_taken_out_stay(study: Path) -> None:
+    (study / "experiments.toml").write_text(
+        EXPERIMENTS.replace("experiments.cnn8", "experiments.x")
+    )
+    async with story(study) as told:
+        await told.sees("cnn8/1", "no longer in experiments.toml")
+        await told.go_to("cnn8")
+        await told.press(keys.OPEN)
+        await told.sees("cnn8 is no longer in experiments.toml")
+        await told.did()
+
+
+async def test_no_size_of_the_terminal_breaks_it(study: Path) -> None:
+    async with story(study) as told:
+        await told.sees("● running")
+        await told.go_to("cnn4/3")
+        for width, height in [(1, 1), (2, 50), (200, 2), (40, 10), (300, 100), (5, 5), (80, 24)]:
+            await told.pilot.resize_terminal(width, height)
+            await told.press(keys.DOWN, keys.OPEN, keys.BACK, keys.UP, keys.FOLD, keys.UNFOLD)
+        await told.press(keys.NO, keys.BACK)
+        await told.sees("digits-study")
+
+
+async def test_without_colours_it_works(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with story(study) as told:
+        await told.sees("● running")
+        await told.go_to("cnn4/3")
+        await told.sees("epoch 8/14")
+
+
+async def test_a_terminal_without_unicode_gets_ascii_alone(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    (study / "runs" / "cnn8").rename(study / "runs" / "naïve-模型")
+    async with story(study) as told:
+        await told.sees("* running")
+        await told.go_to("cnn4/3")
+        await told.sees("step 12/19", "o train", "* val")
+        assert told.screen.isascii()
+        screen_agrees("ascii-120x40", told.screen)

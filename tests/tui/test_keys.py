@@ -1,0 +1,31 @@
+"""One table of keys: bindings, help and docs say the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from tests.tui.snapshot import agrees_with
+from tui_trainer.tui import keys
+from tui_trainer.tui.screens.confirm import Confirm
+from tui_trainer.tui.screens.help import Help
+from tui_trainer.tui.screens.home import Home
+
+DOCS = Path(__file__).parents[2] / "docs" / "keys.md"
+
+
+def test_the_docs_are_made_from_the_table() -> None:
+    agrees_with(DOCS, keys.as_markdown())
+
+
+def test_every_key_has_an_action_and_no_key_has_two() -> None:
+    screens = ((Home, keys.HOME_KEYS), (Confirm, keys.CONFIRM_KEYS), (Help, keys.HELP_KEYS))
+    for screen, table in screens:
+        names = Counter(name for key in table for name in key.keys.split(","))
+        assert max(names.values()) == 1
+        for key in table:
+            assert callable(getattr(screen, f"action_{key.action.partition('(')[0]}"))
+
+
+def test_the_table_is_complete() -> None:
+    assert set(keys.KEYS) == {value for value in vars(keys).values() if isinstance(value, keys.Key)}

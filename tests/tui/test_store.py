@@ -1,0 +1,167 @@
+"""The store looks, tells of changes and of nothing else, and keeps what it last saw."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from tests.tui.run_folders import EXPERIMENTS, RunWriter, foreign_owner, write_project
+from tui_trainer.record.events import Alarmed, append_event
+from tui_trainer.record.state import State
+from tui_trainer.tui.glyphs import UNICODE
+from tui_trainer.tui.store import Store, View, ViewChanged
+from tui_trainer.tui.widgets.status_line import draw_status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def states(view: View) -> dict[str, State]:
+    return {run.label: run.state for run in view.runs}
+
+
+def test_it_sees_every_state_of_an_ordinary_day(study: Path) -> None:
+    assert states(Store(study).look()) == {
+        "cnn2/1": State.FINISHED,
+        "cnn4/3": State.RUNNING,
+        "cnn4/2": State.STOPPED,
+        "cnn4/1": State.CRASHED,
+        "cnn8/2": State.QUEUED,
+        "cnn8/1": State.STALLED,
+    }
+
+
+def test_experiments_stand_in_the_order_of_the_file_and_lost_ones_after_them(study: Path) -> None:
+    (study / "experiments.toml").write_text(
+        EXPERIMENTS.replace("experiments.cnn2]", "experiments.a]")
+    )
+    view = Store(study).look()
+    assert [each.name for each in view.experiments] == ["a", "cnn4", "cnn8", "resnet18", "cnn2"]
+    assert [each.is_defined for each in view.experiments] == [True, True, True, True, False]
+
+
+def test_two_looks_at_the_same_are_equal_and_a_step_makes_them_differ(study: Path) -> None:
+    store = Store(study)
+    first = store.look()
+    assert store.look() == first
+    RunWriter(study, "cnn2")
+    assert store.look() != first
+
+
+def test_a_change_of_the_experiments_is_one_even_where_the_list_looks_the_same(
+    study: Path,
+) -> None:
+    store = Store(study)
+    first = store.look()
+    (study / "experiments.toml").write_text(EXPERIMENTS.replace("degrees = 10", "degrees = 20"))
+    second = store.look()
+    assert second.experiments == first.experiments
+    assert second != first  # else the old project would be launched
+
+
+def test_it_tells_of_changes_only_and_ends_at_once(study: Path) -> None:
+    store = Store(study)
+    told: list[ViewChanged] = []
+    thread = threading.Thread(target=store.watch, args=(told.append,))
+    thread.start()
+    time.sleep(0.6)
+    assert len(told) == 1
+    RunWriter(study, "cnn2").start().train(1).beat()
+    store.look_soon()
+    deadline = time.monotonic() + 5
+    while len(told) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert "cnn2/2" in states(told[-1].view)
+    store.close()
+    thread.join(timeout=2)
+    assert not thread.is_alive()
+
+
+def test_a_newer_view_replaces_one_that_waits() -> None:
+    message = ViewChanged(View(project=None))
+    assert message.can_replace(ViewChanged(View(project=None)))
+
+
+def test_a_file_that_goes_away_leaves_what_was_seen(study: Path) -> None:
+    store = Store(study)
+    store.look()
+    (study / "experiments.toml").unlink()
+    view = store.look()
+    assert "shown as it was before" in view.warning
+    assert "cnn4/3" in states(view)
+
+
+def test_a_first_file_that_is_broken_says_what_is_wrong(tmp_path: Path) -> None:
+    view = Store(write_project(tmp_path, "[experiments.a\n")).look()
+    assert view.project is None
+    assert view.warning.startswith("experiments.toml:1")
+
+
+def test_a_folder_that_cannot_be_read_leaves_what_was_seen(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(study)
+    store.look()
+
+    def fail() -> Any:
+        raise OSError(5, "Input/output error")
+
+    assert store._index is not None
+    monkeypatch.setattr(store._index, "look", fail)
+    view = store.look()
+    assert "Input/output error (runs are shown as they were before)" in view.warning
+    assert "cnn4/3" in states(view)
+
+
+def test_the_end_of_a_log_is_read_once_and_only_where_a_run_ended_badly(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    good, bad = (RunWriter(project, name).start() for name in ("cnn2", "cnn4"))
+    for run in (good, bad):
+        run.folder.attempt(1).log_file.write_bytes(b"x" * 20_000 + b"\n\ta\xff\x1b[2J\n\n")
+    good.train(1).end(0)
+    bad.end(1, "broke")
+    store = Store(project)
+    logs = {run.label: run.end_of_log for run in store.look().runs}
+    assert logs == {"cnn2/1": (), "cnn4/1": ("    a\ufffd[2J",)}
+    again = {run.label: run.end_of_log for run in store.look().runs}
+    assert again["cnn4/1"] is logs["cnn4/1"]
+
+
+def test_a_log_that_is_none_keeps_nobody_waiting(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    bad = RunWriter(project, "cnn4").start()
+    os.mkfifo(bad.folder.attempt(1).log_file)
+    bad.end(1, "broke")
+    assert Store(project).look().runs[0].end_of_log == ()
+
+
+def test_when_all_is_done_is_said_only_where_it_is_known(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    RunWriter(project, "cnn2").start().train(3).beat()
+    assert Store(project).look().done_at
+    RunWriter(project, "cnn4")  # waits; nobody knows for how long
+    assert not Store(project).look().done_at
+
+
+def test_a_run_of_another_host_that_may_live_is_not_called_dead(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    RunWriter(project, "cnn2").start(foreign_owner()).train(2).beat()
+    assert states(Store(project).look()) == {"cnn2/1": State.RUNNING}
+
+
+def test_a_project_is_found_from_a_folder_inside_it(study: Path) -> None:
+    assert Store(study / "runs").look().title == "digits-study"
+
+
+def test_alarms_reach_the_status_line(study: Path) -> None:
+    run = RunWriter(study, "cnn2").start()
+    alarm = Alarmed(attempt=1, epoch=1, kind="chance_level", message="hardly better than chance")
+    append_event(run.folder.events_file, alarm)
+    (view,) = (each for each in Store(study).look().runs if each.label == "cnn2/2")
+    assert view.warnings == ("hardly better than chance",)
+    line = "".join(span.text for span in draw_status(view, 60, UNICODE))
+    assert f"{UNICODE.warning} chance level" in line

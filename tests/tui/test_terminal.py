@@ -1,0 +1,162 @@
+"""The app on a real pseudo-terminal: what it sends, and that it goes when the terminal goes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.tui.run_folders import RunWriter, write_project, write_torn
+from tests.tui.terminal import ROOT, terminal
+from tui_trainer.tui.terminal import terminal_is_light, terminal_speaks_unicode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# The run's row and the status line, each with its colours; the whole screen is 14,000 bytes.
+LIVE_BYTES_PER_SECOND = 1000
+
+
+@pytest.mark.parametrize("without_hangups", [False, True], ids=["plain", "nohup"])
+def test_it_ends_within_three_seconds_of_its_terminal(study: Path, without_hangups: bool) -> None:  # noqa: FBT001
+    with terminal(study, without_hangups=without_hangups) as shown:
+        shown.sees("1 running")
+        shown.close()
+        shown.process.wait(timeout=3)
+
+
+def test_it_sends_nothing_while_nothing_changes(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    RunWriter(project, "cnn2").start().train(14).end(0)
+    RunWriter(project, "cnn4").start().train(3).beat()
+    RunWriter(project, "cnn8")  # while one waits, no time is told that the clock would move on
+    with terminal(project) as shown:
+        shown.sees("1 running")
+        shown.read(2)
+        assert shown.read(5) == b""
+
+
+def test_a_live_run_costs_few_bytes(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    run = RunWriter(project, "cnn2").start().train(3).beat(step=1)
+    with terminal(project) as shown:
+        shown.sees("1 running")
+        shown.press("j")
+        shown.sees("epoch 4/14")
+        shown.read(2)
+        sent = 0
+        for step in range(3, 19, 3):  # each moves the estimate in the list, too
+            run.beat(step=step)
+            sent += len(shown.read(1))
+        shown.sees("18/19")
+        assert 0 < sent / 6 < LIVE_BYTES_PER_SECOND
+
+
+def test_nothing_from_names_or_logs_reaches_the_terminal_raw(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    write_torn(project)
+    for name in ("[bold]", "a\x1b[2Jb", "c\x1b]0;owned\x07d", "e\u202ef", "g\x9b31mh"):
+        write_torn(project).path.parent.rename(project / "runs" / name)
+    with terminal(project) as shown:
+        shown.sees("[bold]")
+        shown.sees("a[2Jb")
+        shown.press("jjjjjjjjjjj")
+        shown.read(2)
+    sent = shown.sent.replace(b"\x1b]22;default\x07", b"")  # Textual's own: the mouse pointer
+    assert b"[2Jb" in sent
+    for evil in (b"\x1b[2J", b"\x1b]0;", b"\x07", "\u202e".encode(), "\u009b".encode()):
+        assert evil not in sent
+
+
+def test_without_colours_none_are_sent(study: Path) -> None:
+    with terminal(study, {"NO_COLOR": "1"}) as shown:
+        shown.sees("1 running")
+        shown.press("jjj")
+        shown.read(1)
+    for red, green, blue in re.findall(rb"38;2;(\d+);(\d+);(\d+)", shown.sent):
+        assert red == green == blue
+    assert not re.search(rb"\x1b\[[0-9;]*38;5;(?!1[56]\b|23[2-9]|24\d|25[0-5])\d+", shown.sent)
+
+
+def test_the_c_locale_gets_ascii(study: Path) -> None:
+    with terminal(study, {"LC_ALL": "C"}) as shown:
+        shown.sees("* 1 running")
+        shown.press("jjj")
+        shown.read(1)
+    assert shown.sent.isascii()
+
+
+def test_q_leaves_and_says_what_goes_on(study: Path) -> None:
+    with terminal(study) as shown:
+        shown.sees("1 running")
+        shown.press("q")
+        shown.read(3)
+        assert shown.process.wait(timeout=5) == 0
+    assert b"cnn4/3, cnn8/1 go on; tui-trainer shows them again" in shown.sent
+
+
+def test_what_is_no_terminal_cannot_show_it() -> None:
+    code = "from tui_trainer.tui.terminal import *; print(terminal_can_show_app())"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("term", "can"), [("xterm-256color", True), ("screen", True), ("dumb", False), ("", False)]
+)
+def test_a_dumb_terminal_cannot_show_it(
+    monkeypatch: pytest.MonkeyPatch, term: str, *, can: bool
+) -> None:
+    from tui_trainer.tui import terminal as room
+
+    class Tty:
+        def isatty(self) -> bool:
+            return True
+
+    for stream in ("__stdin__", "__stdout__", "__stderr__"):
+        monkeypatch.setattr(sys, stream, Tty())
+    monkeypatch.setenv("TERM", term)
+    assert room.terminal_can_show_app() is can
+
+
+@pytest.mark.parametrize(
+    ("variables", "speaks"),
+    [
+        ({"LC_ALL": "C"}, False),
+        ({"LC_ALL": "C", "LANG": "de_DE.UTF-8"}, False),
+        ({"LC_ALL": "", "LC_CTYPE": "", "LANG": "de_DE.utf8"}, True),
+        ({"LC_ALL": "C.UTF-8"}, True),
+        ({"LC_ALL": "de_DE.ISO-8859-1"}, False),
+    ],
+)
+def test_the_locale_decides_about_unicode(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], *, speaks: bool
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert terminal_speaks_unicode() is speaks
+
+
+def test_a_light_terminal_is_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not terminal_is_light()
+    monkeypatch.setenv("COLORFGBG", "0;15")
+    assert terminal_is_light()
+
+
+def test_it_starts_without_torch_numpy_and_typer() -> None:
+    code = (
+        "import sys, tui_trainer.tui.app\n"
+        "heavy = {'torch', 'torchvision', 'numpy', 'sklearn', 'typer', 'tui_trainer.train'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    began = time.monotonic()
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "[]", f"after {time.monotonic() - began:.1f} s"

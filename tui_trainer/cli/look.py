@@ -1,0 +1,227 @@
+"""Commands that look at runs: runs, show, logs."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from tui_trainer.cli.project import JsonOption, runs_folder
+from tui_trainer.errors import InvalidExperimentsError, TuiTrainerError, UsageError
+from tui_trainer.record.durable import TEMPORARY_SUFFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tui_trainer.record.index import Run
+    from tui_trainer.record.run_folder import RunFolder
+
+
+def complete_runs(context: typer.Context, incomplete: str) -> list[str]:
+    """Names of runs for the shell's completion."""
+    from tui_trainer.record.run_folder import all_runs
+
+    folder = context.find_root().params.get("folder") or Path.cwd()
+    with contextlib.suppress(TuiTrainerError):  # a prompt is no place for errors
+        names = (run.run for run in all_runs(runs_folder(Path(folder))))
+        return [name for name in names if name.startswith(incomplete)]
+    return []
+
+
+RunArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A run like cnn4/3; cnn4 alone is its newest.",
+        autocompletion=complete_runs,
+    ),
+]
+
+
+def find(context: typer.Context, name: str) -> RunFolder:
+    """The run of that name in the project.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from tui_trainer.record.run_folder import find_run
+
+    return find_run(runs_folder(context.obj), name)
+
+
+def runs(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List the runs and the state each is in."""
+    from tui_trainer.cli.for_programs import print_json
+    from tui_trainer.record.index import Index
+
+    found = Index(runs_folder(context.obj)).look_until_sure()
+    if as_json:
+        print_json([run.summary() for run in found])
+    elif found:
+        _print_runs(found)
+    else:
+        typer.echo("no runs yet: tui-trainer run EXPERIMENT")
+
+
+def show(context: typer.Context, run: RunArgument, as_json: JsonOption = False) -> None:
+    """Show one run whole."""
+    from tui_trainer.cli.for_programs import print_json
+    from tui_trainer.record.index import RunReader, look_until_sure
+
+    found = look_until_sure([RunReader(find(context, run))])[0]
+    if as_json:
+        print_json(_whole(found))
+    else:
+        _print_whole(found)
+
+
+def logs(
+    context: typer.Context,
+    run: RunArgument,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it ends.")] = False,
+    attempt: Annotated[
+        Optional[int],  # noqa: UP045  typer evaluates this, also on Python 3.10
+        typer.Option("--attempt", help="The attempt, from 1. Default: the newest.", min=1),
+    ] = None,
+) -> None:
+    """Print what a run printed."""
+    from tui_trainer.cli.follow import follow_log
+
+    folder = find(context, run)
+    source = folder.newest_attempt() if attempt is None else folder.attempt(attempt)
+    if source is None or not source.path.is_dir():
+        raise UsageError(f"{folder.run} has no attempt{'' if attempt is None else f' {attempt}'}")
+    follow_log(folder, source, sys.stdout, until_end=follow)
+
+
+def _print_runs(found: list[Run]) -> None:
+    from tui_trainer.cli.words import print_table, state_text, time_left
+    from tui_trainer.record.words import percent
+
+    print_table(
+        [
+            "run",
+            "state",
+            ">epoch",
+            ">validation",
+            ">test",
+            ">best",
+            ">ood",
+            ">gap",
+            ">eta",
+            "cause",
+        ],
+        [
+            [
+                run.name,
+                state_text(run),
+                f"{len(run.epochs)}/{run.planned_epochs}",
+                percent(run.epochs[-1].validation_accuracy if run.epochs else None),
+                percent(run.clean_accuracy),
+                _best_words(run),
+                percent(run.ood_accuracy),
+                percent(run.ood_gap),
+                time_left(run),
+                run.cause,
+            ]
+            for run in found
+        ],
+    )
+
+
+def _best_words(run: Run) -> str:
+    from tui_trainer.record.words import ABSENT, percent
+
+    return f"{percent(run.best.validation_accuracy)} @{run.best.epoch}" if run.best else ABSENT
+
+
+def _whole(run: Run) -> dict[str, Any]:
+    """One object of `show --json`: the summary, and everything behind it."""
+    from dataclasses import asdict
+
+    from tui_trainer.record.experiment_file import read_experiment
+    from tui_trainer.spec.table import plain
+
+    checkpoint = run.history.checkpoint
+    launched = None
+    with contextlib.suppress(InvalidExperimentsError):
+        launched = read_experiment(run.folder)
+    return {
+        **run.summary(),
+        "weights_sha256": None if checkpoint is None else checkpoint.weights_sha256,
+        "checkpoint": None if checkpoint is None else checkpoint.checkpoint,
+        "experiment_resolved": None if launched is None else plain(launched.experiment),
+        "provenance": None if launched is None else launched.provenance,
+        "progress": None if run.progress is None else run.progress.as_record(),
+        "epochs_measured": [epoch.as_record() for epoch in run.epochs],
+        "attempts_made": [asdict(attempt) for attempt in run.attempts],
+        "evaluations": {name: asdict(event) for name, event in run.history.evaluations.items()},
+        "warnings": [warning.message for warning in run.history.warnings],
+        "alarms": [
+            {"kind": alarm.kind, "epoch": alarm.epoch, "message": alarm.message}
+            for alarm in run.history.alarms
+        ],
+        "files": [str(path.relative_to(run.folder.path)) for path in _files(run.folder)],
+    }
+
+
+def _print_whole(run: Run) -> None:
+    from tui_trainer.cli.words import closing_line, results, state_text
+    from tui_trainer.record.words import ABSENT, epoch_line
+    from tui_trainer.tui.figures import duration
+
+    results.print(state_text(run), end="  ")
+    results.say(closing_line(run))
+    if run.plan is not None:
+        results.say(f"fingerprint {run.plan.fingerprint}")
+    for attempt in run.attempts:
+        took = (
+            duration(attempt.ended - attempt.started)
+            if attempt.ended and attempt.started
+            else ABSENT
+        )
+        results.say(
+            f"attempt {attempt.number}: {attempt.owner or 'owner unknown'}, {took}, "
+            f"{attempt.cause or ('done' if attempt.exit_code == 0 else 'no end recorded')}"
+        )
+    for warning in run.history.warnings:
+        label = "alarm: " if warning in run.history.alarms else "warning: "
+        results.say(warning.message, label=label, style="yellow")
+    for epoch in run.epochs:
+        results.say(epoch_line(epoch, run.planned_epochs))
+    for line in _ood_lines(run):
+        results.say(line)
+    for path in _files(run.folder):
+        with contextlib.suppress(FileNotFoundError):  # pruned since it was listed
+            results.say(f"{path.stat().st_size:>12,} {path.relative_to(run.folder.path)}")
+
+
+def _ood_lines(run: Run) -> Iterator[str]:
+    """Accuracy out of distribution, and of each corruption its mean, the worst first."""
+    from tui_trainer.record.fields import number, table
+    from tui_trainer.record.words import percent
+
+    if run.ood_accuracy is None:
+        return
+    source = "" if run.ood is not None else f" (probe of epoch {run.epochs[-1].epoch})"
+    accuracy, gap = percent(run.ood_accuracy), percent(run.ood_gap)
+    yield f"out of distribution{source}: accuracy {accuracy}, gap to clean {gap}"
+    corruptions = table(run.ood or {}, "corruptions")
+    means = {name: number(table(corruptions, name), "mean") or 0.0 for name in corruptions}
+    for name in sorted(means, key=lambda name: means[name]):
+        yield f"{percent(means[name]):>12} {name}"
+
+
+def _files(folder: RunFolder) -> list[Path]:
+    """Every file of the run but those that are being written at this moment."""
+    return sorted(
+        path
+        for path in folder.path.rglob("*")
+        if path.suffix != TEMPORARY_SUFFIX and path.is_file()
+    )
+
+
+COMMANDS = (runs, show, logs)

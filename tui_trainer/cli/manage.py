@@ -1,0 +1,184 @@
+"""Commands that change what runs: run, resume, stop."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from tui_trainer.cli.look import RunArgument, complete_runs, find
+from tui_trainer.cli.project import load, runs_folder
+from tui_trainer.errors import ExitCode, TuiTrainerError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tui_trainer.record.index import Run
+    from tui_trainer.record.run_folder import RunFolder
+
+# From the best to the worst end, for commands that bring several runs to theirs.
+SEVERITY = (
+    ExitCode.DONE,
+    ExitCode.STOPPED,
+    ExitCode.OWNED,
+    ExitCode.USAGE,
+    ExitCode.PREFLIGHT,
+    ExitCode.CRASHED,
+)
+DetachOption = Annotated[
+    bool, typer.Option("--detach", "-d", help="Start it and return; it goes on by itself.")
+]
+
+
+def complete_experiments(context: typer.Context, incomplete: str) -> list[str]:
+    """Names of experiments for the shell's completion."""
+    folder = context.find_root().params.get("folder") or Path.cwd()
+    with contextlib.suppress(TuiTrainerError):  # a prompt is no place for errors
+        return [name for name in load(Path(folder)).experiments if name.startswith(incomplete)]
+    return []
+
+
+def run(
+    context: typer.Context,
+    experiments: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="EXPERIMENT...",
+            help="One or more; they run one after the other.",
+            autocompletion=complete_experiments,
+        ),
+    ],
+    changes: Annotated[
+        Optional[list[str]],  # noqa: UP045  typer evaluates this, also on Python 3.10
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a key for these runs: epochs=5, model.activation=gelu.",
+        ),
+    ] = None,
+    detach: DetachOption = False,
+) -> None:
+    """Launch a new run of each experiment and show it to its end."""
+    from tui_trainer.cli.words import errors
+    from tui_trainer.launch.launcher import launch
+
+    project = load(context.obj)
+    for name in experiments:
+        project.experiment(name, changes or ())
+    if project.problems:
+        errors.say(f"{project.path.name} has mistakes elsewhere; tui-trainer list names them")
+    starts = [lambda name=name: launch(project, name, changes or ()) for name in experiments]
+    raise typer.Exit(_each(starts, detach=detach))
+
+
+def resume(
+    context: typer.Context,
+    runs: Annotated[
+        Optional[list[str]],  # noqa: UP045  typer evaluates this, also on Python 3.10
+        typer.Argument(
+            metavar="RUN...",
+            help="Runs like cnn4/3; cnn4 alone is its newest.",
+            autocompletion=complete_runs,
+        ),
+    ] = None,
+    all_dead: Annotated[
+        bool, typer.Option("--all", help="Every run that crashed, was lost or interrupted.")
+    ] = False,
+    detach: DetachOption = False,
+) -> None:
+    """Go on with a run from its last good checkpoint."""
+    from tui_trainer.launch.launcher import resume as resume_run
+
+    if bool(runs) == all_dead:
+        raise UsageError(
+            "name the runs to resume, or give --all, and not both", hint="tui-trainer runs"
+        )
+    folders = _dead(context) if all_dead else [find(context, name) for name in runs or ()]
+    if not folders:
+        typer.echo("no run crashed, was lost or interrupted")
+    starts = [lambda folder=folder: _resumed(folder, resume_run) for folder in folders]
+    raise typer.Exit(_each(starts, detach=detach))
+
+
+def stop(
+    context: typer.Context,
+    run: RunArgument,
+    now: Annotated[
+        bool,
+        typer.Option("--now", help="End it at once, without a checkpoint."),
+    ] = False,
+) -> None:
+    """Ask a run to save a checkpoint and end, and wait until it has."""
+    from tui_trainer.cli.follow import follow_silently
+    from tui_trainer.cli.words import closing_line, results
+    from tui_trainer.launch.launcher import stop as stop_run
+
+    folder = find(context, run)
+    stop_run(folder, at_once=now)
+    results.say(closing_line(follow_silently(folder)))
+
+
+def _each(starts: Sequence[Callable[[], RunFolder]], *, detach: bool) -> ExitCode:
+    """Start one after the other, whatever becomes of each; the worst exit code of all.
+
+    A Ctrl-C while a run is being launched counts for that run; after it none is started.
+    """
+    from tui_trainer.cli.follow import interrupts_noted
+
+    codes = [ExitCode.DONE]
+    with interrupts_noted() as interrupts:
+        codes.extend(_one(start, interrupts, detach=detach) for start in starts if not interrupts)
+    return max(codes, key=_severity)
+
+
+def _one(start: Callable[[], RunFolder], interrupts: Sequence[int], *, detach: bool) -> ExitCode:
+    from tui_trainer.cli.follow import follow, tell_end
+    from tui_trainer.cli.words import errors
+
+    try:
+        folder = start()
+    except TuiTrainerError as error:
+        errors.tell(error)
+        return error.exit_code
+    if detach:
+        typer.echo(f"{folder.run} started; files: {folder.path}")
+        return ExitCode.DONE
+    errors.say(f"{folder.run}: {folder.path}")
+    run = follow(folder, interrupts)
+    tell_end(run)
+    return _exit_code(run)
+
+
+def _exit_code(run: Run) -> ExitCode:
+    from tui_trainer.record.state import State
+
+    if run.state is State.FINISHED:
+        return ExitCode.DONE
+    if run.state is State.FAILED:
+        return ExitCode.PREFLIGHT
+    if run.state in {State.CRASHED, State.LOST}:
+        return ExitCode.CRASHED
+    return ExitCode.STOPPED
+
+
+def _severity(code: ExitCode) -> int:
+    return SEVERITY.index(code)
+
+
+def _resumed(folder: RunFolder, resume_run: Callable[[RunFolder], None]) -> RunFolder:
+    resume_run(folder)
+    return folder
+
+
+def _dead(context: typer.Context) -> list[RunFolder]:
+    from tui_trainer.record.index import Index
+    from tui_trainer.record.state import State
+
+    dead = {State.CRASHED, State.LOST, State.INTERRUPTED}
+    runs = Index(runs_folder(context.obj)).look_until_sure()
+    return [run.folder for run in runs if run.state in dead]
+
+
+COMMANDS = (run, resume, stop)

@@ -1,0 +1,76 @@
+"""The command that shows a network before it is trained: model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from tui_trainer.cli.manage import complete_experiments
+from tui_trainer.cli.project import JsonOption, load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def model(
+    context: typer.Context,
+    experiment: Annotated[
+        str, typer.Argument(metavar="EXPERIMENT", autocompletion=complete_experiments)
+    ],
+    changes: Annotated[
+        Optional[list[str]],  # noqa: UP045  typer evaluates this, also on Python 3.10
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a key first; TOML."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the layers of an experiment's network, its shapes, operations and memory."""
+    from tui_trainer.cli.core_question import ask_core
+    from tui_trainer.cli.for_programs import print_json
+    from tui_trainer.spec.snapshot import experiment_to_toml
+
+    project = load(context.obj)
+    text = experiment_to_toml(project.experiment(experiment, changes or ()), {})
+    anatomy = ask_core("anatomy", str(project.folder), text=text)
+    if as_json:
+        print_json(anatomy)
+    else:
+        _print(anatomy)
+
+
+def _print(anatomy: dict[str, Any]) -> None:
+    from tui_trainer.cli.words import print_table, results
+
+    print_table(
+        ["layer", "kind", ">in", ">out", ">parameters"],
+        [
+            [step["layer"], step["kind"], step["before"], step["after"], _count(step["parameters"])]
+            for step in anatomy["layers"]
+        ],
+    )
+    for line in _summary(anatomy):
+        results.say(line)
+
+
+def _summary(anatomy: dict[str, Any]) -> Iterator[str]:
+    from tui_trainer.tui.figures import size
+
+    side, classes = anatomy["size"], anatomy["classes"]
+    yield f"\n{anatomy['model']} for {side}x{side} pixels and {classes} classes"
+    yield f"parameters  {anatomy['parameters']:,}"
+    forward, training = anatomy["forward_flops"] / 1e6, anatomy["training_flops"] / 1e6
+    yield f"operations  {forward:,.1f} MFLOP an image, {training:,.1f} to train on it"
+    memory = {purpose: size(count) for purpose, count in anatomy["memory"].items()}
+    parts = ", ".join(f"{purpose} {count}" for purpose, count in memory.items())
+    yield f"memory      a step of {anatomy['batch_size']} images, at least: {parts}"
+    weights = anatomy["weights"]
+    if weights:
+        there = "there" if weights["there"] else "NOT THERE: training would be refused"
+        yield f"weights     {weights['path']}: {there}"
+
+
+def _count(parameters: int) -> str:
+    return f"{parameters:,}" if parameters else ""
+
+
+COMMANDS = (model,)

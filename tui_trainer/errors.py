@@ -1,0 +1,82 @@
+"""The error family: what went wrong, what to do, and the exit code it ends the program with.
+
+TuiTrainerError
+├── UsageError               2   a command or a name that cannot be meant
+├── InvalidExperimentsError  2   experiments.toml, every problem at once
+├── PreflightError           3   something the run needs is not there
+├── OwnedByAnotherError      4   somebody else runs it already
+└── RunCrashedError          1   training ended with an error
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ExitCode(IntEnum):
+    """Every code that a tui-trainer program exits with."""
+
+    DONE = 0
+    CRASHED = 1
+    USAGE = 2
+    PREFLIGHT = 3
+    OWNED = 4
+    STOPPED = 75  # EX_TEMPFAIL of sysexits.h: stopped, but resumable
+
+
+class TuiTrainerError(Exception):
+    """An error that a user can cause and mend.
+
+    Args:
+        message: What is wrong and where, as one sentence without a full stop.
+        hint: What to do about it, or an empty string.
+    """
+
+    exit_code: ClassVar[ExitCode] = ExitCode.CRASHED
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(TuiTrainerError):
+    """A command, name or option that cannot be meant."""
+
+    exit_code = ExitCode.USAGE
+
+
+class InvalidExperimentsError(TuiTrainerError):
+    """experiments.toml, or a change given on the command line, is wrong.
+
+    Args:
+        problems: One line each, with file, line, key and what is allowed.
+    """
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, problems: Sequence[str], *, hint: str = "") -> None:
+        super().__init__("\n".join(problems), hint=hint)
+        self.problems = tuple(problems)
+
+
+class PreflightError(TuiTrainerError):
+    """Something that the run needs is missing or damaged; training has not begun."""
+
+    exit_code = ExitCode.PREFLIGHT
+
+
+class OwnedByAnotherError(TuiTrainerError):
+    """The run has a living owner, who alone may write to it."""
+
+    exit_code = ExitCode.OWNED
+
+
+class RunCrashedError(TuiTrainerError):
+    """Training ended with an error; what was saved can be resumed."""
+
+    exit_code = ExitCode.CRASHED

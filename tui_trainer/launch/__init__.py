@@ -1,0 +1,1 @@
+"""Start it: claim a run folder, supervise the training core."""

@@ -1,0 +1,114 @@
+"""What can be done to runs, the same for commands and app: launch, resume, stop."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+from typing import TYPE_CHECKING
+
+from tui_trainer.errors import TuiTrainerError, UsageError
+from tui_trainer.launch.local import start_supervisor
+from tui_trainer.launch.provenance import provenance
+from tui_trainer.record.durable import write_once
+from tui_trainer.record.events import Launched, LaunchFailed, append_event
+from tui_trainer.record.experiment_file import read_experiment
+from tui_trainer.record.heartbeat import Heartbeat
+from tui_trainer.record.index import RunReader, look_until_sure
+from tui_trainer.record.owner import Owner, Presence
+from tui_trainer.record.run_folder import AttemptFolder, RunFolder, claim_run
+from tui_trainer.record.state import State
+from tui_trainer.spec.snapshot import experiment_to_toml
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tui_trainer.spec.experiment import Experiment
+    from tui_trainer.spec.project import Project
+
+
+def launch(project: Project, name: str, changes: Sequence[str] = ()) -> RunFolder:
+    """Start a new run of an experiment.
+
+    Args:
+        project: The project whose experiments.toml defines the experiment.
+        name: The experiment.
+        changes: `KEY=VALUE` texts that apply on top of what the file says.
+
+    Raises:
+        UsageError: there is no such experiment.
+        InvalidExperimentsError: the experiment or a change is wrong.
+        RunCrashedError: the supervisor did not come to life.
+    """
+    folder = prepare(project, name, project.experiment(name, changes))
+    _start(folder)
+    return folder
+
+
+def prepare(project: Project, name: str, experiment: Experiment) -> RunFolder:
+    """Claim a run folder and write down what is to run there."""
+    content = experiment_to_toml(experiment, provenance(project.folder))
+    launched = Launched(launcher=experiment.launcher, owner=Owner.of_process(os.getpid()))
+    folder = claim_run(project.folder / "runs", name)
+    try:
+        write_once(folder.experiment_file, content.encode())
+        append_event(folder.events_file, launched)
+    except OSError:
+        shutil.rmtree(folder.path, ignore_errors=True)  # nothing but our own half launch is in it
+        raise
+    return folder
+
+
+def resume(folder: RunFolder) -> None:
+    """Start the next attempt of a run that is not finished.
+
+    Raises:
+        UsageError: the run is finished.
+        InvalidExperimentsError: its experiment cannot be read.
+        OwnedByAnotherError: the run has a living owner.
+        RunCrashedError: the supervisor did not come to life.
+    """
+    # Whether it has a living owner is for the supervisor to find out, which claims it.
+    run = RunReader(folder).look()
+    if run.state is State.FINISHED:
+        raise UsageError(
+            f"{run.name} is finished; there is nothing to resume",
+            hint=f"a new run of it: tui-trainer run {folder.experiment_name}",
+        )
+    read_experiment(folder)
+    _start(folder)
+
+
+def stop(folder: RunFolder, *, at_once: bool = False) -> None:
+    """Ask a run to stop: after a checkpoint, or `at_once` without one.
+
+    Raises:
+        UsageError: the run is not running.
+    """
+    run = look_until_sure([RunReader(folder)])[0]
+    attempt = folder.newest_attempt()
+    if not run.state.is_live or attempt is None:
+        raise UsageError(f"{run.name} is {run.state.value}; there is nothing to stop")
+    attempt.ask_to_stop(at_once=at_once)
+    _signal_where_nobody_obeys(folder, attempt, at_once=at_once)
+
+
+def _signal_where_nobody_obeys(folder: RunFolder, attempt: AttemptFolder, *, at_once: bool) -> None:
+    """A core without a supervisor, started by hand or left behind, hears signals alone."""
+    beat, owner = Heartbeat.read(folder.heartbeat_file), attempt.owner()
+    is_supervised = beat is not None and beat.attempt == attempt.number
+    core = beat.core if beat and is_supervised else owner
+    has_supervisor = is_supervised and owner is not None and owner.presence() is Presence.ALIVE
+    if core is not None and not has_supervisor and core.presence() is Presence.ALIVE:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(core.pid, signal.SIGKILL if at_once else signal.SIGTERM)
+
+
+def _start(folder: RunFolder) -> None:
+    try:
+        start_supervisor(folder)
+    except TuiTrainerError as error:
+        if folder.newest_attempt() is None:
+            append_event(folder.events_file, LaunchFailed(cause=error.message))
+        raise

@@ -1,0 +1,1 @@
+"""What was written: the run folder, its files and what they mean."""

@@ -1,0 +1,117 @@
+"""The lines of epochs.jsonl: what each finished epoch measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tui_trainer.record.durable import encode_record, write_durably
+from tui_trainer.record.fields import integer, number, table
+from tui_trainer.record.tail import Tail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """One finished epoch. Accuracies are fractions of 1; what was not finite is None."""
+
+    epoch: int
+    """From 1."""
+    attempt: int
+    step: int
+    """Optimizer steps since the run began."""
+    train_loss: float | None
+    train_accuracy: float | None
+    validation_loss: float | None
+    validation_accuracy: float | None
+    ood_accuracy: float | None
+    lr: float | None
+    """Learning rate of the epoch's last step."""
+    grad_norm: float | None
+    """Mean over the epoch's steps of the 2-norm over all gradients."""
+    seconds: float | None
+    images_per_second: float | None
+    time: float | None
+    """When it ended, in seconds since 1970 by the writer's clock."""
+    data_seconds: float | None = None
+    """Of the training steps: to choose, change and normalise images. On an accelerator, which works
+    on while the processor goes ahead, the time to ask for it."""
+    compute_seconds: float | None = None
+    """Of the training steps: all the rest."""
+    peak_memory_bytes: int | None = None
+    """Since the attempt began: the accelerator's, or else the process's largest resident set."""
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Epoch | None:
+        """The epoch that a line tells of, or None where it names no epoch."""
+        epoch = integer(record, "epoch")
+        if epoch < 1:
+            return None
+        train, validation = table(record, "train"), table(record, "validation")
+        return cls(
+            epoch=epoch,
+            attempt=integer(record, "attempt"),
+            step=integer(record, "step"),
+            train_loss=number(train, "loss"),
+            train_accuracy=number(train, "accuracy"),
+            validation_loss=number(validation, "loss"),
+            validation_accuracy=number(validation, "accuracy"),
+            ood_accuracy=number(table(record, "ood"), "accuracy"),
+            lr=number(record, "lr"),
+            grad_norm=number(record, "grad_norm"),
+            seconds=number(record, "seconds"),
+            images_per_second=number(record, "images_per_second"),
+            time=number(record, "time"),
+            data_seconds=number(record, "data_seconds"),
+            compute_seconds=number(record, "compute_seconds"),
+            peak_memory_bytes=integer(record, "peak_memory_bytes") or None,
+        )
+
+    def as_record(self) -> dict[str, Any]:
+        """The line of epochs.jsonl."""
+        return {
+            "epoch": self.epoch,
+            "attempt": self.attempt,
+            "step": self.step,
+            "train": {"loss": self.train_loss, "accuracy": self.train_accuracy},
+            "validation": {"loss": self.validation_loss, "accuracy": self.validation_accuracy},
+            "ood": None if self.ood_accuracy is None else {"accuracy": self.ood_accuracy},
+            "lr": self.lr,
+            "grad_norm": self.grad_norm,
+            "seconds": self.seconds,
+            "images_per_second": self.images_per_second,
+            "time": self.time,
+            "data_seconds": self.data_seconds,
+            "compute_seconds": self.compute_seconds,
+            "peak_memory_bytes": self.peak_memory_bytes,
+        }
+
+
+def best_epoch(epochs: Iterable[Epoch]) -> Epoch | None:
+    """The epoch of highest validation accuracy; of equals that of lowest loss, then the first."""
+    measured = [epoch for epoch in epochs if epoch.validation_accuracy is not None]
+    return min(measured, key=_rank, default=None)
+
+
+def read_epochs(path: Path) -> list[Epoch]:
+    """Every epoch in the file, in order, the last line of each epoch counting."""
+    epochs = dict[int, Epoch]()
+    for records, _ in Tail(path).batches():
+        for record in records:
+            epoch = Epoch.from_record(record)
+            if epoch is not None:
+                epochs[epoch.epoch] = epoch
+    return [epochs[number] for number in sorted(epochs)]
+
+
+def write_epochs(path: Path, epochs: Iterable[Epoch]) -> None:
+    """Replace the file: at a resume, by the epochs that the checkpoint in use has behind it."""
+    write_durably(path, b"".join(encode_record(epoch.as_record()) for epoch in epochs))
+
+
+def _rank(epoch: Epoch) -> tuple[float, float, int]:
+    loss = float("inf") if epoch.validation_loss is None else epoch.validation_loss
+    return -(epoch.validation_accuracy or 0.0), loss, epoch.epoch

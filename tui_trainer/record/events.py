@@ -1,0 +1,180 @@
+"""The lines of events.jsonl: what happened to a run, by whom it was seen."""
+
+from __future__ import annotations
+
+import time as clock
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, get_args
+
+from tui_trainer.record.durable import append_record
+from tui_trainer.record.fields import integer, number, table, text
+from tui_trainer.record.owner import Owner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Event:
+    time: float = field(default_factory=clock.time)
+    """Seconds since 1970 by the writer's clock."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launched(_Event):
+    """A launcher took the run; what becomes of it is said by attempts."""
+
+    launcher: str
+    owner: Owner
+    """The process that launched it, until a supervisor takes it over."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchFailed(_Event):
+    """No supervisor came to life."""
+
+    cause: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptStarted(_Event):
+    """A supervisor owns the run and starts the core."""
+
+    attempt: int
+    owner: Owner
+    threads: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptEnded(_Event):
+    """The core ended and its supervisor saw how."""
+
+    attempt: int
+    exit_code: int
+    """What the core ended with; negative for the signal that ended it."""
+    cause: str
+    """In words; empty for an attempt that finished."""
+    peak_memory_bytes: int
+    """Largest resident set of the core."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingBegan(_Event):
+    """The core begins at an epoch and step: from the start, or resumed from a checkpoint."""
+
+    attempt: int
+    epoch: int
+    step: int
+    checkpoint: str
+    """Name of the checkpoint it resumed from; empty for a start from nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSaved(_Event):
+    """A checkpoint is durable."""
+
+    attempt: int
+    epoch: int
+    step: int
+    checkpoint: str
+    sha256: str
+    """Of the file."""
+    weights_sha256: str
+    """Of the state dict's entries in name order: name, shape, dtype, raw bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointRejected(_Event):
+    """A damaged checkpoint was set aside."""
+
+    attempt: int
+    checkpoint: str
+    cause: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warned(_Event):
+    """Something that a person should know, and that does not end the run."""
+
+    attempt: int
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alarmed(_Event):
+    """A sign that the training goes wrong."""
+
+    attempt: int
+    epoch: int
+    kind: str
+    """`chance_level`, `nan`, `plateau`, `dead_units` or `still_improving`."""
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated(_Event):
+    """A result was written, once."""
+
+    attempt: int
+    split: str
+    checkpoint: str
+    loss: float | None
+    accuracy: float | None
+    file: str
+    sha256: str
+
+
+Event = (
+    Launched
+    | LaunchFailed
+    | AttemptStarted
+    | AttemptEnded
+    | TrainingBegan
+    | CheckpointSaved
+    | CheckpointRejected
+    | Warned
+    | Alarmed
+    | Evaluated
+)
+
+
+def append_event(path: Path, event: Event) -> None:
+    """Write the event durably at the end of the file.
+
+    Raises:
+        OSError: the disk is full, read-only or failing.
+    """
+    append_record(path, {"event": _word(type(event)), **asdict(event)})
+
+
+def event_from_record(record: Mapping[str, Any]) -> Event | None:
+    """The event that a line tells of, or None for a word of another version."""
+    kind = _KINDS.get(text(record, "event"))
+    if kind is None:
+        return None
+    values = {field.name: _READERS[str(field.type)](record, field.name) for field in fields(kind)}
+    return kind(**values)
+
+
+def _word(kind: type[Event]) -> str:
+    """`AttemptStarted` is written as `attempt_started`."""
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in kind.__name__).lstrip("_")
+
+
+def _owner(record: Mapping[str, Any], key: str) -> Owner:
+    return Owner.from_record(table(record, key))
+
+
+def _time(record: Mapping[str, Any], key: str) -> float:
+    return number(record, key) or 0.0
+
+
+_KINDS: dict[str, type[Event]] = {_word(kind): kind for kind in get_args(Event)}
+_READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
+    "str": text,
+    "int": integer,
+    "float": _time,
+    "float | None": number,
+    "Owner": _owner,
+}

@@ -1,0 +1,42 @@
+"""Reads what a run was launched with, whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tui_trainer.errors import InvalidExperimentsError
+from tui_trainer.record.tail import read_small
+from tui_trainer.spec.snapshot import experiment_from_toml
+from tui_trainer.spec.summary import read_summary
+
+if TYPE_CHECKING:
+    from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.spec.experiment import Experiment
+
+
+class LaunchedExperiment(NamedTuple):
+    """The content of experiment.toml."""
+
+    experiment: Experiment
+    """Resolved: defaults, base and changes applied."""
+    fingerprint: str
+    """As it was at the launch: a later version may know more keys and compute another one."""
+    provenance: dict[str, Any]
+    """Where, when and with what it was launched."""
+
+
+def read_experiment(folder: RunFolder) -> LaunchedExperiment:
+    """What the run was launched with.
+
+    Raises:
+        InvalidExperimentsError: the file is missing, damaged or of another version.
+    """
+    content = read_small(folder.experiment_file)
+    if content is None:
+        raise InvalidExperimentsError(
+            [f"{folder.experiment_file} is missing or cannot be read"],
+            hint=f"launch it anew: tui-trainer run {folder.experiment_name}",
+        )
+    text = content.decode(errors="replace")
+    experiment, provenance = experiment_from_toml(text)
+    return LaunchedExperiment(experiment, read_summary(text).fingerprint, provenance)

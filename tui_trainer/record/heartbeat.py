@@ -1,0 +1,92 @@
+"""The sign of life that a supervisor gives: a counter, and where the training stands."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from tui_trainer.record.durable import replace_quickly
+from tui_trainer.record.fields import integer, number, table, text
+from tui_trainer.record.owner import Owner
+from tui_trainer.record.tail import read_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+SECONDS_PER_BEAT = 1.0
+# Ten beats: NFS clients answer a re-opened file within one round trip, and no round trip that a
+# person would put up with takes ten seconds.
+SILENCE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Where the core stands; the core says it, the supervisor passes it on."""
+
+    stage: str = "starting"
+    """`starting`, `preparing`, `training`, `validating`, `saving` or `evaluating`."""
+    epoch: int = 0
+    """The epoch in progress, from 1."""
+    step: int = 0
+    """Steps of that epoch that are done."""
+    steps: int = 0
+    """Steps that an epoch has."""
+    images_per_second: float | None = None
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Progress:
+        """The progress that `as_record` wrote; what is missing or damaged becomes a default."""
+        return cls(
+            stage=text(record, "stage") or "starting",
+            epoch=integer(record, "epoch"),
+            step=integer(record, "step"),
+            steps=integer(record, "steps"),
+            images_per_second=number(record, "images_per_second"),
+        )
+
+    def as_record(self) -> dict[str, Any]:
+        """What JSON can hold of it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heartbeat:
+    """One beat. Its age is judged by whether `beat` changes, never by a clock of another host."""
+
+    beat: int
+    attempt: int
+    owner: Owner
+    core: Owner | None
+    progress: Progress
+    idle_seconds: float
+    """Since the core last said that it came forward, by the supervisor's clock."""
+
+    @classmethod
+    def read(cls, path: Path) -> Heartbeat | None:
+        """The beat that stands in `path`, or None where there is none that can be read."""
+        record = read_json(path)
+        if record is None:
+            return None
+        core = table(record, "core")
+        return cls(
+            beat=integer(record, "beat"),
+            attempt=integer(record, "attempt"),
+            owner=Owner.from_record(table(record, "owner")),
+            core=Owner.from_record(core) if core else None,
+            progress=Progress.from_record(record),
+            idle_seconds=number(record, "idle_seconds") or 0.0,
+        )
+
+    def write(self, path: Path) -> None:
+        """Put this beat in place of the last one."""
+        record = {
+            "beat": self.beat,
+            "attempt": self.attempt,
+            **self.progress.as_record(),
+            "idle_seconds": round(self.idle_seconds, 3),
+            "owner": self.owner.as_record(),
+            "core": None if self.core is None else self.core.as_record(),
+        }
+        replace_quickly(path, json.dumps(record).encode())

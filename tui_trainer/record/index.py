@@ -1,0 +1,302 @@
+"""Reads runs incrementally: each look costs what changed since the last one."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tui_trainer.errors import InvalidExperimentsError
+from tui_trainer.record.epochs import Epoch, best_epoch
+from tui_trainer.record.events import event_from_record
+from tui_trainer.record.fields import number
+from tui_trainer.record.heartbeat import SECONDS_PER_BEAT, SILENCE_SECONDS, Heartbeat, Progress
+from tui_trainer.record.owner import Presence
+from tui_trainer.record.run_folder import RunFolder, all_runs
+from tui_trainer.record.state import Attempt, Evidence, History, State, judge
+from tui_trainer.record.tail import Tail, identity, read_json, read_small
+from tui_trainer.spec.summary import Summary, read_summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from pathlib import Path
+
+# Epochs whose time predicts the next ones: enough to even out noise, few enough to follow a node
+# that got busy.
+EPOCHS_FOR_ETA = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run as it was at one moment."""
+
+    folder: RunFolder
+    plan: Summary | None
+    """What it is to run; None where the file that says so is damaged."""
+    state: State
+    cause: str
+    epochs: tuple[Epoch, ...]
+    """Finished epochs, in order."""
+    newest_attempt: int
+    """The attempt that this look judged; 0 before the first."""
+    attempts: tuple[Attempt, ...]
+    history: History = field(repr=False)
+    progress: Progress | None
+    """Where the core stands; None for a run that is not live."""
+    clean_accuracy: float | None
+    """Test accuracy of the best epoch's weights, a fraction of 1."""
+    ood: Mapping[str, Any] | None
+    """results/ood.json: accuracies out of distribution."""
+    skipped_lines: int
+    """Lines of its files that could not be read."""
+
+    @property
+    def name(self) -> str:
+        """What people and commands call it: `cnn4/3`."""
+        return self.folder.run
+
+    @property
+    def planned_epochs(self) -> int:
+        """Epochs that it is to train; 0 where unknown."""
+        return 0 if self.plan is None else self.plan.epochs
+
+    @property
+    def best(self) -> Epoch | None:
+        """The epoch of highest validation accuracy."""
+        return best_epoch(self.epochs)
+
+    @property
+    def ood_accuracy(self) -> float | None:
+        """Accuracy out of distribution: the result, or else the newest epoch's probe."""
+        if self.ood is not None:
+            return number(self.ood, "accuracy")
+        return self.epochs[-1].ood_accuracy if self.epochs else None
+
+    @property
+    def ood_gap(self) -> float | None:
+        """How much lower that is than the accuracy on the same images, clean."""
+        if self.ood is not None:
+            return number(self.ood, "gap")
+        if not self.epochs or self.epochs[-1].ood_accuracy is None:
+            return None
+        newest = self.epochs[-1]
+        return (newest.validation_accuracy or 0.0) - (newest.ood_accuracy or 0.0)
+
+    @property
+    def eta_seconds(self) -> float | None:
+        """Predicted seconds until the last epoch ends; None where nothing is known yet."""
+        recent = [epoch.seconds for epoch in self.epochs[-EPOCHS_FOR_ETA:] if epoch.seconds]
+        if not self.state.is_live or not recent:
+            return None
+        left = self.planned_epochs * (1.0 - self.share_done)
+        return left * sum(recent) / len(recent)
+
+    @property
+    def share_done(self) -> float:
+        """How much of its epochs is trained, the one in progress counted by its steps; 0 to 1."""
+        progress, started = self.progress, 0.0
+        if progress and progress.steps > 0 and progress.epoch == len(self.epochs) + 1:
+            started = progress.step / progress.steps
+        return min(1.0, (len(self.epochs) + started) / max(1, self.planned_epochs))
+
+    def summary(self) -> dict[str, Any]:
+        """One object of `runs --json`."""
+        newest, best = (self.epochs[-1] if self.epochs else None), self.best
+        return {
+            "run": self.name,
+            "experiment": self.folder.experiment_name,
+            "state": self.state.value,
+            "cause": self.cause,
+            "epoch": newest.epoch if newest else 0,
+            "epochs": self.planned_epochs,
+            "attempts": len(self.attempts),
+            "path": str(self.folder.path),
+            "validation_accuracy": newest.validation_accuracy if newest else None,
+            "clean_accuracy": self.clean_accuracy,
+            "ood_accuracy": self.ood_accuracy,
+            "ood_gap": self.ood_gap,
+            "best": None
+            if best is None
+            else {"epoch": best.epoch, "validation_accuracy": best.validation_accuracy},
+            "eta_seconds": self.eta_seconds,
+            "fingerprint": None if self.plan is None else self.plan.fingerprint,
+            "skipped_lines": self.skipped_lines,
+        }
+
+
+class RunReader:
+    """Looks at one run again and again.
+
+    Args:
+        folder: The run.
+        now: A monotonic clock in seconds; ages are counted by it alone.
+    """
+
+    def __init__(self, folder: RunFolder, now: Callable[[], float] = time.monotonic) -> None:
+        self.folder = folder
+        self._now = now
+        self._events = Tail(folder.events_file)
+        self._epochs = Tail(folder.epochs_file)
+        self._history = History()
+        self._epoch_by_number: dict[int, Epoch] = {}
+        self._plan: Summary | None = None
+        self._clean_accuracy: float | None = None
+        self._ood: Mapping[str, Any] | None = None
+        self._beat: tuple[int, str, int] | None = None
+        self._beat_seen_at = now()
+        self._beat_changed = False
+        self._over: Run | None = None
+        self._traces: object = None
+
+    def look(self) -> Run:
+        """The run as it is now; for one that is over a few stats, unless something changed."""
+        traces = self._read_traces()
+        if self._over is None or traces != self._traces:
+            run = self._look()
+            self._over, self._traces = run if self._has_recorded_end(run) else None, traces
+            return run
+        return self._over
+
+    def _look(self) -> Run:
+        self._read_events()
+        self._read_epochs()
+        self._read_plan()
+        heartbeat = Heartbeat.read(self.folder.heartbeat_file)
+        attempt = self.folder.newest_attempt()
+        number = 0 if attempt is None else attempt.number
+        owner = None if attempt is None else attempt.owner()
+        verdict = judge(
+            Evidence(
+                was_prepared=self.folder.experiment_file.exists(),
+                history=self._history,
+                newest_attempt=number,
+                owner=owner,
+                heartbeat=heartbeat,
+                is_beating=self._is_beating(number, heartbeat),
+                stop_request=None if attempt is None else attempt.stop_request(),
+            )
+        )
+        return Run(
+            folder=self.folder,
+            plan=self._plan,
+            state=verdict.state,
+            cause=verdict.cause,
+            epochs=tuple(self._epoch_by_number[key] for key in sorted(self._epoch_by_number)),
+            newest_attempt=number,
+            attempts=tuple(self._history.attempts.values()),
+            history=self._history,
+            progress=_progress(heartbeat, number) if verdict.state.is_live else None,
+            clean_accuracy=self._read_clean_accuracy(),
+            ood=self._read_ood(),
+            skipped_lines=self._events.skipped + self._epochs.skipped,
+        )
+
+    def _read_traces(self) -> object:
+        """What a resume, an evaluation or an edit of the run cannot leave as it is."""
+        files = (self.folder.events_file, self.folder.epochs_file, self.folder.experiment_file)
+        return [self.folder.newest_attempt(), *map(identity, files)]
+
+    def _has_recorded_end(self, run: Run) -> bool:
+        """Whether its state rests on a record, and not on what /proc said at one moment."""
+        attempt = self._history.attempts.get(run.newest_attempt)
+        return attempt is not None and attempt.exit_code is not None
+
+    def needs_watching(self) -> bool:
+        """Whether the owner is out of sight and its heartbeat has not told yet that it lives."""
+        attempt = self.folder.newest_attempt()
+        if attempt is None or self._beat_changed:
+            return False
+        told = self._history.attempts.get(attempt.number)
+        owner = attempt.owner()
+        return (
+            (told is None or told.exit_code is None)
+            and (owner is None or owner.presence() is Presence.OUT_OF_SIGHT)
+            and self._now() - self._beat_seen_at <= SILENCE_SECONDS
+        )
+
+    def _read_events(self) -> None:
+        for records, anew in self._events.batches():
+            if anew:
+                self._history = History()
+            for record in records:
+                event = event_from_record(record)
+                if event is not None:
+                    self._history.apply(event)
+
+    def _read_epochs(self) -> None:
+        for records, anew in self._epochs.batches():
+            if anew:
+                self._epoch_by_number.clear()
+            for epoch in filter(None, map(Epoch.from_record, records)):
+                self._epoch_by_number[epoch.epoch] = epoch
+
+    def _read_plan(self) -> None:
+        if self._plan is not None:
+            return
+        content = read_small(self.folder.experiment_file)
+        if content is not None:
+            with contextlib.suppress(InvalidExperimentsError):
+                self._plan = read_summary(content.decode(errors="replace"))
+
+    def _read_clean_accuracy(self) -> float | None:
+        if self._clean_accuracy is None and "test" in self._history.evaluations:
+            results = read_json(self.folder.clean_results_file) or {}
+            self._clean_accuracy = number(results, "accuracy")
+        return self._clean_accuracy
+
+    def _read_ood(self) -> Mapping[str, Any] | None:
+        if self._ood is None and "ood" in self._history.evaluations:
+            self._ood = read_json(self.folder.ood_results_file)
+        return self._ood
+
+    def _is_beating(self, attempt: int, heartbeat: Heartbeat | None) -> bool | None:
+        """Whether the newest attempt beats; its silence counts from when it was first seen."""
+        token, count = (heartbeat.owner.token, heartbeat.beat) if heartbeat else ("", 0)
+        beat = (attempt, token, count)
+        if beat != self._beat:
+            self._beat_changed = self._beat is not None and self._beat[0] == attempt
+            self._beat, self._beat_seen_at = beat, self._now()
+        if self._now() - self._beat_seen_at > SILENCE_SECONDS:
+            return False
+        return True if self._beat_changed else None
+
+
+class Index:
+    """Looks at every run of a project again and again."""
+
+    def __init__(self, runs: Path) -> None:
+        self.runs = runs
+        self._readers: dict[Path, RunReader] = {}
+
+    def look(self) -> list[Run]:
+        """Every run as it is now, by experiment name and number."""
+        folders = list(all_runs(self.runs))
+        self._readers = {
+            folder.path: self._readers.get(folder.path) or RunReader(folder) for folder in folders
+        }
+        return [reader.look() for reader in self._readers.values()]
+
+    def look_until_sure(self) -> list[Run]:
+        """As `look`, after having watched the heartbeats of runs on other hosts for a while.
+
+        Takes no time where every run is over or lives on this host, about two seconds where runs
+        elsewhere beat, and `SILENCE_SECONDS` where one is silent.
+        """
+        self.look()
+        return look_until_sure(self._readers.values())
+
+
+def look_until_sure(readers: Collection[RunReader]) -> list[Run]:
+    """What the readers see, after heartbeats on other hosts were watched for long enough."""
+    runs = [reader.look() for reader in readers]
+    while any(reader.needs_watching() for reader in readers):
+        time.sleep(SECONDS_PER_BEAT / 2)
+        runs = [reader.look() for reader in readers]
+    return runs
+
+
+def _progress(heartbeat: Heartbeat | None, attempt: int) -> Progress | None:
+    """Where this attempt stands; a beat of an earlier one says nothing of it."""
+    is_its_own = heartbeat is not None and heartbeat.attempt == attempt
+    return heartbeat.progress if heartbeat and is_its_own else None

@@ -1,0 +1,254 @@
+"""Every name in a run folder, and the two claims that only one process can win.
+
+A run is claimed by an exclusive mkdir of its number. An attempt is claimed by renaming a prepared
+folder, with the owner's name already in it, to `attempts/N`: a rename onto a folder that is not
+empty fails, so of several claims exactly one wins and no claim is ever seen without its owner.
+The attempt's number is the fencing token: who sees a higher one has lost the run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from tui_trainer.errors import OwnedByAnotherError, UsageError
+from tui_trainer.record.durable import sync_folder, temporary_beside, write_once
+from tui_trainer.record.owner import Owner
+from tui_trainer.record.tail import read_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+_CHECKPOINT = re.compile(r"epoch-(\d{4,})(?:-step-(\d{6,}))?\.pt")
+
+
+class CheckpointName(NamedTuple):
+    """How far a checkpoint has come: whole epochs, and steps into the epoch after them."""
+
+    epochs: int
+    steps: int
+
+    @classmethod
+    def parse(cls, name: str) -> CheckpointName | None:
+        """What `epoch-0007.pt` or `epoch-0008-step-000120.pt` says, or None for another name."""
+        match = _CHECKPOINT.fullmatch(name)
+        if match is None:
+            return None
+        epoch, step = int(match[1]), match[2]
+        return cls(epoch, 0) if step is None else cls(epoch - 1, int(step))
+
+    def __str__(self) -> str:
+        if self.steps:
+            return f"epoch-{self.epochs + 1:04d}-step-{self.steps:06d}.pt"
+        return f"epoch-{self.epochs:04d}.pt"
+
+
+@dataclass(frozen=True)
+class AttemptFolder:
+    """`attempts/N`: one life of the run, from a start to an end."""
+
+    path: Path
+    number: int
+
+    @property
+    def log_file(self) -> Path:
+        """What the supervisor and the core printed."""
+        return self.path / "log.txt"
+
+    @property
+    def owner_file(self) -> Path:
+        """Who claimed this attempt."""
+        return self.path / "owner.json"
+
+    @property
+    def stop_file(self) -> Path:
+        """Stands here once somebody asked this attempt to stop."""
+        return self.path / "stop.json"
+
+    @property
+    def epochs_taken_back_file(self) -> Path:
+        """Lines of epochs.jsonl that this attempt trains again: their checkpoints are gone."""
+        return self.path / "epochs_taken_back.jsonl"
+
+    def owner(self) -> Owner | None:
+        """The process that claimed the attempt; None where the claim is unreadable."""
+        record = read_json(self.owner_file)
+        return None if record is None else Owner.from_record(record)
+
+    def ask_to_stop(self, *, at_once: bool) -> None:
+        """Ask the supervisor, on whatever host, to stop; `at_once` also without a checkpoint."""
+        content = json.dumps({"at_once": at_once}).encode()
+        if at_once:
+            self.stop_file.unlink(missing_ok=True)
+        with contextlib.suppress(FileExistsError):
+            write_once(self.stop_file, content)
+
+    def stop_request(self) -> bool | None:
+        """None: nobody asked. Otherwise whether it is to stop at once, without a checkpoint."""
+        record = read_json(self.stop_file)
+        return None if record is None else bool(record.get("at_once"))
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """`runs/<experiment>/<number>/`, spoken of as `<experiment>/<number>`."""
+
+    path: Path
+
+    @property
+    def experiment_name(self) -> str:
+        """The experiment's name in experiments.toml when the run was launched."""
+        return self.path.parent.name
+
+    @property
+    def number(self) -> int:
+        """The run's number within its experiment, from 1."""
+        return int(self.path.name)
+
+    @property
+    def run(self) -> str:
+        """The name that people and commands use: `cnn4/3`."""
+        return f"{self.experiment_name}/{self.path.name}"
+
+    @property
+    def project(self) -> Path:
+        """The project's folder, which relative paths in the experiment start from."""
+        return self.path.parents[2]
+
+    @property
+    def experiment_file(self) -> Path:
+        """The resolved experiment and where it was launched; written once."""
+        return self.path / "experiment.toml"
+
+    @property
+    def epochs_file(self) -> Path:
+        """One JSON line per finished epoch."""
+        return self.path / "epochs.jsonl"
+
+    @property
+    def events_file(self) -> Path:
+        """One JSON line per thing that happened."""
+        return self.path / "events.jsonl"
+
+    @property
+    def heartbeat_file(self) -> Path:
+        """The newest beat of the owner."""
+        return self.path / "heartbeat.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints and their digests."""
+        return self.path / "checkpoints"
+
+    @property
+    def results(self) -> Path:
+        """Folder of what evaluation found."""
+        return self.path / "results"
+
+    @property
+    def clean_results_file(self) -> Path:
+        """Loss and accuracy on the clean test images."""
+        return self.results / "clean.json"
+
+    @property
+    def ood_results_file(self) -> Path:
+        """Accuracy out of distribution, by corruption and severity."""
+        return self.results / "ood.json"
+
+    @property
+    def attempts(self) -> Path:
+        """Folder of the attempts."""
+        return self.path / "attempts"
+
+    def attempt(self, number: int) -> AttemptFolder:
+        """The folder of attempt `number`, which may not exist."""
+        return AttemptFolder(self.attempts / str(number), number)
+
+    def newest_attempt(self) -> AttemptFolder | None:
+        """The attempt that owns the run, or owned it last."""
+        number = max(_numbers_in(self.attempts), default=None)
+        return None if number is None else self.attempt(number)
+
+    def claim_attempt(self, owner: Owner, *, after: int) -> AttemptFolder:
+        """Become the owner of the attempt that follows attempt `after`, which is over.
+
+        Raises:
+            OwnedByAnotherError: another process claimed it first.
+        """
+        attempt = self.attempt(after + 1)
+        prepared = temporary_beside(attempt.path)
+        prepared.mkdir(parents=True)
+        try:
+            write_once(prepared / attempt.owner_file.name, json.dumps(owner.as_record()).encode())
+            prepared.rename(attempt.path)
+        except OSError as error:
+            shutil.rmtree(prepared, ignore_errors=True)
+            # Over NFS a rename can succeed and its answer be lost: who stands there decides.
+            if attempt.owner() != owner:
+                raise self._lost_claim(attempt, error) from error
+        sync_folder(self.attempts)
+        return attempt
+
+    def _lost_claim(self, attempt: AttemptFolder, error: OSError) -> Exception:
+        if not attempt.path.exists():
+            return error
+        return OwnedByAnotherError(
+            f"{self.run} was started by another process at this moment: {attempt.owner()}",
+            hint=f"watch it: tui-trainer logs -f {self.run}",
+        )
+
+
+def claim_run(runs: Path, experiment_name: str) -> RunFolder:
+    """Create the experiment's next run folder, which no other process has or gets."""
+    family = runs / experiment_name
+    family.mkdir(parents=True, exist_ok=True)
+    while True:
+        number = max(_numbers_in(family), default=0) + 1
+        with contextlib.suppress(FileExistsError):
+            (family / str(number)).mkdir()
+            sync_folder(family)
+            return RunFolder(family / str(number))
+
+
+def all_runs(runs: Path) -> Iterator[RunFolder]:
+    """Every run folder below `runs`, by experiment name and number."""
+    try:
+        families = sorted(entry for entry in runs.iterdir() if entry.is_dir())
+    except OSError:
+        return
+    for family in families:
+        with contextlib.suppress(PermissionError):
+            yield from [RunFolder(family / str(number)) for number in sorted(_numbers_in(family))]
+
+
+def find_run(runs: Path, name: str) -> RunFolder:
+    """The run that `cnn4/3` names, or the newest one of `cnn4`.
+
+    Raises:
+        UsageError: there is no such run.
+    """
+    experiment_name, slash, number = name.strip("/").partition("/")
+    if experiment_name in {"", ".", ".."} or (slash and not _NUMBER.fullmatch(number)):
+        raise UsageError(
+            f"`{name}` is not a run's name",
+            hint="a run is named like cnn4/3, or cnn4 for its newest: tui-trainer runs",
+        )
+    known = _numbers_in(runs / experiment_name)
+    wanted = int(number) if slash else max(known, default=0)
+    if wanted not in known:
+        raise UsageError(f"there is no run `{name}` in {runs}", hint="the runs: tui-trainer runs")
+    return RunFolder(runs / experiment_name / str(wanted))
+
+
+def _numbers_in(folder: Path) -> set[int]:
+    try:
+        names = [entry.name for entry in folder.iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+    return {int(name) for name in names if _NUMBER.fullmatch(name)}

@@ -1,0 +1,49 @@
+"""How a run's numbers are spelled, the same in logs and in commands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tui_trainer.record.epochs import Epoch
+
+ABSENT = "-"
+# 75 columns at four-digit epochs, so that a row fits on the narrowest terminal in use.
+ROW = "{:>9}  {:>10} {:>8}  {:>10} {:>8}  {:>8}  {:>8}"
+EPOCH_HEADER = ROW.format("epoch", "train loss", "accuracy", "valid loss", "accuracy", "lr", "time")
+
+
+def percent(fraction: float | None) -> str:
+    """`97.3 %`."""
+    return ABSENT if fraction is None else f"{100 * fraction:.1f} %"
+
+
+def epoch_line(epoch: Epoch, planned: int) -> str:
+    """One finished epoch as one line."""
+    width = len(str(planned))
+    lr = ABSENT if epoch.lr is None else f"{epoch.lr:.2e}"
+    return (
+        f"epoch {epoch.epoch:>{width}}/{planned}"
+        f"  train loss {_decimal(epoch.train_loss)} accuracy {percent(epoch.train_accuracy):>7}"
+        f"  validation loss {_decimal(epoch.validation_loss)}"
+        f" accuracy {percent(epoch.validation_accuracy):>7}"
+        f"  lr {lr}  {epoch.seconds or 0:.1f} s  {epoch.images_per_second or 0:,.0f} images/s"
+    )
+
+
+def epoch_row(epoch: Epoch, planned: int) -> str:
+    """One finished epoch as a row under `EPOCH_HEADER`."""
+    return ROW.format(
+        f"{epoch.epoch}/{planned}",
+        _decimal(epoch.train_loss),
+        percent(epoch.train_accuracy),
+        _decimal(epoch.validation_loss),
+        percent(epoch.validation_accuracy),
+        ABSENT if epoch.lr is None else f"{epoch.lr:.1e}",
+        f"{epoch.seconds or 0:.1f} s",
+    )
+
+
+def _decimal(value: float | None) -> str:
+    """A loss with fixed decimals; one that was not finite is named as such."""
+    return "not finite" if value is None else f"{value:.4f}"

@@ -1,0 +1,1 @@
+"""What to run: experiments.toml, checked and resolved."""

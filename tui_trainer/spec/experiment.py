@@ -1,0 +1,65 @@
+"""What one experiment may say: every key of experiments.toml, its type, range and default.
+
+Optimizers, schedulers and losses bear PyTorch's names and take PyTorch's parameters. A table that
+has a `name` is one of several kinds; the annotation of `name` lists what that kind is called.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from tui_trainer.spec.augmentation import Augmentation
+from tui_trainer.spec.data import Data, Digits, Pipeline
+from tui_trainer.spec.learning import CrossEntropy, NoScheduler, Optimizer, Scheduler, Sgd
+from tui_trainer.spec.model import Cnn, Model
+from tui_trainer.spec.ood import Ood
+from tui_trainer.spec.table import Seed, Table, plain
+from tui_trainer.spec.training import Ema, Training, Warmup
+
+
+class Resources(Table, frozen=True):
+    """What the run may use; none of it decides the result."""
+
+    slots: Annotated[int, Meta(ge=1, le=4096)] | None = None
+    """CPU slots. Default, and upper bound: what this process is allotted."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+class Experiment(Table, frozen=True, kw_only=True):
+    """One experiment, resolved: defaults, base and command-line changes applied."""
+
+    description: str = ""
+    """One line for lists."""
+    model: Model = Cnn()
+    data: Data = Digits()
+    pipeline: Pipeline
+    epochs: Annotated[int, Meta(ge=1, le=1_000_000)] = 20
+    batch_size: Annotated[int, Meta(ge=1, le=1_000_000)] = 64
+    seed: Seed = 0
+    """Decides initial weights, order, augmentation and dropout."""
+    optimizer: Optimizer = Sgd()
+    scheduler: Scheduler = NoScheduler()
+    loss: CrossEntropy = CrossEntropy()
+    warmup: Warmup = Warmup()
+    ema: Ema = Ema()
+    training: Training = Training()
+    augment: tuple[Augmentation, ...] = ()
+    """Applied to training images only, in this order."""
+    ood: Ood | None = None
+    """Measured besides the clean test images, once training is done."""
+    launcher: Literal["local"] = "local"
+    resources: Resources = Resources()
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits over everything that decides the result, and nothing else."""
+        deciding = plain(self)
+        for key in ("description", "launcher", "resources"):
+            del deciding[key]
+        for key in ("root", "verify"):
+            deciding["data"].pop(key, None)
+        return hashlib.sha256(msgspec.json.encode(deciding, order="sorted")).hexdigest()[:16]

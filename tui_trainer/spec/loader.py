@@ -1,0 +1,231 @@
+"""Goes through experiments.toml once: what it defines, who inherits from whom, what is wrong."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, structs
+
+from tui_trainer.spec.check import check, check_experiment, check_part, is_certain
+from tui_trainer.spec.layers import Layer, Layers
+from tui_trainer.spec.problem import Problem
+from tui_trainer.spec.wording import escape, listed, quote, show, suggestion
+
+if TYPE_CHECKING:
+    from tui_trainer.spec.experiment import Experiment
+    from tui_trainer.spec.toml_file import TomlDocument
+    from tui_trainer.spec.wording import Keys
+
+MAX_EXPERIMENTS: Final = 1000
+
+# A name becomes a folder's name and a word of command lines, on any file system and in any shell.
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
+_NAME_RULE = (
+    "a name has 1 to 64 ASCII letters, digits, `.`, `_` or `-`, begins with a letter or digit "
+    "and does not end in `.`"
+)
+_TOP_LEVEL = ("project", "defaults", "experiments")
+_LATER = {
+    "studies": "studies cannot be run by this version",
+    "script": "scripts of your own cannot be run by this version",
+}
+
+
+def name_problem(name: str) -> str:
+    """Why an experiment cannot have this name, or an empty text."""
+    return "" if _NAME.fullmatch(name) else f"{quote(name)} cannot be a name: {_NAME_RULE}"
+
+
+class Resolved(Struct, frozen=True):
+    """An experiment over everything it inherits, or why that cannot be said."""
+
+    layers: Layers
+    problems: tuple[Problem, ...] = ()
+    whole: bool = True
+    """Whether the layers are all there are, down to the defaults."""
+
+
+class _ProjectTable(Struct, frozen=True):
+    name: str = ""
+
+
+class Loader:
+    """Reads one document from top to bottom and gathers what is wrong.
+
+    Args:
+        document: An experiments.toml.
+    """
+
+    def __init__(self, document: TomlDocument) -> None:
+        self.project_name = ""
+        self.bases: dict[str, str | None] = {}
+        self.resolved: dict[str, Resolved] = {}
+        self.experiments: dict[str, Experiment] = {}
+        self._document = document
+        self._problems: dict[tuple[Keys, str], Problem] = {}
+        self._told: set[Keys] = set()
+        self._defaults = Layers()
+        self._tables: dict[str, dict[str, Any]] = {}
+        self._folded_names: dict[str, str] = {}
+        self._own_problems: dict[str, list[Problem]] = {}
+        self._rootless: set[str] = set()
+        self._read()
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Every problem once, in the order of the file."""
+        return tuple(sorted(self._problems.values(), key=lambda problem: problem.line))
+
+    def _read(self) -> None:
+        self._read_top_level()
+        self._read_project()
+        self._read_defaults()
+        self._read_experiments()
+        for name in self._tables:
+            self._resolve(name)
+        # Bases first: what is wrong in one is told in the words that fit it.
+        good = {name: self._check(name) for name in self.resolved}
+        for name in self._tables:
+            experiment = good[name]
+            if experiment is not None:
+                self.experiments[name] = experiment
+
+    def _read_top_level(self) -> None:
+        unknown = (key for key in self._document.tree if key not in _TOP_LEVEL)
+        for key in islice(unknown, MAX_EXPERIMENTS):
+            near = suggestion(key, _TOP_LEVEL) or ";"
+            known = f"unknown key{near} known keys: {listed(_TOP_LEVEL)}"
+            self._report((key,), _LATER.get(key, known))
+
+    def _read_project(self) -> None:
+        checked = check(_ProjectTable, self._table(("project",)))
+        for problem in checked.problems:
+            self._report(("project", *problem.keys), problem.message)
+        self.project_name = checked.table.name if checked.table else ""
+
+    def _read_defaults(self) -> None:
+        table = dict(self._table(("defaults",)))
+        if "base" in table:
+            del table["base"]
+            self._report(("defaults", "base"), "only an experiment has a base")
+        self._defaults = Layers().with_layer(Layer(table, ("defaults",)))
+        for problem in check_experiment(table, also_known=("base",)).problems:
+            # What the defaults leave out, an experiment may still say.
+            if is_certain(problem, table):
+                self._report(("defaults", *problem.keys), problem.message)
+
+    def _read_experiments(self) -> None:
+        experiments = self._table(("experiments",))
+        if len(experiments) > MAX_EXPERIMENTS:
+            self._report(("experiments",), f"only the first {MAX_EXPERIMENTS} are read")
+        for name in islice(experiments, MAX_EXPERIMENTS):
+            self._own_problems[name] = []
+            self._tables[name] = dict(self._table(("experiments", name), owner=name))
+            if not isinstance(experiments[name], dict):
+                self._rootless.add(name)
+            self._read_name(name)
+            self._read_later_keys(name)
+            self._read_base(name)
+
+    def _read_name(self, name: str) -> None:
+        message = name_problem(name)
+        # On macOS and on many shared file systems these two would be one folder.
+        twin = self._folded_names.setdefault(name.lower(), name)
+        if not message and twin != name:
+            message = f"differs from `{escape(twin)}` only in upper and lower case"
+        if message:
+            self._report(("experiments", name), message, owner=name)
+
+    def _read_later_keys(self, name: str) -> None:
+        for key in _LATER.keys() & self._tables[name].keys():
+            del self._tables[name][key]
+            self._report(("experiments", name, key), _LATER[key], owner=name)
+
+    def _read_base(self, name: str) -> None:
+        base = self._tables[name].pop("base", None)
+        self.bases[name] = base if isinstance(base, str) else None
+        if base is not None and not isinstance(base, str):
+            self._rootless.add(name)
+            message = f"must be the name of an experiment, not {show(base)}"
+            self._report(("experiments", name, "base"), message, owner=name)
+
+    def _resolve(self, name: str) -> None:
+        """Lay an experiment over its bases, from the lowest that is not resolved yet upwards."""
+        chain: dict[str, None] = {}
+        below: str | None = name
+        while below in self._tables and below not in self.resolved and below not in chain:
+            chain[below] = None
+            below = self.bases[below]
+        members = tuple(chain)
+        circle = members[members.index(below) :] if below in chain else ()
+        self._check_base(members, below)
+        inherited = Resolved(self._defaults)
+        if below is not None:
+            inherited = self.resolved.get(below, Resolved(Layers(), whole=False))
+        for member in reversed(members):
+            # In a circle nobody can say who lies below whom.
+            cut = member in circle or member in self._rootless
+            below_it = Layers() if cut else inherited.layers
+            inherited = Resolved(
+                below_it.with_layer(Layer(self._tables[member], ("experiments", member))),
+                (*inherited.problems, *self._own_problems[member]),
+                whole=inherited.whole and not cut,
+            )
+            self.resolved[member] = inherited
+
+    def _check_base(self, chain: tuple[str, ...], base: str | None) -> None:
+        """Report a base that does not exist, or that inherits from its own heir."""
+        if base is None or base in self.resolved:
+            return
+        if base in chain:
+            circle = (*chain[chain.index(base) :], base)
+            path = " → ".join(escape(member) for member in circle)
+            keys = ("experiments", base, "base")
+            # Reported once, but no member of the circle, nor any heir, can be run.
+            self._report(keys, f"inherits from itself: {path}", owner=chain[-1])
+        else:
+            names = tuple(self._tables)
+            near = suggestion(base, names) or ";"
+            message = f"there is no experiment {quote(base)}{near} known: {listed(names)}"
+            self._report(("experiments", chain[-1], "base"), message, owner=chain[-1])
+
+    def _check(self, name: str) -> Experiment | None:
+        resolved = self.resolved[name]
+        checking = check_experiment if resolved.whole else check_part
+        checked = checking(resolved.layers.tree, also_known=("base",))
+        for problem in checked.problems:
+            self._keep(located(problem, resolved.layers, self._document), whole=resolved.whole)
+        return None if resolved.problems else checked.table
+
+    def _table(self, keys: tuple[str, ...], *, owner: str | None = None) -> dict[str, Any]:
+        value: Any = self._document.tree
+        for key in keys:
+            value = value.get(key, {}) if isinstance(value, dict) else {}
+        if isinstance(value, dict):
+            return value
+        self._report(keys, f"must be a table, not {show(value)}", owner=owner)
+        return {}
+
+    def _report(self, keys: Keys, message: str, *, owner: str | None = None) -> None:
+        problem = Problem(keys, message, line=self._document.line_of(keys))
+        self._keep(problem)
+        if owner is not None:
+            self._own_problems[owner].append(problem)
+
+    def _keep(self, problem: Problem, *, whole: bool = True) -> None:
+        # Where the kind of a table is not known, heirs may word one mistake in several ways.
+        if not whole and problem.keys in self._told:
+            return
+        self._told.add(problem.keys)
+        self._problems.setdefault((problem.keys, problem.message), problem)
+
+
+def located(problem: Problem, layers: Layers, document: TomlDocument) -> Problem:
+    """The problem at the place where its key was written, in the file or in a change."""
+    places = [layers.place_of(keys) for keys in (problem.keys, *problem.related)]
+    # A rule that binds several keys is broken by whoever spoke last.
+    place = max(places, key=lambda candidate: candidate.depth)
+    line = 0 if place.change else document.line_of(place.keys)
+    return structs.replace(problem, keys=place.keys, related=(), line=line, change=place.change)

@@ -1,0 +1,37 @@
+"""What a run is measured on besides clean images: corruptions computed here, or a folder."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, get_args
+
+from msgspec import Meta
+
+from tui_trainer.spec.choices import CorruptionName
+from tui_trainer.spec.table import Table
+
+CORRUPTIONS: Final[tuple[CorruptionName, ...]] = get_args(CorruptionName)
+Severity = Annotated[int, Meta(ge=1, le=5)]
+
+
+class Ood(Table, frozen=True):
+    """Images out of distribution: corrupted in the style of CIFAR-100-C (arXiv:1903.12261).
+
+    A `folder`, from the project's, holds `labels.npy` and a file for each corruption; or
+    `distortion00.npy` and so on without labels, whose predictions become submission_ood.csv.
+    """
+
+    corruptions: Literal["all"] | tuple[CorruptionName, ...] = "all"
+    """For images of 32 pixels. The draws follow from corruption, severity and image alone."""
+    severities: Annotated[tuple[Severity, ...], Meta(min_length=1)] = (1, 2, 3, 4, 5)
+    """Of the corruptions; 5 is the harshest."""
+    split: Literal["test", "validation"] = "test"
+    """Whose images are corrupted for the result."""
+    probe: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    """Validation images that are corrupted, each once, and looked at after every epoch."""
+    folder: Annotated[str, Meta(min_length=1)] | None = None
+    """Files of the form of CIFAR-10-C, or unlabelled ones, in place of `split`'s corruptions."""
+
+    @property
+    def names(self) -> tuple[CorruptionName, ...]:
+        """Every corruption that is meant."""
+        return CORRUPTIONS if self.corruptions == "all" else self.corruptions

@@ -1,0 +1,107 @@
+"""An experiments.toml: the experiments that can be run, and what is wrong with the others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tui_trainer.errors import InvalidExperimentsError, UsageError
+from tui_trainer.spec.changes import change_layer, refused
+from tui_trainer.spec.check import check_experiment, check_part
+from tui_trainer.spec.loader import Loader, located
+from tui_trainer.spec.toml_file import read
+from tui_trainer.spec.wording import listed, quote, show_keys, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from tui_trainer.spec.experiment import Experiment
+    from tui_trainer.spec.layers import Layers
+    from tui_trainer.spec.loader import Resolved
+    from tui_trainer.spec.problem import Problem
+    from tui_trainer.spec.toml_file import TomlDocument
+
+
+class Project(Struct, frozen=True):
+    """An experiments.toml as it was when it was loaded."""
+
+    path: Path
+    name: str
+    experiments: dict[str, Experiment]
+    """Those without a problem, in the order of the file."""
+    bases: dict[str, str | None]
+    """Every experiment of the file, good or bad, and what it inherits from."""
+    problems: tuple[Problem, ...]
+    """Each mistake once, at the line where it was written."""
+    _document: TomlDocument
+    _resolved: dict[str, Resolved]
+
+    @property
+    def folder(self) -> Path:
+        """The folder that paths in the file start from."""
+        return self.path.parent
+
+    @property
+    def problem_lines(self) -> tuple[str, ...]:
+        """The problems as the user reads them."""
+        return tuple(problem.text(self.path.name) for problem in self.problems)
+
+    def experiment(self, name: str, changes: Sequence[str] = ()) -> Experiment:
+        """One experiment, with `--set` changes laid over it in order.
+
+        Raises:
+            UsageError: There is no such experiment.
+            InvalidExperimentsError: The experiment or a change is wrong.
+        """
+        resolved = self._resolved.get(name)
+        if resolved is None:
+            raise self._unknown(name)
+        layers = resolved.layers
+        for change in changes:
+            layers = _changed(layers, change)
+        checked = (check_experiment if resolved.whole else check_part)(layers.tree)
+        if checked.table is None or resolved.problems:
+            own = (located(problem, layers, self._document) for problem in checked.problems)
+            raise self._invalid((*resolved.problems, *own))
+        return checked.table
+
+    def _unknown(self, name: str) -> UsageError:
+        names = tuple(self.bases)
+        known = f"known: {listed(names)}" if names else f"{self.path.name} has none"
+        near = suggestion(name, names) or ";"
+        return UsageError(f"there is no experiment {quote(name)}{near} {known}")
+
+    def _invalid(self, problems: Iterable[Problem]) -> InvalidExperimentsError:
+        return InvalidExperimentsError([problem.text(self.path.name) for problem in problems])
+
+
+def load_project(path: Path) -> Project:
+    """Load an experiments.toml; one bad experiment does not hide the good ones.
+
+    Raises:
+        UsageError: The file cannot be opened.
+        InvalidExperimentsError: The file as a whole is no TOML.
+    """
+    document = read(path)
+    loader = Loader(document)
+    return Project(
+        path=path,
+        name=loader.project_name or path.absolute().parent.name,
+        experiments=loader.experiments,
+        bases=loader.bases,
+        problems=loader.problems,
+        _document=document,
+        _resolved=loader.resolved,
+    )
+
+
+def _changed(layers: Layers, change: str) -> Layers:
+    layer = change_layer(change)
+    if "base" in layer.tree:
+        raise refused(change, "the base cannot be changed on the command line, only in the file")
+    blocked = layers.value_above(layer.tree)
+    if blocked:
+        raise refused(change, f"{show_keys(blocked)} is not a table")
+    return layers.with_layer(layer)

@@ -1,0 +1,178 @@
+"""Prints docs/experiments-toml.md, whose tables come from the schema itself.
+
+python -m tui_trainer.spec.reference > docs/experiments-toml.md
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import textwrap
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tui_trainer.spec.check import annotated_keys, is_own, kinds, names_of, open_package
+from tui_trainer.spec.experiment import Experiment
+from tui_trainer.spec.table import OPEN, plain
+from tui_trainer.spec.wording import expectation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msgspec import Struct
+
+_INTRODUCTION = """\
+# experiments.toml
+
+One file says what to run. It is [TOML](https://toml.io) in UTF-8, at most 1 MiB; `tui-trainer init`
+writes a worked example, and `tui-trainer list` shows what a file defines.
+
+```toml
+[project]
+name = "cifar-study"          # default: the folder's name
+
+[defaults]                    # every experiment starts from these
+epochs = 20
+optimizer = { name = "sgd", lr = 0.1, momentum = 0.9 }
+
+[experiments.cnn2]
+model = { name = "cnn", depth = 2 }
+
+[experiments.cnn4]
+base = "cnn2"                 # only what differs is written
+model.depth = 4
+```
+
+An experiment's name has 1 to 64 ASCII letters, digits, `.`, `_` or `-`, begins with a letter or
+digit and does not end in `.`; two names may not differ only in upper and lower case.
+
+## What inherits from what
+
+An experiment is laid together in this order; what comes later wins:
+
+1. the defaults in the tables below
+2. `[defaults]`
+3. its `base`, which may have a base itself
+4. its own keys
+5. `--set KEY=VALUE` from the command line, in the order given
+
+Tables are merged key by key; arrays and values are replaced. A table whose `name` differs from the
+inherited one replaces it whole: `model = { name = "resnet18" }` over a cnn leaves no `depth`. What
+`[pipeline]` leaves out comes from the data set.
+
+## Changes on the command line
+
+`tui-trainer run cnn4 --set epochs=5 --set model.activation=gelu --set augment=[]`
+
+The value is TOML; a bare word is taken as a text. Quote tables for the shell:
+`--set 'model={name="resnet18"}'`.
+
+## Errors
+
+Every mistake is reported at once, each with its line, its key and what is allowed:
+
+```text
+experiments.toml:12: experiments.cnn4.model.dpth: unknown key; did you mean `depth`? known keys: …
+experiments.toml:15: experiments.cnn6.epochs: must be an integer from 1 to 1000000, not 0
+```
+
+A mistake in `[defaults]` or in a base is reported once, where it stands. Experiments without a
+mistake can be run all the same. Only a file that is no TOML at all hides its experiments.
+
+## Keys of an experiment
+
+Besides these, `base` names the experiment to start from.
+"""
+
+
+def reference() -> str:
+    """The whole page."""
+    return "\n".join([_INTRODUCTION, *_key_table(Experiment), *_sections()])
+
+
+def _sections() -> Iterator[str]:
+    for key, annotation in annotated_keys(Experiment).items():
+        tables = kinds(annotation) or _kinds_of_elements(annotation)
+        if tables:
+            yield f"\n## {key}\n"
+        for table in tables:
+            yield from _section(table)
+
+
+def _section(table: type[Struct]) -> Iterator[str]:
+    names = names_of(table)
+    if names:
+        yield f"### {', '.join(f'`{name}`' for name in names)}\n"
+    elif is_own(table):
+        yield "### `my_module:my_function`\n"
+    elif package := open_package(table):
+        yield f"### any class of `{package}`\n"
+    yield f"{inspect.getdoc(table)}\n"
+    rows = list(_key_table(table))
+    if len(rows) > 2:
+        yield from (*rows, "")
+
+
+def _key_table(table: type[Struct]) -> Iterator[str]:
+    notes = _notes(table)
+    yield "| key | value | default | |"
+    yield "|---|---|---|---|"
+    for field in msgspec.structs.fields(table):
+        if field.name not in {"name", OPEN}:
+            value = expectation(annotated_keys(table)[field.name])
+            yield f"| `{field.name}` | {value} | {_default(field)} | {notes[field.name]} |"
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str:
+    if field.required:
+        return ""
+    return "" if field.default is None else f"`{_toml(field.default)}`"
+
+
+def _toml(value: Any) -> str:
+    """A default as it would be written in the file."""
+    import tomlkit
+
+    if isinstance(value, msgspec.Struct):
+        values = plain(value)
+        # A named table's other defaults stand in its own section.
+        inline = tomlkit.inline_table()
+        inline.update({"name": values["name"]} if "name" in values else values)
+        return str(inline.as_string())
+    return str(tomlkit.item(list(value) if isinstance(value, tuple) else value).as_string())
+
+
+def _kinds_of_elements(annotation: Any) -> tuple[type[Struct], ...]:
+    return kinds(annotation.__args__[0]) if hasattr(annotation, "__args__") else ()
+
+
+def _notes(table: type[Struct]) -> dict[str, str]:
+    """The sentence below each key in the schema's source, which Python itself does not keep."""
+    notes = dict.fromkeys(table.__struct_fields__, "")
+    for ancestor in (*reversed(table.__bases__), table):
+        if ancestor is not msgspec.Struct and issubclass(ancestor, msgspec.Struct):
+            notes |= _own_notes(ancestor)
+    return notes
+
+
+def _own_notes(table: type[Struct]) -> dict[str, str]:
+    body = ast.parse(textwrap.dedent(inspect.getsource(table))).body[0]
+    notes = {}
+    statements = body.body if isinstance(body, ast.ClassDef) else []
+    for statement, following in pairwise(statements):
+        match statement, following:
+            case (
+                ast.AnnAssign(target=ast.Name(id=key)),
+                ast.Expr(value=ast.Constant(value=str(note))),
+            ):
+                notes[key] = " ".join(note.split())
+            case _:
+                pass
+    return notes
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

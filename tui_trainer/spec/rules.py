@@ -1,0 +1,180 @@
+"""Rules that bind several keys of an experiment, each where its table can be read."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tui_trainer.spec.augmentation import (
+    Affine,
+    GaussianBlur,
+    Mixing,
+    RandAugment,
+    RandomErasing,
+)
+from tui_trainer.spec.choices import names_a_file, weights_of
+from tui_trainer.spec.data import OwnData
+from tui_trainer.spec.experiment import Experiment
+from tui_trainer.spec.learning import MultiStepLR, Sgd, TorchOptimizer, TorchScheduler
+from tui_trainer.spec.model import Classifier, OwnModel, ResNet
+from tui_trainer.spec.ood import Ood
+from tui_trainer.spec.training import Training, Warmup
+from tui_trainer.spec.wording import listed, quote, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from msgspec import Struct
+
+    from tui_trainer.spec.wording import Keys
+
+
+class Broken(NamedTuple):
+    """A broken rule: every key it binds, the one to show first, and what must hold."""
+
+    places: tuple[Keys, ...]
+    message: str
+
+
+def broken_rules(table: Struct) -> Iterator[Broken]:
+    """The rules of its kind that a table breaks."""
+    for rule in _RULES.get(type(table), ()):
+        yield from rule(table)
+
+
+def _nesterov(table: Sgd) -> Iterator[Broken]:
+    # torch.optim.SGD raises this one too, but only when training starts.
+    if table.nesterov and table.momentum == 0:
+        yield Broken((("nesterov",), ("momentum",)), "nesterov needs momentum > 0")
+    if table.nesterov and table.dampening != 0:
+        yield Broken((("nesterov",), ("dampening",)), "nesterov needs dampening = 0")
+
+
+def _milestones(table: MultiStepLR) -> Iterator[Broken]:
+    for position in range(1, len(table.milestones)):
+        earlier, later = table.milestones[position - 1 : position + 1]
+        if later <= earlier:
+            message = f"milestones must increase, but {later} follows {earlier}"
+            yield Broken((("milestones", position),), message)
+
+
+def _weights(table: ResNet | Classifier) -> Iterator[Broken]:
+    known = ("none", "default", *weights_of(table.name))
+    if table.weights not in known and not names_a_file(table.weights):
+        near = suggestion(table.weights, known) or ";"
+        message = f"{table.name} has no weights {quote(table.weights)}{near} allowed: "
+        yield Broken((("weights",),), f"{message}{listed(known)}, a file such as `./nets/mine.pt`")
+
+
+def _own(table: OwnModel | OwnData) -> Iterator[Broken]:
+    module, _, function = table.name.partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), function)):
+        message = f"must be `module:function`, both names of Python, not {quote(table.name)}"
+        yield Broken((("name",),), message)
+
+
+def _blur(table: GaussianBlur) -> Iterator[Broken]:
+    if table.kernel_size % 2 == 0:
+        yield Broken((("kernel_size",),), f"must be odd, not {table.kernel_size}")
+    if table.sigma[0] > table.sigma[1]:
+        yield Broken((("sigma",),), "must be [smallest, largest], but the first is the larger")
+
+
+def _affine(table: Affine) -> Iterator[Broken]:
+    yield from _smallest_first(table, "scale")
+
+
+def _erasing(table: RandomErasing) -> Iterator[Broken]:
+    yield from _smallest_first(table, "scale")
+    yield from _smallest_first(table, "ratio")
+
+
+def _smallest_first(table: Struct, key: str) -> Iterator[Broken]:
+    smallest, largest = getattr(table, key)
+    if smallest > largest:
+        yield Broken(((key,),), "must be [smallest, largest], but the first is the larger")
+
+
+def _magnitude(table: RandAugment) -> Iterator[Broken]:
+    if table.magnitude >= table.num_magnitude_bins:
+        message = f"must be less than num_magnitude_bins, which is {table.num_magnitude_bins}"
+        yield Broken((("magnitude",), ("num_magnitude_bins",)), message)
+
+
+def _mixing_is_last(experiment: Experiment) -> Iterator[Broken]:
+    # What comes later would treat two images as one; a second mixing would forget a label.
+    for position, step in enumerate(experiment.augment[:-1]):
+        if isinstance(step, Mixing):
+            message = f"{step.name} mixes images with each other and must come last, once"
+            yield Broken((("augment", position),), message)
+
+
+def _finite_parameters(table: TorchOptimizer | TorchScheduler) -> Iterator[Broken]:
+    for key, value in table.parameters.items():
+        numbers = value if isinstance(value, tuple) else (value,)
+        if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
+            yield Broken(((key,),), "must be finite")
+
+
+def _one_clipping(table: Training) -> Iterator[Broken]:
+    if table.gradient_clip_norm is not None and table.gradient_clip_value is not None:
+        places: tuple[Keys, ...] = (("gradient_clip_norm",), ("gradient_clip_value",))
+        yield Broken(places, "gradients are clipped by norm or by value, not by both")
+
+
+def _one_length(table: Warmup) -> Iterator[Broken]:
+    if table.epochs and table.steps:
+        yield Broken((("epochs",), ("steps",)), "a warm-up takes epochs or steps, not both")
+
+
+def _warmup_ends(experiment: Experiment) -> Iterator[Broken]:
+    length, epochs = experiment.warmup.epochs, experiment.epochs
+    if length > epochs:
+        places: tuple[Keys, ...] = (("warmup", "epochs"), ("epochs",))
+        yield Broken(places, f"a warm-up of {length} epochs does not end in a run of {epochs}")
+
+
+def _something_to_measure(table: Ood) -> Iterator[Broken]:
+    if not table.names and table.folder is None:
+        yield Broken((("corruptions",),), "names nothing to measure, and there is no folder either")
+
+
+def _no_repetition(table: Ood) -> Iterator[Broken]:
+    for key in ("corruptions", "severities"):
+        values = getattr(table, key)
+        for position, value in enumerate(values if isinstance(values, tuple) else ()):
+            if value in values[:position]:
+                yield Broken(((key, position),), f"{value} is listed twice")
+
+
+def _blur_fits_image(experiment: Experiment) -> Iterator[Broken]:
+    side = experiment.pipeline.size
+    for position, step in enumerate(experiment.augment):
+        # The blur pads by reflection, which needs half a kernel of image beyond the edge.
+        if isinstance(step, GaussianBlur) and step.kernel_size // 2 >= side:
+            places: tuple[Keys, ...] = (
+                ("augment", position, "kernel_size"),
+                ("pipeline", "size"),
+            )
+            message = f"a kernel of {step.kernel_size} pixels is too large for images of {side}"
+            yield Broken(places, message)
+
+
+_RULES: dict[type[Struct], tuple[Callable[[Any], Iterator[Broken]], ...]] = {
+    Sgd: (_nesterov,),
+    MultiStepLR: (_milestones,),
+    GaussianBlur: (_blur,),
+    ResNet: (_weights,),
+    Classifier: (_weights,),
+    OwnModel: (_own,),
+    OwnData: (_own,),
+    Affine: (_affine,),
+    RandomErasing: (_erasing,),
+    RandAugment: (_magnitude,),
+    TorchOptimizer: (_finite_parameters,),
+    TorchScheduler: (_finite_parameters,),
+    Training: (_one_clipping,),
+    Warmup: (_one_length,),
+    Ood: (_something_to_measure, _no_repetition),
+    Experiment: (_blur_fits_image, _mixing_is_last, _warmup_ends),
+}

@@ -1,0 +1,414 @@
+"""The story of a training: begin or resume, train epoch by epoch, keep each one, evaluate."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, NoReturn
+
+import torch
+
+from tui_trainer.errors import RunCrashedError
+from tui_trainer.record.epochs import Epoch, best_epoch
+from tui_trainer.record.events import TrainingBegan
+from tui_trainer.record.experiment_file import read_experiment
+from tui_trainer.record.fields import number
+from tui_trainer.record.heartbeat import Progress
+from tui_trainer.record.words import epoch_line, percent
+from tui_trainer.spec.table import plain
+from tui_trainer.train import augment, hardware, health, mixing, models, optim, randomness, sources
+from tui_trainer.train.alarms import EPOCHS_BETWEEN_COUNTS, Alarms, Firing
+from tui_trainer.train.checkpoint import Checkpoints
+from tui_trainer.train.evaluate import Measured, measure, predictions
+from tui_trainer.train.ledger import Ledger
+from tui_trainer.train.ood import OodSource, Tools
+from tui_trainer.train.ood_results import judge_ood
+from tui_trainer.train.pipeline import ImagePipeline
+from tui_trainer.train.result import Results
+from tui_trainer.train.state import TrainingState, load_weights
+from tui_trainer.train.stepping import Stepping, Windows, averaged_copy, scaler_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor, nn
+
+    from tui_trainer.record.experiment_file import LaunchedExperiment
+    from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.train.checkpoint import Loaded
+    from tui_trainer.train.dataset import Dataset
+    from tui_trainer.train.metrics import Predictions
+    from tui_trainer.train.reporter import Reporter
+    from tui_trainer.train.signals import Requests
+
+_LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
+# A kill -9 in a long epoch costs this much work at the most; a save takes under a second.
+SECONDS_BETWEEN_CHECKPOINTS = 300.0
+
+
+class Stopped(Exception):  # noqa: N818  somebody asked for it
+    """The run ends as it was asked to; what is trained is saved."""
+
+
+def run(folder: RunFolder, attempt: int, requests: Requests, reporter: Reporter) -> None:
+    """Bring a run to its end, from wherever it stands.
+
+    Raises:
+        Stopped: It was asked to stop and can be resumed.
+        PreflightError: Something that it needs is not there.
+        InvalidExperimentsError: Its experiment cannot be read.
+        OwnedByAnotherError: Another attempt owns the run.
+    """
+    launched, ledger = read_experiment(folder), Ledger(folder, attempt, reporter)
+    Training(launched, ledger, requests, reporter).run()
+
+
+class Training:
+    """One attempt's work on a run."""
+
+    def __init__(
+        self, launched: LaunchedExperiment, ledger: Ledger, requests: Requests, reporter: Reporter
+    ) -> None:
+        self.experiment = launched.experiment
+        self.fingerprint = launched.fingerprint
+        self.ledger = ledger
+        self.requests = requests
+        self.reporter = reporter
+        self.checkpoints = Checkpoints(ledger, launched.fingerprint)
+
+    def run(self) -> None:
+        """From preparation to the result."""
+        self._prepare()
+        self._resume()
+        while self.state.epoch <= self.experiment.epochs:
+            self._try_epoch()
+        self._evaluate()
+
+    def _try_epoch(self) -> None:
+        try:
+            self._obey()
+            self._train_epoch()
+            self._close_epoch(self._validate())
+        except health.Diverged as diverged:
+            self._recover(diverged)
+
+    def _prepare(self) -> None:
+        """Build everything that the experiment names; all that can be missing is missed here."""
+        self._show("preparing")
+        experiment = self.experiment
+        hardware.settle()
+        device = hardware.choose_device(experiment.resources.device)
+        hardware.check_precision(experiment.training.precision, device)
+        self.circumstances = hardware.Circumstances.of(device)
+        project = self.ledger.folder.project
+        self.data: Dataset = sources.load(experiment.data, project, experiment.pipeline.size).to(
+            device
+        )
+        self.device, self.layout = device, _LAYOUTS[experiment.training.layout]
+        self.pipeline = ImagePipeline(experiment.pipeline, device, self.layout)
+        self.ood = OodSource(experiment.ood, self.data, project) if experiment.ood else None
+        self.probe = self.ood.probe() if self.ood else None
+        self.spans = list(spans(len(self.data.train), experiment.batch_size))
+        self.windows = Windows(self.spans, experiment.training.accumulate)
+        smallest = min(stop - start for start, stop in self.spans)
+        size, classes = experiment.pipeline.size, self.data.classes
+        models.check_batch(experiment.model, size, classes, smallest, self.ledger.folder.project)
+        weights = optim.class_weights(experiment.loss, self.data.train.labels, classes)
+        self.loss = optim.loss_for(experiment.loss, weights)
+        self.stepping = Stepping(experiment.training, experiment.ema.decay, device)
+        self.alarms = Alarms(self.ledger, experiment.epochs, classes)
+        self.state = self._initial_state()
+        self.reporter.say(f"{self._named()} on {self.circumstances.device}; {self.data}")
+
+    def _initial_state(self) -> TrainingState:
+        """That of a training that has not begun."""
+        experiment = self.experiment
+        randomness.reseed(experiment.seed, "weights")
+        size, project = experiment.pipeline.size, self.ledger.folder.project
+        network = models.build(experiment.model, size, self.data.classes, project)
+        network.to(self.device, memory_format=self.layout)  # type: ignore[call-overload]
+        averaged = averaged_copy(network) if experiment.ema.decay else None
+        optimizer = optim.optimizer_for(experiment.optimizer, network.parameters())
+        schedule = optim.Schedule(experiment, optimizer, self.windows.count)
+        if experiment.training.compile:
+            network.compile()
+        scaler = scaler_for(experiment.training.precision, self.device)
+        return TrainingState(network, optimizer, schedule, scaler, averaged)
+
+    def _resume(self) -> None:
+        """Go on from the newest checkpoint that can be trusted, or begin."""
+        self.checkpoints.tidy()
+        loaded = self._restore_newest()
+        if loaded is not None:
+            self._announce_differences(loaded)
+        self.ledger.rewrite_epochs(self.state.epochs)
+        self._note_saved()
+        self.alarms.judge(self.state.epochs)
+        if self.state.epoch <= self.experiment.epochs:
+            self._announce_start(loaded)
+
+    def _recover(self, diverged: health.Diverged) -> None:
+        """Begin the epoch again with half the learning rate, where the experiment wants that.
+
+        The way back is to a whole epoch, whatever was saved since, so that a run that was
+        interrupted takes the same way.
+        """
+        epoch, reloads = self.state.epoch, self.state.schedule.reloads + 1
+        where = f"{diverged} in epoch {epoch}"
+        if self.experiment.training.on_nan == "stop" or reloads > health.MOST_RELOADS:
+            tried = f", after {reloads - 1} reloads" if reloads > 1 else ""
+            self.alarms.tell("nan", epoch, f"{where}{tried}: training ends")
+            raise RunCrashedError(f"{where}{tried}", hint=health.ADVICE)
+        self.checkpoints.forget_within()
+        again = f"the epoch begins again with the learning rate x {0.5**reloads}"
+        self.alarms.tell("nan", epoch, f"{where}: {again}")
+        self.state = self._initial_state()
+        self._restore_newest()
+        self.ledger.rewrite_epochs(self.state.epochs)
+        self._note_saved()
+
+    def _restore_newest(self) -> Loaded | None:
+        """Go back to the newest checkpoint that can be trusted, if there is one."""
+        loaded = self.checkpoints.newest()
+        if loaded is not None:
+            self.state.restore(loaded.content)
+        if self.experiment.training.on_nan == "reload" and not self.state.steps:
+            # Checkpoints of whole epochs are older than the reloads that led back to them.
+            told = self.alarms.told("nan", self.state.epoch)
+            reloads = min(told, health.MOST_RELOADS)
+            self.state.schedule.reloads = max(self.state.schedule.reloads, reloads)
+        return loaded
+
+    def _train_epoch(self) -> None:
+        state, seed = self.state, self.experiment.seed
+        order = randomness.permutation(seed, state.epoch, len(self.data.train))
+        order = order.to(self.data.train.labels.device)
+        state.network.train()
+        for start, stop in self.spans[state.steps :]:
+            with state.sums.clock(training=True):
+                self._train_step(order[start:stop])
+            state.steps += 1
+            if state.steps % health.STEPS_BETWEEN_LOOKS == 0:
+                health.check_loss(state)
+            self._show("training", self._images_per_second(stop))
+            self._obey()
+
+    def _train_step(self, indices: Tensor) -> None:
+        state, moment = self.state, (self.experiment.seed, self.state.epoch, self.state.steps)
+        with state.sums.data_clock():
+            images, targets = self._augmented(indices)
+        randomness.reseed(moment[0], "dropout", *moment[1:])
+        with self.stepping.autocast():
+            logits = state.network(images)
+            loss = self.loss(logits, targets)
+        self.stepping.backward(state, loss, self.windows.share(state.steps))
+        norm = self._optimizer_step() if self.windows.is_complete(state.steps) else None
+        correct = mixing.right_answers(logits, targets)
+        state.sums.add(loss, correct, len(indices), norm)
+
+    def _optimizer_step(self) -> Tensor:
+        state = self.state
+        before = (state.epoch - 1) * self.windows.count + self.windows.number(state.steps)
+        norm = self.stepping.step(state, before + 1)
+        state.sums.lr = state.schedule.lr
+        state.schedule.after_step()
+        return norm
+
+    def _augmented(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """What the network sees and what it shall answer."""
+        generator = randomness.generator(
+            self.experiment.seed, "augment", self.state.epoch, self.state.steps
+        )
+        side = self.pipeline.size
+        drawn = augment.draw(self.experiment.augment, len(indices), side, generator)
+        images = augment.augmented(self.data.train, indices, drawn, self.pipeline)
+        labels = self.data.train.labels[indices]
+        return self.pipeline.normalise(images), augment.targets(drawn, labels, self.data.classes)
+
+    def _validate(self) -> Measured:
+        self._show("validating")
+        health.check(self.state)
+        network, firing = self.state.evaluated, Firing()
+        with self.state.sums.clock(training=False):
+            if self.state.epoch % EPOCHS_BETWEEN_COUNTS != 1 or self.experiment.training.compile:
+                return self._measure_validation(network)
+            with firing.watch(network):
+                measured = self._measure_validation(network)
+        self.alarms.dead_units(self.state.epoch, firing)
+        return measured
+
+    def _measure_validation(self, network: nn.Module) -> Measured:
+        return measure(network, self.data.validation, self.pipeline, self._between_validations)
+
+    def _between_validations(self) -> None:
+        self._show("validating")
+        self._obey()
+
+    def _close_epoch(self, validation: Measured) -> None:
+        """Keep the epoch: first its checkpoint, durably, then its line."""
+        state = self.state
+        epoch = self._epoch_record(validation)
+        state.schedule.after_epoch(validation.loss, validation.accuracy)
+        state.end_epoch(epoch)
+        self._save()
+        self.ledger.epoch(epoch)
+        best = best_epoch(state.epochs)
+        self.checkpoints.retain(best.epoch if best else None)
+        self.reporter.say(epoch_line(epoch, self.experiment.epochs))
+        self.alarms.judge(state.epochs)
+
+    def _evaluate(self) -> None:
+        """Measure the best epoch's weights on the test images, once for all."""
+        self._show("evaluating")
+        loaded = self.checkpoints.best(self.state.epochs)
+        load_weights(self.state.network, loaded.content["model"])
+        self.ledger.check_ownership()
+        results = Results(self.ledger.folder, self.ledger.attempt, loaded.name, self.fingerprint)
+        if not results.clean_file.exists():
+            results.write_clean(self._predictions())
+        result = results.announce(results.clean_file)
+        accuracy = percent(number(result, "accuracy"))
+        self.reporter.say(
+            f"done: epoch {result.get('epoch')} is the best, test accuracy {accuracy}"
+        )
+
+        if self.ood is not None:
+            tools = Tools(self.state.network, self.pipeline, self._go_on, self.reporter.say)
+            judge_ood(results, self.ood, self.data.classes, tools)
+
+    def _predictions(self) -> Predictions:
+        network, test = self.state.network, self.data.test
+        return predictions(network, test, self.pipeline, self._go_on)
+
+    def _go_on(self) -> None:
+        """Between two batches of an evaluation, which can be longer than a run may be silent."""
+        self._show("evaluating")
+        if self.requests.stop:
+            self._stop()
+
+    def _probe(self) -> float | None:
+        if self.probe is None:
+            return None
+        return measure(self.state.evaluated, self.probe, self.pipeline, self._obey).accuracy
+
+    def _obey(self) -> None:
+        """Do what was asked for; called between batches, where everything is consistent."""
+        stop = self.requests.stop
+        due = time.monotonic() - self.saved_at > SECONDS_BETWEEN_CHECKPOINTS
+        if stop or self.requests.checkpoint or due:
+            self.requests.checkpoint = False
+            self._save()
+        if stop:
+            self._stop()
+
+    def _stop(self) -> NoReturn:
+        self.reporter.say(f"stopped as asked; resume: tui-trainer resume {self._run}")
+        raise Stopped
+
+    def _save(self) -> None:
+        """Save this moment, unless it is saved already."""
+        name = self.state.name
+        if name != self.saved:
+            health.check(self.state)
+            self._show("saving")
+            content = {
+                **self.state.content(self.circumstances),
+                "fingerprint": self.fingerprint,
+                "pipeline": plain(self.experiment.pipeline),
+            }
+            try:
+                self.checkpoints.save(name, content)
+            except OSError as error:
+                self.ledger.warn(f"{name} could not be saved, older checkpoints stand: {error}")
+                raise
+        self._note_saved()
+
+    def _note_saved(self) -> None:
+        self.saved, self.saved_at = self.state.name, time.monotonic()
+
+    def _epoch_record(self, validation: Measured) -> Epoch:
+        sums = self.state.sums
+        loss, correct, images, norm = sums.values.tolist()
+        return Epoch(
+            epoch=self.state.epoch,
+            attempt=self.ledger.attempt,
+            step=self.state.epoch * self.windows.count,
+            train_loss=_finite(loss / images),
+            train_accuracy=correct / images,
+            validation_loss=_finite(validation.loss),
+            validation_accuracy=validation.accuracy,
+            ood_accuracy=self._probe(),
+            lr=sums.lr,
+            grad_norm=_finite(norm / self.windows.count),
+            seconds=round(sums.seconds, 3),
+            images_per_second=round(images / max(sums.train_seconds, 1e-9), 1),
+            time=time.time(),
+            data_seconds=round(sums.data_seconds, 3),
+            compute_seconds=round(max(sums.train_seconds - sums.data_seconds, 0.0), 3),
+            peak_memory_bytes=hardware.peak_memory(self.device),
+        )
+
+    def _announce_start(self, loaded: Loaded | None) -> None:
+        name = str(loaded.name) if loaded else ""
+        self.ledger.event(
+            TrainingBegan(
+                attempt=self.ledger.attempt,
+                epoch=self.state.epoch,
+                step=self.state.steps,
+                checkpoint=name,
+            )
+        )
+        if loaded:
+            self.reporter.say(
+                f"resumed from {name}: epoch {self.state.epoch}, step {self.state.steps}"
+            )
+
+    def _announce_differences(self, loaded: Loaded) -> None:
+        differences = ", ".join(self.circumstances.differences(loaded.content["circumstances"]))
+        if differences:
+            self.ledger.warn(
+                f"resumed from {loaded.name} under other conditions ({differences}): the result "
+                "may differ in its last bits from an uninterrupted run's"
+            )
+
+    def _show(self, stage: str, images_per_second: float | None = None) -> None:
+        state = getattr(self, "state", None)
+        self.reporter.progress(
+            Progress(
+                stage=stage,
+                epoch=min(state.epoch, self.experiment.epochs) if state else 0,
+                step=state.steps if state else 0,
+                steps=len(self.spans) if state else 0,
+                images_per_second=images_per_second,
+            )
+        )
+
+    def _images_per_second(self, images: int) -> float:
+        return round(images / max(self.state.sums.train_seconds, 1e-9), 1)
+
+    @property
+    def _run(self) -> str:
+        return self.ledger.folder.run
+
+    def _named(self) -> str:
+        threads = self.circumstances.threads
+        return f"{self._run}: {self.experiment.model.name} with {threads} threads"
+
+
+def spans(count: int, batch_size: int) -> Iterator[tuple[int, int]]:
+    """The batches of an epoch as ranges of its order.
+
+    Every image is used. A single image left over joins the batch before it, because batch
+    normalisation cannot take the variance of one value.
+    """
+    start = 0
+    while start < count:
+        stop = min(start + batch_size, count)
+        stop = count if count - stop == 1 and batch_size > 1 else stop
+        yield start, stop
+        start = stop
+
+
+def _finite(value: float) -> float | None:
+    """As records hold it: None for what is no number."""
+    return value if math.isfinite(value) else None

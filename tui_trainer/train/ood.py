@@ -1,0 +1,203 @@
+"""Measures a network out of distribution: on corruptions computed here, or on a labelled folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import torch
+
+from tui_trainer.errors import PreflightError
+from tui_trainer.train.corruptions import SIDE, corrupted
+from tui_trainer.train.dataset import Split
+from tui_trainer.train.evaluate import BATCH_SIZE, measure
+from tui_trainer.train.ood_files import SEVERITIES, OodFolder, open_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from tui_trainer.spec.choices import CorruptionName
+    from tui_trainer.spec.ood import Ood
+    from tui_trainer.train.dataset import Dataset
+    from tui_trainer.train.pipeline import ImagePipeline
+
+Reader: TypeAlias = "Callable[[int, int], NDArray[np.uint8]]"
+KIND = "corruptions in the style of CIFAR-100-C, computed by tui-trainer"
+
+
+@dataclass(frozen=True)
+class Part:
+    """The images of one corruption at one severity."""
+
+    corruption: str
+    severity: int
+    labels: NDArray[np.int64]
+    read: Reader
+    """Images from the first number to before the second, (count, side, side, 3)."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What it takes to look at images with a trained network."""
+
+    network: nn.Module
+    """With the checkpoint's weights; left in evaluation mode."""
+    pipeline: ImagePipeline
+    """The run's own."""
+    after_batch: Callable[[], None]
+    """Called after each batch; what it raises ends the work, and nothing half is left."""
+    tell: Callable[[str], None]
+    """Hears lines for people."""
+
+    def predict(self, read: Reader, count: int) -> NDArray[np.int64]:
+        """The likeliest class of each of `count` images, (count,)."""
+        self.network.eval()
+        device = next(self.network.parameters()).device
+        guesses = np.empty(count, np.int64)
+        with torch.inference_mode():
+            for start in range(0, count, BATCH_SIZE):
+                stop = min(start + BATCH_SIZE, count)
+                logits = self.network(self.pipeline(_tensor(read(start, stop), device)))
+                guesses[start:stop] = logits.argmax(1).cpu().numpy()
+                self.after_batch()
+        return guesses
+
+
+class OodSource:
+    """What an experiment is measured on besides clean images, checked before it trains.
+
+    Args:
+        settings: The experiment's.
+        data: Its data set; labels of a folder are its classes.
+        project: The folder that `settings.folder` begins at.
+
+    Raises:
+        PreflightError: The folder is missing or damaged, or the images are of a size that the
+            corruptions are not defined for.
+    """
+
+    def __init__(self, settings: Ood, data: Dataset, project: Path) -> None:
+        self.settings = settings
+        self._data = data
+        self.folder: OodFolder | None = None
+        if settings.folder is not None:
+            self.folder = open_folder(project / settings.folder, data.classes)
+        if (self.folder is None or settings.probe) and data.test.side != SIDE:
+            raise PreflightError(
+                f"corruptions are defined for images of {SIDE} pixels, not of {data.test.side}",
+                hint="measure on files instead: ood.folder",
+            )
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether there is an accuracy to measure."""
+        return self.folder is None or self.folder.labels is not None
+
+    @property
+    def split(self) -> Split:
+        """The clean images that the others are compared with."""
+        is_test = self.folder is not None or self.settings.split == "test"
+        return self._data.test if is_test else self._data.validation
+
+    def parts(self) -> Iterator[Part]:
+        """Every corruption at every severity."""
+        if self.folder is None:
+            return self._computed_parts()
+        labels = self.folder.labels
+        return iter(()) if labels is None else labelled_parts(self.folder, labels)
+
+    @property
+    def images_of_part(self) -> int:
+        """How many each corruption has at each severity."""
+        return len(self.split) if self.folder is None else self.folder.files[0].count
+
+    def probe(self) -> Split | None:
+        """Some validation images, corrupted in turn by everything that is declared; or None."""
+        pairs = [(n, s) for n in self.settings.names for s in self.settings.severities]
+        validation = self._data.validation
+        count = min(self.settings.probe, len(validation))
+        if not count or not pairs:
+            return None
+        clean = images_of(validation, 0, count)
+        probed = [
+            corrupted(clean[at : at + 1], [at], *pairs[at % len(pairs)]) for at in range(count)
+        ]
+        device = validation.labels.device
+        labels = validation.labels[:count].cpu().numpy()
+        return Split.pack(np.concatenate(probed), labels).to(device)
+
+    def describe(self) -> dict[str, Any]:
+        """What results/ood.json says of where the images are from."""
+        if self.folder is None:
+            return {"images_are": KIND, "split": self.settings.split}
+        return {"images_are": f"files of {self.settings.folder}", "split": "test"}
+
+    def _computed_parts(self) -> Iterator[Part]:
+        split = self.split
+        labels = split.labels.cpu().numpy()
+        for name in self.settings.names:
+            for severity in self.settings.severities:
+                yield Part(name, severity, labels, _corrupter(split, name, severity))
+
+
+def labelled_parts(folder: OodFolder, all_labels: NDArray[np.int64]) -> Iterator[Part]:
+    """The parts of a folder with labels."""
+    for file in folder.files:
+        images = file.open()
+        for severity in range(1, SEVERITIES + 1):
+            begin = (severity - 1) * file.count
+            labels = all_labels[begin : begin + file.count]
+            yield Part(file.name, severity, labels, _reader(images, begin))
+
+
+def measure_ood(source: OodSource, tools: Tools) -> dict[str, Any]:
+    """Accuracy on every part of a labelled source, their means, and the gap to clean images."""
+    clean = measure(tools.network, source.split, tools.pipeline, tools.after_batch).accuracy
+    table: dict[str, dict[str, float]] = {}
+    for part in source.parts():
+        if part.corruption not in table:
+            tools.tell(f"measuring {part.corruption}")
+        guesses = tools.predict(part.read, len(part.labels))
+        row = table.setdefault(part.corruption, {})
+        row[str(part.severity)] = float((guesses == part.labels).mean())
+    means = {name: sum(row.values()) / len(row) for name, row in table.items()}
+    accuracy = sum(means.values()) / len(means)
+    return {
+        **source.describe(),
+        "images": sum(len(row) for row in table.values()) * source.images_of_part,
+        "accuracy": accuracy,
+        "clean_accuracy": clean,
+        "gap": clean - accuracy,
+        "corruptions": {name: {**row, "mean": means[name]} for name, row in table.items()},
+    }
+
+
+def images_of(split: Split, start: int, stop: int) -> NDArray[np.uint8]:
+    """A range of a split as an array, (count, side, side, 3)."""
+    indices = torch.arange(start, stop, device=split.labels.device)
+    images: NDArray[np.uint8] = split.take(indices).permute(0, 2, 3, 1).cpu().numpy()
+    return images
+
+
+def _tensor(images: NDArray[np.uint8], device: torch.device) -> Tensor:
+    # A mapped file cannot be written to, and torch warns of such memory.
+    return torch.from_numpy(np.array(images)).to(device).permute(0, 3, 1, 2)
+
+
+def _corrupter(split: Split, name: CorruptionName, severity: int) -> Reader:
+    def read(start: int, stop: int) -> NDArray[np.uint8]:
+        return corrupted(images_of(split, start, stop), range(start, stop), name, severity)
+
+    return read
+
+
+def _reader(images: NDArray[np.uint8], begin: int) -> Reader:
+    def read(start: int, stop: int) -> NDArray[np.uint8]:
+        return images[begin + start : begin + stop]
+
+    return read

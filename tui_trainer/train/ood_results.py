@@ -1,0 +1,93 @@
+"""Brings a checkpoint to its results out of distribution: a table, or a file of predictions."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from tui_trainer.errors import PreflightError, RunCrashedError, UsageError
+from tui_trainer.record.fields import number, text
+from tui_trainer.record.words import percent
+from tui_trainer.train.checkpoint import file_digest
+from tui_trainer.train.ood import measure_ood
+from tui_trainer.train.submission import check_submission, predicted_labels, write_submission
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tui_trainer.train.ood import OodSource, Tools
+    from tui_trainer.train.ood_files import OodFolder
+    from tui_trainer.train.result import Results
+
+SUBMISSION = "submission_ood.csv"
+
+
+def judge_ood(
+    results: Results, source: OodSource, classes: int, tools: Tools, name: str = "ood"
+) -> None:
+    """Measure what has labels, predict what has none; what stands already is left as it is.
+
+    Raises:
+        RunCrashedError: The images cannot be read any more; the run's training is done and whole.
+    """
+    try:
+        if source.is_labelled:
+            _measure(results, source, tools, name)
+        elif source.folder is not None:
+            submit(results.place / SUBMISSION, results, source.folder, classes, tools)
+    except PreflightError as error:
+        raise RunCrashedError(
+            f"trained, but not measured out of distribution: {error.message}",
+            hint=error.hint or "mend it, then resume the run: nothing is trained again",
+        ) from error
+
+
+def submit(path: Path, results: Results, folder: OodFolder, classes: int, tools: Tools) -> None:
+    """Write predictions for every image of a folder; what stands there is left as it is.
+
+    Raises:
+        RunCrashedError: What stands there is not of this folder's form.
+        PreflightError: The images cannot be read any more.
+    """
+    if path.exists():
+        check_submission(path, folder, classes)
+        tools.tell(f"it stands already: {path}")
+    else:
+        digest = write_submission(path, predicted_labels(folder, tools), folder, classes)
+        tools.tell(f"{folder.images:,} rows, checked: {path} (sha256 {digest})")
+    if path.is_relative_to(results.folder.results):
+        results.announce(path)
+
+
+def verify_submission(path: Path, folder: OodFolder, classes: int, tools: Tools) -> None:
+    """Predict once more beside a file that stands, and leave it as it is.
+
+    Raises:
+        UsageError: The file says something else: it is of other images or another checkpoint.
+    """
+    again = path.with_name(f".again.{os.getpid()}.{path.name}")
+    try:
+        digest = write_submission(again, predicted_labels(folder, tools), folder, classes)
+    finally:
+        again.unlink(missing_ok=True)
+    if digest != file_digest(path):
+        raise UsageError(
+            f"{path} stands and says something else; it was left as it is",
+            hint="write beside it: --output FILE",
+        )
+    tools.tell(f"it stands already, and says the same: {path} (sha256 {digest})")
+
+
+def _measure(results: Results, source: OodSource, tools: Tools, name: str) -> None:
+    file = results.ood_file(name)
+    if not file.exists():
+        measured = measure_ood(source, tools)
+        results.write_ood(measured, name)
+    result = results.announce(file)
+    if result.get("images_are") != source.describe()["images_are"]:
+        raise UsageError(
+            f"{file} stands and is about {text(result, 'images_are')}; it was left as it is",
+            hint="rename the folder: the result bears its name",
+        )
+    accuracy, gap = percent(number(result, "accuracy")), percent(number(result, "gap"))
+    tools.tell(f"out of distribution: accuracy {accuracy}, {gap} below clean")

@@ -1,0 +1,32 @@
+"""Every random draw, as a function of the seed and of where training stands; no state to save."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def key(seed: int, purpose: str, *counters: int) -> int:
+    """64 bits that no other seed, purpose or counter shares."""
+    words = "/".join(map(str, (seed, purpose, *counters)))
+    return int.from_bytes(hashlib.blake2b(words.encode(), digest_size=8).digest(), "big")
+
+
+def generator(seed: int, purpose: str, *counters: int) -> torch.Generator:
+    """A generator on the CPU that begins at the key."""
+    return torch.Generator().manual_seed(key(seed, purpose, *counters))
+
+
+def reseed(seed: int, purpose: str, *counters: int) -> None:
+    """Begin torch's own generators, on every device, at the key: for weights and dropout."""
+    torch.manual_seed(key(seed, purpose, *counters))
+
+
+def permutation(seed: int, epoch: int, count: int) -> Tensor:
+    """The order in which an epoch visits its images."""
+    return torch.randperm(count, generator=generator(seed, "order", epoch))

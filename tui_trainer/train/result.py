@@ -1,0 +1,132 @@
+"""The results of a run: written once, never again, and told in the events with their digests."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tui_trainer.record.durable import encode_record, write_durably, write_once
+from tui_trainer.record.events import Evaluated, append_event, event_from_record
+from tui_trainer.record.fields import number, text
+from tui_trainer.record.tail import Tail, read_json
+from tui_trainer.train.checkpoint import file_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from tui_trainer.record.events import Event
+    from tui_trainer.record.run_folder import CheckpointName, RunFolder
+    from tui_trainer.train.metrics import Predictions
+
+
+@dataclass(frozen=True)
+class Results:
+    """What one checkpoint's weights were found to do.
+
+    `results/` holds the results of the run, which are those of its best epoch once all are trained;
+    other checkpoints, looked at in between, have folders of their own below it.
+    """
+
+    folder: RunFolder
+    attempt: int
+    checkpoint: CheckpointName
+    fingerprint: str
+    is_final: bool = True
+
+    @property
+    def place(self) -> Path:
+        """The folder that the files are in."""
+        results = self.folder.results
+        return results if self.is_final else results / str(self.checkpoint).removesuffix(".pt")
+
+    @property
+    def clean_file(self) -> Path:
+        """On the clean test images."""
+        return self.place / self.folder.clean_results_file.name
+
+    @property
+    def predictions_file(self) -> Path:
+        """Logits and labels of every clean test image."""
+        return self.place / "predictions.npz"
+
+    def ood_file(self, name: str = "ood") -> Path:
+        """Out of distribution."""
+        return self.place / f"{name}.json"
+
+    def write_clean(self, predictions: Predictions) -> None:
+        """Write what the test found, unless that stands already."""
+        if self.clean_file.exists():
+            return
+        self.place.mkdir(parents=True, exist_ok=True)
+        # The numbers refer to the predictions, which therefore go first.
+        write_durably(self.predictions_file, _archive(predictions))
+        self._write(
+            self.clean_file,
+            {
+                "split": "test",
+                **predictions.as_record(),
+                "predictions_sha256": file_digest(self.predictions_file),
+            },
+        )
+
+    def write_ood(self, measured: Mapping[str, Any], name: str = "ood") -> None:
+        """Write what was found out of distribution, unless that stands already."""
+        self.place.mkdir(parents=True, exist_ok=True)
+        self._write(self.ood_file(name), measured)
+
+    def announce(self, file: Path) -> dict[str, Any]:
+        """The result that stands, put into the events unless a killed process did so already."""
+        name = str(file.relative_to(self.folder.path))
+        is_table = file.suffix == ".json"
+        result = (read_json(file) if is_table else None) or {}
+        events = (event for event in _events(self.folder) if isinstance(event, Evaluated))
+        if not any(event.file == name for event in events):
+            event = Evaluated(
+                attempt=self.attempt,
+                split=self._split(file),
+                checkpoint=text(result, "checkpoint") or str(self.checkpoint),
+                loss=number(result, "loss"),
+                accuracy=number(result, "accuracy"),
+                file=name,
+                sha256=file_digest(file),
+            )
+            append_event(self.folder.events_file, event)
+        return result
+
+    def _split(self, file: Path) -> str:
+        """`test` and `ood` for the run's own results, the file's path for others."""
+        if file == self.folder.clean_results_file:
+            return "test"
+        return str(file.relative_to(self.folder.results).with_suffix(""))
+
+    def _write(self, file: Path, record: Mapping[str, Any]) -> None:
+        whole = {
+            "checkpoint": str(self.checkpoint),
+            "epoch": self.checkpoint.epochs,
+            **record,
+            "fingerprint": self.fingerprint,
+        }
+        with contextlib.suppress(FileExistsError):
+            write_once(file, encode_record(whole))
+
+
+def _archive(predictions: Predictions) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(
+        file,
+        logits=predictions.logits.float().numpy(),
+        labels=predictions.labels.numpy(),
+        predicted=predictions.logits.argmax(1).numpy(),
+    )
+    return file.getvalue()
+
+
+def _events(folder: RunFolder) -> Iterator[Event]:
+    tail = Tail(folder.events_file)
+    while records := tail.read()[0]:
+        yield from filter(None, map(event_from_record, records))

@@ -1,0 +1,50 @@
+"""What signals ask of the core: they set a flag, the loop acts between two batches."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tui_trainer.record.owner import Presence
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from tui_trainer.record.owner import Owner
+
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2, signal.SIGXCPU)
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+@dataclass
+class Requests:
+    """What somebody asked for and the loop has not done yet."""
+
+    stop: bool = False
+    """Save a checkpoint and end."""
+    checkpoint: bool = False
+    """Save a checkpoint and go on."""
+
+    def listen(self) -> None:
+        """Take requests from signals from now on. A second signal changes nothing."""
+        for number in STOPPING:
+            signal.signal(number, self._ask_to_stop)
+        signal.signal(signal.SIGUSR1, self._ask_for_checkpoint)
+        # A supervisor holds these back until there is somebody to hear them.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {*STOPPING, signal.SIGUSR1})
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+    def stop_with(self, supervisor: Owner | None) -> None:
+        """Stop when the process that started this one dies, or if it is dead already."""
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if supervisor is not None and supervisor.presence() is Presence.DEAD:
+            self.stop = True
+
+    def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
+        self.stop = True
+
+    def _ask_for_checkpoint(self, _number: int, _frame: FrameType | None) -> None:
+        self.checkpoint = True

@@ -1,0 +1,48 @@
+"""Finds the reader of the data set that an experiment names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tui_trainer.spec.choices import CLASS_COUNT, IMAGE_STATISTICS
+from tui_trainer.spec.data import Cifar, Digits, ImageFolder
+from tui_trainer.train import arrays, cifar, digits, image_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tui_trainer.spec.data import Data
+    from tui_trainer.train.dataset import Dataset
+
+
+def load(data: Data, project: Path, size: int = IMAGE_STATISTICS["folder"].size) -> Dataset:
+    """The data set in memory, or mapped into it.
+
+    Args:
+        data: Which one.
+        project: The folder that relative paths begin at.
+        size: The pipeline's; images that lie in files of their own are decoded at it.
+
+    Raises:
+        PreflightError: It is not there, or damaged.
+    """
+    if isinstance(data, Cifar):
+        return cifar.load(data, project)
+    if isinstance(data, Digits):
+        return digits.load()
+    if isinstance(data, ImageFolder):
+        return image_folder.load(data, project, size)
+    return arrays.load(data, project, size)
+
+
+def class_count(data: Data, project: Path, size: int) -> int:
+    """How many classes the data set has; where its name does not say so, it is looked at.
+
+    Raises:
+        PreflightError: It has to be looked at and cannot be.
+    """
+    if isinstance(data, (Digits, Cifar)):
+        return CLASS_COUNT[data.name]
+    if isinstance(data, ImageFolder):
+        return len(image_folder.class_names(data, project))
+    return arrays.load(data, project, size).classes

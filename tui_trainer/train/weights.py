@@ -1,0 +1,186 @@
+"""Weights to start from: published ones from torchvision's cache, or a file; never a download."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import re
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import nn
+
+from tui_trainer.errors import PreflightError
+from tui_trainer.spec.choices import names_a_file
+from tui_trainer.spec.model import ResNet
+from tui_trainer.train.impostors import impostor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from tui_trainer.spec.model import Classifier
+
+    State = dict[str, Tensor]
+
+# torchvision's DenseNet files are of a time when module names could hold dots.
+_OLD_DENSENET_KEY = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
+_SHOWN = 3
+
+
+class Source(NamedTuple):
+    """Where weights are."""
+
+    path: Path
+    url: str
+    """Where published weights come from; empty for a file of the user's."""
+
+    @property
+    def title(self) -> str:
+        """What messages call them."""
+        return "the ImageNet weights" if self.url else "the weights"
+
+
+def source_of(settings: ResNet | Classifier, project: Path) -> Source | None:
+    """Where the weights of an experiment are, there or not; None where it wants none."""
+    if settings.weights == "none":
+        return None
+    if names_a_file(settings.weights):
+        return Source(project / Path(settings.weights).expanduser(), "")
+    from torchvision.models import get_model_weights
+
+    published = get_model_weights(settings.name)
+    chosen = published.DEFAULT if settings.weights == "default" else published[settings.weights]
+    url: str = chosen.url
+    return Source(Path(torch.hub.get_dir(), "checkpoints", url.rpartition("/")[2]), url)
+
+
+def start_from(network: nn.Module, settings: ResNet | Classifier, project: Path) -> None:
+    """Give a network the weights that its experiment starts from; a head that is no fit stays new.
+
+    Raises:
+        PreflightError: They are missing, damaged, or those of another network.
+    """
+    source = source_of(settings, project)
+    if source is None:
+        return
+    state = _read(source, settings.name)
+    if source.url:
+        state = _published(state, settings)
+    if settings.name.startswith("vit_"):
+        state = _at_size(state, network)
+    new = [head_of(network)]
+    if isinstance(settings, ResNet) and settings.stem == "cifar":
+        new.append("conv1")
+    if settings.weights == "IMAGENET1K_FEATURES":
+        # Of these the whole classifier is not a number.
+        new.append("classifier")
+    _load(state, network, tuple(f"{name}." for name in new), source)
+
+
+def head_of(network: nn.Module) -> str:
+    """The name of the layer that gives the logits: in each family the last with weights."""
+    weighted = (nn.Linear, nn.Conv2d)
+    layers = [name for name, layer in network.named_modules() if isinstance(layer, weighted)]
+    return str(layers[-1])
+
+
+def _read(source: Source, network: str) -> State:
+    _check_file(source, network)
+    try:
+        content = torch.load(source.path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, ValueError, LookupError, EOFError) as error:
+        first = str(error).partition("\n")[0]
+        raise PreflightError(f"{source.path} holds no weights: {first}") from error
+    # A run's checkpoint keeps them under `model`; `state_dict` is the other common place.
+    for key in ("model", "state_dict"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict) or not all(map(torch.is_tensor, content.values())):
+        raise PreflightError(f"{source.path} holds no table of tensors")
+    state: State = content
+    return state
+
+
+def _check_file(source: Source, network: str) -> None:
+    hint = _cure(source)
+    try:
+        with source.path.open("rb") as file:
+            beginning, file_digest = file.read(200), hashlib.sha256()
+            file.seek(0)
+            while source.url and (block := file.read(1 << 20)):
+                file_digest.update(block)
+    except OSError as error:
+        raise PreflightError(
+            f"{source.title} of {network} are not on this machine: {source.path}", hint=hint
+        ) from error
+    what, cure = impostor(beginning)
+    if what:
+        raise PreflightError(f"{source.path} {what}", hint=cure or hint)
+    # torchvision ends the name with the first eight digits of the file's SHA-256.
+    if source.url and not file_digest.hexdigest().startswith(source.path.stem.rpartition("-")[2]):
+        raise PreflightError(f"{source.title} of {network} are damaged: {source.path}", hint=hint)
+
+
+def _cure(source: Source) -> str:
+    if not source.url:
+        return "model.weights is a path from the project's folder"
+    return (
+        "fetch them where there is a network: "
+        f"curl -fL --create-dirs -o '{source.path}' {source.url}"
+    )
+
+
+def _published(state: State, settings: ResNet | Classifier) -> State:
+    """The tables of torchvision's own files, as its builders read them."""
+    if settings.name.startswith("densenet"):
+        return {_OLD_DENSENET_KEY.sub(r"\1\2", key): value for key, value in state.items()}
+    if settings.name in {"googlenet", "inception_v3"}:
+        auxiliary = ("aux1.", "aux2.", "AuxLogits.")
+        return {key: value for key, value in state.items() if not key.startswith(auxiliary)}
+    return state
+
+
+def _at_size(state: State, network: nn.Module) -> State:
+    """A vision transformer's position embeddings, resampled for another number of patches."""
+    from torchvision.models.vision_transformer import interpolate_embeddings
+
+    resampled: State = interpolate_embeddings(network.image_size, network.patch_size, state)
+    return resampled
+
+
+def _load(state: State, network: nn.Module, new: tuple[str, ...], source: Source) -> None:
+    """Load all but what begins anew; refuse weights that are not this network's."""
+    wanted = network.state_dict()
+    kept = OrderedDict(
+        (key, value)
+        for key, value in state.items()
+        if not key.startswith(new) or (not source.url and _same_shape(wanted, key, value))
+    )
+    faults = list(_faults(kept, wanted, new))
+    if faults:
+        more = f" and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+        raise PreflightError(
+            f"{source.path} holds weights of another network: {', '.join(faults[:_SHOWN])}{more}"
+        )
+    # Some of torchvision's networks ask for the version that stands there.
+    kept._metadata = getattr(state, "_metadata", None)  # type: ignore[attr-defined]  # noqa: SLF001
+    network.load_state_dict(kept, strict=False)
+
+
+def _faults(state: State, wanted: State, new: tuple[str, ...]) -> Iterator[str]:
+    for key, value in wanted.items():
+        if key not in state:
+            # Files of before PyTorch 0.4 lack this counter, which is not used.
+            if not key.startswith(new) and not key.endswith("num_batches_tracked"):
+                yield f"{key} is missing"
+        elif state[key].shape != value.shape:
+            yield f"{key} has shape {tuple(state[key].shape)}, not {tuple(value.shape)}"
+    yield from (f"{key} has no place" for key in state if key not in wanted)
+
+
+def _same_shape(wanted: State, key: str, value: Tensor) -> bool:
+    return key in wanted and wanted[key].shape == value.shape

@@ -1,0 +1,1 @@
+"""Show it: the terminal app."""

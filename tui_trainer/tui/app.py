@@ -1,0 +1,111 @@
+"""The app: theme, first screen, and an end that leaves the runs alone."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App
+from textual.theme import Theme
+
+from tui_trainer.launch import launcher
+from tui_trainer.tui.glyphs import ASCII, UNICODE
+from tui_trainer.tui.screens.home import Home
+from tui_trainer.tui.store import Store
+from tui_trainer.tui.terminal import (
+    end_with_terminal,
+    terminal_is_light,
+    terminal_speaks_unicode,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from textual.binding import BindingType
+
+    from tui_trainer.tui.operations import Operations
+
+# Training and validation differ in lightness and hue alike, so that no kind of colour vision
+# takes one for the other; the accent is also validation's colour, the curve that decides.
+DARK = Theme(
+    name="trainer-dark",
+    primary="#56c2c6",
+    accent="#56c2c6",
+    success="#86b56b",
+    warning="#e2b25f",
+    error="#ec7772",
+    foreground="#cdd4da",
+    background="#11161a",
+    surface="#11161a",
+    panel="#1d272e",
+    dark=True,
+    variables={"muted": "#82909b", "faint": "#3d4a54", "train": "#d0945c"},
+)
+LIGHT = Theme(
+    name="trainer-light",
+    primary="#0b7480",
+    accent="#0b7480",
+    success="#3d7a2c",
+    warning="#8f5d00",
+    error="#b3261e",
+    foreground="#20272d",
+    background="#fbfaf7",
+    surface="#fbfaf7",
+    panel="#e6ecec",
+    dark=False,
+    variables={"muted": "#65717b", "faint": "#b9c1c6", "train": "#b0570e"},
+)
+
+
+class TrainerApp(App[list[str]]):
+    """Shows the project in or above `folder`; its result is the runs that go on.
+
+    Args:
+        folder: Where to look for experiments.toml.
+        operations: What launches, resumes and stops runs; the launcher where left out.
+    """
+
+    CSS_PATH = "tui.tcss"
+    TITLE = "tui-trainer"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = []
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - so in Textual
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-medium"), (32, "-tall")]  # noqa: RUF012
+
+    def __init__(self, folder: Path, operations: Operations = launcher) -> None:
+        super().__init__()
+        self.operating = threading.Lock()
+        self._folder = folder
+        self._operations = operations
+        if "TEXTUAL_ANIMATIONS" not in os.environ:
+            self.animation_level = "none"  # each step of an animation is bytes over SSH
+        for theme in (DARK, LIGHT):
+            self.register_theme(theme)
+        self.theme = (LIGHT if terminal_is_light() else DARK).name
+
+    def on_mount(self) -> None:
+        """Show the first screen."""
+        glyphs = UNICODE if terminal_speaks_unicode() else ASCII
+        self.push_screen(Home(Store(self._folder), self._operations, self.operating, glyphs))
+
+
+def run_app(folder: Path, *, mouse: bool = True) -> None:
+    """Show the project in or above `folder` until the user leaves.
+
+    Args:
+        folder: Where to look for experiments.toml.
+        mouse: Whether to take the mouse, which a terminal then no longer copies text with.
+
+    Raises:
+        SystemExit: the app crashed; its traceback is on the terminal.
+    """
+    app = TrainerApp(folder)
+    end_with_terminal(app.operating)
+    live = app.run(mouse=mouse)
+    if app.return_code:
+        raise SystemExit(app.return_code)
+    if live:
+        verb, them = ("goes", "it") if len(live) == 1 else ("go", "them")
+        sys.stdout.write(f"{', '.join(live)} {verb} on; tui-trainer shows {them} again\n")

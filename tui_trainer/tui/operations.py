@@ -1,0 +1,24 @@
+"""What the app can do to runs; the launcher does it, a test's stand-in records it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.spec.project import Project
+
+
+class Operations(Protocol):
+    """The launcher's three functions. Each may take a second and raise TuiTrainerError."""
+
+    def launch(self, project: Project, name: str, changes: Sequence[str] = ()) -> RunFolder:
+        """Start a new run of an experiment."""
+
+    def resume(self, folder: RunFolder) -> None:
+        """Start the next attempt of a run that is not finished."""
+
+    def stop(self, folder: RunFolder, *, at_once: bool = False) -> None:
+        """Ask a run to stop, after a checkpoint or `at_once` without one."""

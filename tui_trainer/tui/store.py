@@ -1,0 +1,368 @@
+"""Looks at experiments and runs in one thread and tells the screen what changed.
+
+No other part of the app touches the disk: one that hangs makes figures old, not keys slow.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from textual.message import Message
+
+from tui_trainer.errors import InvalidExperimentsError, TuiTrainerError
+from tui_trainer.record.index import Index, Run
+from tui_trainer.record.plain_text import LONGEST_SHOWN_LINE, plain_line, plain_text
+from tui_trainer.record.state import State
+from tui_trainer.record.tail import identity
+from tui_trainer.spec.find import find_project
+from tui_trainer.spec.project import Project, load_project
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tui_trainer.record.epochs import Epoch
+    from tui_trainer.record.heartbeat import Progress
+    from tui_trainer.record.run_folder import RunFolder
+
+POLL_SECONDS = 1.0
+# Where nothing is live, only another terminal's launch or an edit can change what is shown.
+QUIET_POLLS = 3
+# Of one core at the most, however many runs there are: a login node belongs to everybody.
+POLL_SHARE = 0.1
+# Ends that a log may explain; more of it than this is read with `tui-trainer logs`.
+EXPLAINED_BY_LOG = {State.FAILED, State.CRASHED, State.LOST, State.INTERRUPTED}
+LOG_BYTES, LOG_LINES = 8192, 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunView:
+    """What the screen needs of a run; every text of it is safe to show."""
+
+    folder: RunFolder
+    experiment: str
+    """The experiment's name, as it is on the disk."""
+    label: str
+    """`cnn4/3`."""
+    state: State
+    cause: str
+    end_of_log: tuple[str, ...]
+    """The last lines of its newest attempt's log; empty unless it ended badly."""
+    epochs: tuple[Epoch, ...]
+    planned_epochs: int
+    progress: Progress | None
+    best: Epoch | None
+    clean_accuracy: float | None
+    eta_seconds: float | None
+    attempt: int
+    began_at_epoch: int
+    peak_memory_bytes: int
+    warnings: tuple[str, ...]
+    alarms: tuple[str, ...]
+    """The kinds of the alarms among the warnings, in words."""
+    skipped_lines: int
+
+    @property
+    def key(self) -> RowKey:
+        """What the row is found by again."""
+        return (self.experiment, self.folder.number)
+
+    @property
+    def ended_badly(self) -> bool:
+        """Whether its end is one to look into."""
+        return self.state in EXPLAINED_BY_LOG
+
+    @property
+    def new_in_cause(self) -> str:
+        """The cause without the state's word, where it begins with that: `after a checkpoint`."""
+        first, _, rest = self.cause.partition(" ")
+        return rest if rest and first.rstrip(",:;") == self.state.value else self.cause
+
+    @property
+    def done_share(self) -> float:
+        """The finished part of all planned epochs, from 0 to 1, with the epoch in progress."""
+        done = float(len(self.epochs))
+        beat = self.progress
+        if beat is not None and beat.steps > 0 and beat.epoch == len(self.epochs) + 1:
+            done += min(1.0, beat.step / beat.steps)
+        return min(1.0, done / self.planned_epochs) if self.planned_epochs else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentView:
+    """What the screen needs of an experiment and its runs, newest first."""
+
+    name: str
+    label: str
+    description: str
+    planned_epochs: int
+    fault: str
+    """Why it cannot be launched; empty for one that can."""
+    is_defined: bool
+    """Whether experiments.toml still has it."""
+    runs: tuple[RunView, ...]
+
+    @property
+    def key(self) -> RowKey:
+        """What the row is found by again."""
+        return (self.name, 0)
+
+
+RowKey = tuple[str, int]
+Row = ExperimentView | RunView
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """All that the app shows, as it was at one moment; never changed."""
+
+    project: Project | None
+    """None where no experiments.toml was found."""
+    title: str = ""
+    experiments: tuple[ExperimentView, ...] = ()
+    warning: str = ""
+    """What keeps the view from being whole, in one line."""
+    done_at: str = ""
+    """When the last live run will be done, as a time of day."""
+
+    @property
+    def runs(self) -> tuple[RunView, ...]:
+        """Every run, in the order of the list."""
+        return tuple(run for experiment in self.experiments for run in experiment.runs)
+
+
+class EndOfLog(NamedTuple):
+    """What was last read of a log."""
+
+    log: tuple[Path, tuple[int, int, int] | None]
+    """The file and what stood there when it was read."""
+    lines: tuple[str, ...]
+
+
+class ViewChanged(Message):
+    """There is something new to show."""
+
+    def __init__(self, view: View) -> None:
+        super().__init__()
+        self.view = view
+
+    def can_replace(self, message: Message) -> bool:
+        """A slow terminal skips to the newest view instead of working off a queue of old ones."""
+        return isinstance(message, ViewChanged)
+
+
+@dataclass
+class Store:
+    """The project in or above `folder`, looked at again and again."""
+
+    folder: Path
+    _path: Path | None = None
+    _stamp: tuple[int, int, int] | None = None
+    _project: Project | None = None
+    _project_warning: str = ""
+    _index: Index | None = None
+    _runs: list[Run] = field(default_factory=list)
+    _logs: dict[Path, EndOfLog] = field(default_factory=dict)
+    _wake: threading.Event = field(default_factory=threading.Event)
+    _closed: bool = False
+
+    def watch(self, tell: Callable[[Message], object]) -> None:
+        """Look until `close`, and tell of each change; for a thread of its own."""
+        told: View | None = None
+        while not self._closed:
+            began = time.monotonic()
+            view = self.look()
+            if view != told:
+                tell(ViewChanged(view))
+                told = view
+            spent = time.monotonic() - began
+            is_quiet = not any(run.state.is_live or run.state is State.QUEUED for run in view.runs)
+            seconds = POLL_SECONDS * (QUIET_POLLS if is_quiet else 1)
+            self._wake.wait(max(seconds, spent / POLL_SHARE))
+            self._wake.clear()
+
+    def look_soon(self) -> None:
+        """Do not wait for the next look's time: something was done to a run."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """End `watch`."""
+        self._closed = True
+        self._wake.set()
+
+    def look(self) -> View:
+        """The project as it is now; what cannot be read now is shown as it last was."""
+        self._read_project()
+        if self._project is None:
+            return View(project=None, warning=self._project_warning)
+        warning = self._read_runs() or self._project_warning
+        return View(
+            project=self._project,
+            title=plain_line(self._project.name),
+            experiments=_experiment_views(self._project, self._runs, self._read_logs()),
+            warning=plain_line(warning),
+            done_at=_done_at(self._runs),
+        )
+
+    def _read_project(self) -> None:
+        try:
+            self._path = self._path or find_project(self.folder)
+            about = self._path.stat()
+            stamp = (about.st_mtime_ns, about.st_size, about.st_ino)
+            if stamp == self._stamp:
+                return
+            self._stamp = stamp
+            self._project = load_project(self._path)
+            self._project_warning = _problems(self._project)
+        except InvalidExperimentsError as error:
+            self._project_warning = self._unreadable(error)
+        except (TuiTrainerError, OSError) as error:
+            self._stamp = None
+            self._project_warning = self._unreadable(error)
+
+    def _unreadable(self, error: TuiTrainerError | OSError) -> str:
+        if self._path is None:
+            return ""
+        if isinstance(error, InvalidExperimentsError):
+            reason = error.problems[0]
+        elif isinstance(error, TuiTrainerError):
+            reason = error.message
+        else:
+            reason = f"cannot read {self._path.name}: {error.strerror}"
+        return reason if self._project is None else f"{reason} (shown as it was before)"
+
+    def _read_runs(self) -> str:
+        """Read the runs, or say why they are shown as they were."""
+        if self._project is None:
+            return ""
+        runs = self._project.folder / "runs"
+        if self._index is None or self._index.runs != runs:
+            self._index = Index(runs)
+        try:
+            self._runs = self._index.look()
+        except OSError as error:
+            return f"cannot read {runs}: {error.strerror} (runs are shown as they were before)"
+        return ""
+
+    def _read_logs(self) -> dict[Path, EndOfLog]:
+        """The ends of the logs of runs that ended badly, by run folder; each is read once."""
+        files = {
+            run.folder.path: run.folder.attempt(run.newest_attempt).log_file
+            for run in self._runs
+            if run.state in EXPLAINED_BY_LOG and run.newest_attempt
+        }
+        before = self._logs
+        self._logs = {path: _end_of_log(file, before.get(path)) for path, file in files.items()}
+        return self._logs
+
+
+def _end_of_log(file: Path, before: EndOfLog | None) -> EndOfLog:
+    log = (file, identity(file))
+    return before if before is not None and before.log == log else EndOfLog(log, _last_lines(file))
+
+
+def _last_lines(file: Path) -> tuple[str, ...]:
+    """The last lines of a log, safe to show; none where it cannot be read."""
+    try:
+        # A FIFO in the log's place must not make the reader wait.
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as log:
+            about = os.fstat(descriptor)
+            if not stat.S_ISREG(about.st_mode):
+                return ()
+            begin = max(0, about.st_size - LOG_BYTES)
+            log.seek(begin)
+            content = log.read(LOG_BYTES)
+    except OSError:
+        return ()
+    if begin and b"\n" in content:
+        content = content.partition(b"\n")[2]  # the first line is not whole
+    lines = plain_text(content.decode(errors="replace")).expandtabs(4).split("\n")
+    return tuple(line.rstrip() for line in lines if line.strip())[-LOG_LINES:]
+
+
+def _problems(project: Project) -> str:
+    lines = project.problem_lines
+    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+    return lines[0] + more if lines else ""
+
+
+def _experiment_views(
+    project: Project, runs: list[Run], logs: dict[Path, EndOfLog]
+) -> tuple[ExperimentView, ...]:
+    by_experiment: dict[str, list[RunView]] = {name: [] for name in project.bases}
+    for run in runs:
+        family = by_experiment.setdefault(run.folder.experiment_name, [])
+        family.append(_run_view(run, logs.get(run.folder.path)))
+    faults = _faults(project)
+    return tuple(
+        _experiment_view(project, name, faults.get(name, ""), family)
+        for name, family in by_experiment.items()
+    )
+
+
+def _faults(project: Project) -> dict[str, str]:
+    """Why each experiment that cannot be launched cannot, in one line."""
+    faults: dict[str, str] = {}
+    for problem, line in zip(project.problems, project.problem_lines, strict=True):
+        if len(problem.keys) > 1 and problem.keys[0] == "experiments":
+            faults.setdefault(str(problem.keys[1]), plain_line(line))
+    for name in project.bases:
+        if name not in project.experiments:
+            faults.setdefault(name, "something that it inherits is wrong")
+    return faults
+
+
+def _experiment_view(
+    project: Project, name: str, fault: str, family: list[RunView]
+) -> ExperimentView:
+    experiment = project.experiments.get(name)
+    return ExperimentView(
+        name=name,
+        label=plain_line(name),
+        description="" if experiment is None else plain_line(experiment.description),
+        planned_epochs=0 if experiment is None else experiment.epochs,
+        fault="" if experiment is not None else fault,
+        is_defined=name in project.bases,
+        runs=tuple(reversed(family)),
+    )
+
+
+def _run_view(run: Run, log: EndOfLog | None) -> RunView:
+    attempt = max(run.attempts, key=lambda attempt: attempt.number, default=None)
+    return RunView(
+        folder=run.folder,
+        experiment=run.folder.experiment_name,
+        label=plain_line(run.name),
+        state=run.state,
+        cause=plain_line(run.cause, LONGEST_SHOWN_LINE),
+        end_of_log=() if log is None else log.lines,
+        epochs=run.epochs,
+        planned_epochs=run.planned_epochs,
+        progress=run.progress,
+        best=run.best,
+        clean_accuracy=run.clean_accuracy,
+        eta_seconds=run.eta_seconds,
+        attempt=attempt.number if attempt else 0,
+        began_at_epoch=attempt.began_at_epoch if attempt else 0,
+        peak_memory_bytes=attempt.peak_memory_bytes if attempt else 0,
+        warnings=tuple(plain_line(warning.message) for warning in run.history.warnings),
+        alarms=tuple(plain_line(a.kind.replace("_", " ")) for a in run.history.alarms),
+        skipped_lines=run.skipped_lines,
+    )
+
+
+def _done_at(runs: list[Run]) -> str:
+    """When everything that runs will be done; empty where that cannot be said."""
+    live = [run for run in runs if run.state.is_live]
+    etas = [run.eta_seconds for run in live]
+    known = [eta for eta in etas if eta is not None]
+    waiting = any(run.state is State.QUEUED for run in runs)
+    if not known or len(known) < len(live) or waiting:
+        return ""
+    return time.strftime("%H:%M", time.localtime(time.time() + max(known) + 30))

@@ -1,0 +1,1 @@
+"""What is seen: each widget takes data, draws lines and emits messages."""

@@ -1,0 +1,81 @@
+"""The first line: the project, and how many runs are in each state."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from tui_trainer.record.state import State
+from tui_trainer.tui.widgets.line import Line, Span, fit_line, justify, width_of
+from tui_trainer.tui.widgets.line_view import LineView
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tui_trainer.tui.glyphs import Glyphs
+    from tui_trainer.tui.store import View
+
+STATE_INKS = {
+    State.QUEUED: "muted",
+    State.PREFLIGHT: "accent",
+    State.RUNNING: "accent",
+    State.EVALUATING: "accent",
+    State.STALLED: "warn",
+    State.STOPPING: "warn",
+    State.STOPPED: "muted",
+    State.INTERRUPTED: "warn",
+    State.CRASHED: "bad",
+    State.LOST: "bad",
+    State.FAILED: "bad",
+    State.FINISHED: "good",
+}
+WIDTH_FOR_OWN_NAME = 100
+# What moves and what needs a person first; what is done last.
+ORDER = (
+    *(State.RUNNING, State.EVALUATING, State.PREFLIGHT, State.STOPPING, State.STALLED),
+    *(State.CRASHED, State.FAILED, State.LOST, State.INTERRUPTED),
+    *(State.QUEUED, State.STOPPED, State.FINISHED),
+)
+
+
+class Headline(LineView):
+    """Shows the headline of a view."""
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__(glyphs)
+        self._view: View | None = None
+
+    def show(self, view: View) -> None:
+        """Show this from now on."""
+        self._view = view
+        self.redraw()
+
+    def draw(self, width: int, height: int) -> Sequence[Line]:
+        """The headline, and a rule where there is room for one."""
+        if self._view is None:
+            return []
+        rule = (Span(self.glyphs.rule * width, "faint"),)
+        return [draw_headline(self._view, width, self.glyphs), rule][:height]
+
+
+def draw_headline(view: View, width: int, glyphs: Glyphs) -> Line:
+    """Project and counts on the left, when all will be done on the right."""
+    name = [Span(" tui-trainer", "accent")]
+    gap = Span("   ")
+    if view.title:
+        name += [Span(f" {glyphs.dot} ", "muted"), Span(view.title, "strong")]
+        if width < WIDTH_FOR_OWN_NAME:
+            name, gap = [Span(f" {view.title}", "strong")], Span("  ")
+    counts = Counter(run.state for run in view.runs)
+    groups = [_count(state, counts[state], glyphs) for state in ORDER if counts[state]]
+    line = [*name, gap]
+    for group in groups:
+        if width_of(line) + width_of((gap, *group)) > width:
+            break
+        line += [gap, *group]
+    done = [Span(f"all done by {view.done_at} ", "muted")] if view.done_at else []
+    return fit_line(justify(line, done, width, glyphs.ellipsis), width, glyphs.ellipsis)
+
+
+def _count(state: State, count: int, glyphs: Glyphs) -> list[Span]:
+    return [Span(glyphs.marks[state], STATE_INKS[state]), Span(f" {count} {state.value}")]

@@ -1,0 +1,47 @@
+"""The last line: the keys that do something here and now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tui_trainer.tui.widgets.line import Line, Span, width_of
+from tui_trainer.tui.widgets.line_view import LineView
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tui_trainer.tui.glyphs import Glyphs
+
+
+class Offer(NamedTuple):
+    """A key and its word."""
+
+    key: str
+    word: str
+    is_possible: bool = True
+    """Whether it would do something now; if not, it is shown dimmed at its place."""
+
+
+class KeyBar(LineView):
+    """Shows what keys do."""
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__(glyphs)
+        self._offers: tuple[Offer, ...] = ()
+
+    def show(self, offers: Sequence[Offer]) -> None:
+        """Show these from now on."""
+        if tuple(offers) != self._offers:
+            self._offers = tuple(offers)
+            self.redraw()
+
+    def draw(self, width: int, height: int) -> Sequence[Line]:
+        """One line; what has no room is left out whole."""
+        line: list[Span] = [Span(" ")]
+        for offer in self._offers:
+            key, word = ("key", "muted") if offer.is_possible else ("faint", "faint")
+            piece = [Span(offer.key, key), Span(f" {offer.word}   ", word)]
+            if width_of(line) + width_of(piece) - 3 > width:
+                break
+            line += piece
+        return [tuple(line)][:height]

@@ -1,0 +1,288 @@
+"""A line plot in text: axes with ticks, a line for each series, its name and value at its end."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from tui_trainer.tui.widgets.braille import Canvas
+from tui_trainer.tui.widgets.line import Line, Span, fit, fit_line
+from tui_trainer.tui.widgets.line_view import LineView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tui_trainer.tui.glyphs import Glyphs
+
+SMALLEST_WIDTH, SMALLEST_HEIGHT = 24, 5
+# One tick in three rows and one in twelve columns can be read off without crowding the picture.
+ROWS_PER_TICK, COLUMNS_PER_TICK = 3, 12
+# Below it floating-point numbers lose digits, and no loss that anybody reads off is there.
+SMALLEST_ON_LOG_SCALE = 1e-30
+SIGNS = ("o", "*", "+", "x", "#", "@")
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a plot."""
+
+    name: str
+    ink: str
+    points: tuple[tuple[float, float | None], ...]
+    """From left to right; None leaves a gap."""
+
+    @property
+    def last(self) -> float | None:
+        """The newest value that there is."""
+        return next((y for _, y in reversed(self.points) if y is not None), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """What a plot shows."""
+
+    title: str
+    series: tuple[Series, ...]
+    last_x: int
+    """Where the x axis ends; it begins at 1."""
+    show_value: Callable[[float], str]
+    log: bool = False
+    hint: str = ""
+    """At the end of the title line."""
+    empty: str = ""
+    """Shown in place of lines where there are none yet."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Maps values to 0 (bottom) … 1 (top)."""
+
+    low: float
+    high: float
+    log: bool
+    ticks: tuple[float, ...]
+    step: float = 1.0
+    """Between two ticks of a linear scale."""
+
+    def share(self, value: float) -> float:
+        """Where a value stands between the two ends."""
+        if self.log:
+            low, high, value = (math.log10(each) for each in (self.low, self.high, value))
+        else:
+            low, high = self.low, self.high
+        return (value - low) / (high - low)
+
+
+class Plot(LineView):
+    """Shows one chart."""
+
+    def __init__(self, glyphs: Glyphs, *, widget_id: str) -> None:
+        super().__init__(glyphs, widget_id)
+        self._chart: Chart | None = None
+
+    def show(self, chart: Chart) -> None:
+        """Show this from now on."""
+        if chart != self._chart:
+            self._chart = chart
+            self.redraw()
+
+    def draw(self, width: int, height: int) -> Sequence[Line]:
+        """The chart in the widget's size."""
+        return [] if self._chart is None else draw_chart(self._chart, width, height, self.glyphs)
+
+
+def draw_chart(chart: Chart, width: int, height: int, glyphs: Glyphs) -> list[Line]:
+    """The chart as `height` lines of at most `width` cells."""
+    title = _title(chart, width, glyphs)
+    values = [
+        y
+        for series in chart.series
+        for _, y in series.points
+        if y is not None and _is_drawable(y, chart)
+    ]
+    if width < SMALLEST_WIDTH or height < SMALLEST_HEIGHT or not values:
+        rows = [title, (), (Span("  "), Span(fit_text(chart.empty, width - 2, glyphs), "muted"))]
+        return [fit_line(row, width, glyphs.ellipsis) for row in rows[:height]]
+    scale = scale_for(
+        min(values), max(values), max(2, (height - 3) // ROWS_PER_TICK), log=chart.log
+    )
+    lines = _picture(chart, scale, width, height - 1, glyphs)
+    return [title, *(fit_line(line, width, glyphs.ellipsis) for line in lines)]
+
+
+def fit_text(text: str, width: int, glyphs: Glyphs) -> str:
+    """The text, cut where it is too long, never filled."""
+    return fit(text, width, glyphs.ellipsis).rstrip()
+
+
+def scale_for(low: float, high: float, ticks: int, *, log: bool) -> Scale:
+    """A scale with round ends around the values."""
+    return _log_scale(low, high) if log and low > 0 else _linear_scale(low, high, ticks)
+
+
+def round_epochs(epochs: int, planned: int) -> int:
+    """Where the x axis of a live run ends: round, so that it moves seldom."""
+    size: int = 10 ** max(0, math.floor(math.log10(max(1, epochs))))
+    candidates = (factor * size for factor in (1, 2, 3, 5, 10, 20))
+    end = next(candidate for candidate in candidates if candidate > epochs)
+    return max(2, min(max(5, end), planned) if planned else end)
+
+
+def _title(chart: Chart, width: int, glyphs: Glyphs) -> Line:
+    words = [Span(f" {chart.title}", "strong")]
+    if chart.log:
+        words.append(Span("  log", "muted"))
+    if chart.hint:
+        words.append(Span(f"   {chart.hint}", "muted"))
+    return fit_line(words, width, glyphs.ellipsis)
+
+
+def _is_drawable(value: float | None, chart: Chart) -> bool:
+    return value is not None and (value > SMALLEST_ON_LOG_SCALE or not chart.log)
+
+
+def _linear_scale(low: float, high: float, ticks: int) -> Scale:
+    if high - low < 1e-9 * max(1.0, abs(high)):
+        margin = abs(high) / 10 or 1.0
+        low, high = low - margin, high + margin
+    step = _round_step((high - low) / ticks)
+    # The ends stand on quarters of a step: on whole ones a small plot would be half empty.
+    quarter = step / 4
+    bottom = math.floor(low / quarter + 1e-9) * quarter
+    top = math.ceil(high / quarter - 1e-9) * quarter
+    first, last = math.ceil(bottom / step - 1e-9), math.floor(top / step + 1e-9)
+    values = tuple(index * step for index in range(first, last + 1))
+    return Scale(bottom, top, log=False, ticks=values, step=step)
+
+
+def _log_scale(low: float, high: float) -> Scale:
+    """Ends at 1, 2 or 5 of a power of ten; ticks there too, or at the powers where it is long."""
+    first, last = math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1
+    values = [factor * 10.0**power for power in range(first, last + 1) for factor in (1, 2, 5)]
+    bottom = max(value for value in values if value <= low * (1 + 1e-9))
+    top = min(value for value in values if value >= high * (1 - 1e-9) and value > bottom)
+    inside = [value for value in values if bottom <= value <= top]
+    powers = [value for value in inside if math.log10(value) % 1 < 1e-9]
+    return Scale(bottom, top, log=True, ticks=tuple(powers if len(powers) > 2 else inside))
+
+
+def _round_step(rough: float) -> float:
+    size = 10.0 ** math.floor(math.log10(rough))
+    return next(factor * size for factor in (1, 2, 5, 10) if factor * size >= rough * (1 - 1e-9))
+
+
+def _picture(chart: Chart, scale: Scale, width: int, height: int, glyphs: Glyphs) -> list[Line]:
+    labels = [_tick_label(tick, scale) for tick in scale.ticks]
+    left = max(map(len, labels)) + 1
+    right = max(len(_end_label(chart, series)) for series in chart.series) + 4
+    columns, rows = max(2, width - left - 1 - right), height - 2
+    canvas = Canvas(columns, rows, is_ascii=glyphs.is_ascii)
+    for owner, series in enumerate(chart.series):
+        for points in _pieces(series, chart, scale, canvas):
+            canvas.draw(points, owner)
+    ticks = dict(zip((_row(tick, scale, rows) for tick in scale.ticks), labels, strict=True))
+    ends = _end_rows(chart, scale, rows)
+    lines = [
+        (
+            *_axis(ticks.get(row), left, glyphs),
+            *_cells(canvas, row, chart, glyphs),
+            *_end(chart, ends.get(row), glyphs),
+        )
+        for row in range(rows)
+    ]
+    return [*lines, *_x_axis(chart.last_x, left, columns, glyphs)]
+
+
+def _tick_label(tick: float, scale: Scale) -> str:
+    if scale.log:
+        return f"{tick:g}"
+    decimals = max(0, -math.floor(math.log10(scale.step) + 1e-9))
+    return f"{tick:.{decimals}f}" if decimals <= 4 and abs(tick) < 1e6 else f"{tick:.3g}"
+
+
+def _end_label(chart: Chart, series: Series) -> str:
+    last = series.last
+    return series.name if last is None else f"{series.name} {chart.show_value(last)}"
+
+
+def _row(value: float, scale: Scale, rows: int) -> int:
+    return round((1 - scale.share(value)) * (rows - 1))
+
+
+def _pieces(
+    series: Series, chart: Chart, scale: Scale, canvas: Canvas
+) -> Iterator[list[tuple[int, int]]]:
+    """The series' points in dots, apart where a value is missing."""
+    last_x, last_y = canvas.width - 1, canvas.height - 1
+    for is_drawable, points in groupby(series.points, lambda at: _is_drawable(at[1], chart)):
+        if is_drawable:
+            yield [
+                (
+                    round((x - 1) / max(1, chart.last_x - 1) * last_x),
+                    round((1 - scale.share(y or 0.0)) * last_y),
+                )
+                for x, y in points
+            ]
+
+
+def _end_rows(chart: Chart, scale: Scale, rows: int) -> dict[int, Series]:
+    """The row of each series' label: beside its end, or the next free one, higher values above."""
+    drawable = [series for series in chart.series if _is_drawable(series.last, chart)]
+    drawable.sort(key=lambda series: -(series.last or 0.0))
+    ends: dict[int, Series] = {}
+    lowest_free = 0
+    for place, series in enumerate(drawable):
+        wanted = min(rows - 1, max(0, _row(series.last or 0.0, scale, rows)))
+        row = min(max(wanted, lowest_free), rows - (len(drawable) - place))
+        ends[row] = series
+        lowest_free = row + 1
+    return ends
+
+
+def _axis(label: str | None, left: int, glyphs: Glyphs) -> Line:
+    if label is None:
+        return (Span(" " * left + glyphs.axis_y, "faint"),)
+    return (Span(label.rjust(left), "muted"), Span(glyphs.axis_tick_y, "faint"))
+
+
+def _cells(canvas: Canvas, row: int, chart: Chart, glyphs: Glyphs) -> Iterator[Span]:
+    """The row's cells up to where the lines end, so that labels stand beside their ends."""
+    signs = SIGNS if glyphs.is_ascii else ()
+    last_x = max(x for series in chart.series for x, _ in series.points)
+    columns = round((last_x - 1) / max(1, chart.last_x - 1) * (canvas.columns - 1)) + 1
+    cells = [canvas.cell(column, row, signs) for column in range(min(columns, canvas.columns))]
+    for owner, group in groupby(cells, lambda cell: cell[1]):
+        text = "".join(sign for sign, _ in group)
+        yield Span(text, "" if owner is None else chart.series[owner].ink)
+
+
+def _end(chart: Chart, series: Series | None, glyphs: Glyphs) -> Line:
+    if series is None:
+        return ()
+    sign = f" {SIGNS[chart.series.index(series)]}" if glyphs.is_ascii else ""
+    return (Span(f"{sign} {_end_label(chart, series)}", series.ink),)
+
+
+def _x_axis(last_x: int, left: int, columns: int, glyphs: Glyphs) -> tuple[Line, Line]:
+    axis, labels = [glyphs.axis_x] * columns, [" "] * (columns + 2)
+    taken = 0
+    for epoch in _x_ticks(last_x, columns):
+        at = round((epoch - 1) / max(1, last_x - 1) * (columns - 1))
+        label = str(epoch)
+        begin = min(max(0, at - len(label) // 2), len(labels) - len(label))
+        if begin < taken:
+            continue
+        axis[at] = glyphs.axis_tick_x
+        labels[begin : begin + len(label)] = label
+        taken = begin + len(label) + 1
+    return (
+        (Span(" " * left + glyphs.axis_corner + "".join(axis), "faint"),),
+        (Span(" " * (left + 1) + "".join(labels).rstrip(), "muted"),),
+    )
+
+
+def _x_ticks(last_x: int, columns: int) -> list[int]:
+    step = max(1, round(_round_step(max(1.0, last_x / max(1, columns // COLUMNS_PER_TICK)))))
+    return [1, *range(step if step > 1 else 2, last_x + 1, step)]

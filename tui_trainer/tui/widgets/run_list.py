@@ -1,0 +1,367 @@
+"""The list of experiments with their runs folded under them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+from tui_trainer.record.state import State
+from tui_trainer.tui import figures, keys
+from tui_trainer.tui.store import ExperimentView, Row, RowKey, RunView
+from tui_trainer.tui.widgets.bar import bar
+from tui_trainer.tui.widgets.headline import STATE_INKS
+from tui_trainer.tui.widgets.line import Line, Span, fit, fit_line, width_of
+from tui_trainer.tui.widgets.line_view import LineView
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from textual import events
+
+    from tui_trainer.tui.glyphs import Glyphs
+
+# An experiment with more runs than this begins folded, unless one of them is live.
+RUNS_SHOWN_AT_FIRST = 5
+WHEEL_ROWS = 3
+# Less than this of a note says nothing; the status line has it whole.
+SHORTEST_NOTE = 24
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the list; a width of 0 leaves it out."""
+
+    title: str
+    width: int
+    right: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """The widths that a list of this width and these names has."""
+
+    width: int
+    gap: int
+    name: Column
+    state: Column
+    epoch: Column
+    bar: Column
+    val: Column
+    test: Column
+    best: Column
+    eta: Column
+
+    @classmethod
+    def of(cls, width: int, longest_name: int) -> Layout:
+        """The columns that fit, the name and the note taking what is left."""
+        wide, medium = width >= 100, width >= 72
+        gap = 2 if medium else 1
+        limit = 60 if width >= 160 else 34
+        layout = cls(
+            width=width,
+            gap=gap,
+            name=Column("experiment", 0, right=False),
+            state=Column("state", 13, right=False),
+            epoch=Column("epoch", 7),
+            bar=Column("", 16 if width >= 160 else 8 if wide else 0, right=False),
+            val=Column("val", 5),
+            test=Column("test", 5 if medium else 0),
+            best=Column("best", 10 if medium else 0),
+            eta=Column("eta", 5 if medium else 0),
+        )
+        room = layout.width - 1 - sum(each.width + gap for each in layout.columns[1:])
+        longest = max(8, min(limit, room, max(14, longest_name)))
+        return replace(layout, name=replace(layout.name, width=longest))
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns that are shown, from left to right."""
+        every = (self.state, self.epoch, self.bar, self.val, self.test, self.best, self.eta)
+        return (self.name, *(column for column in every if column.width))
+
+    @property
+    def room_for_note(self) -> int:
+        """Cells that are left at the right, beside the scroll mark."""
+        return self.width - 2 - sum(column.width + self.gap for column in self.columns)
+
+
+class RunList(LineView):
+    """Shows experiments and runs; one row is the cursor's."""
+
+    class CursorMoved(Message):
+        """Another row is selected, or the selected row changed."""
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__(glyphs)
+        self._experiments: tuple[ExperimentView, ...] = ()
+        self._folded: dict[str, bool] = {}
+        self._rows: list[Row] = []
+        self._cursor = 0
+        self._top = 0
+
+    @property
+    def selected(self) -> Row | None:
+        """The row under the cursor."""
+        return self._rows[self._cursor] if self._rows else None
+
+    def show(self, experiments: tuple[ExperimentView, ...]) -> None:
+        """Show these from now on; the cursor stays with its row."""
+        self._experiments = experiments
+        self._arrange(None if self.selected is None else self.selected.key)
+
+    def select(self, key: RowKey) -> bool:
+        """Put the cursor on a row, unfolding its experiment; False where there is no such row."""
+        if key[1]:
+            self._folded[key[0]] = False
+        self._arrange(key)
+        return self.selected is not None and self.selected.key == key
+
+    def move(self, rows: int) -> None:
+        """Move the cursor, as far as there are rows."""
+        self._put_cursor(self._cursor + rows)
+
+    def move_pages(self, pages: int) -> None:
+        """Move the cursor by what fits on the screen."""
+        self.move(pages * max(1, self._visible_rows - 1))
+
+    def move_to_end(self, *, last: bool) -> None:
+        """Move the cursor to the first or the last row."""
+        self._put_cursor(len(self._rows) - 1 if last else 0)
+
+    def fold(self, *, folded: bool) -> None:
+        """Fold or unfold the experiment that the cursor is in."""
+        row = self.selected
+        if row is None:
+            return
+        name = row.name if isinstance(row, ExperimentView) else row.experiment
+        self._folded[name] = folded
+        self._arrange((name, 0) if folded else row.key)
+
+    def draw(self, width: int, height: int) -> Sequence[Line]:
+        """Column titles, and the rows that have room."""
+        if width < 1 or height < 1:
+            return []
+        self._scroll_to_cursor()
+        longest = max((width_of(_name(row, self.glyphs)) for row in self._rows), default=0)
+        layout = Layout.of(width - self._is_cut, longest)
+        lines = [draw_titles(layout)]
+        for index in range(self._top, min(self._top + self._visible_rows, len(self._rows))):
+            row = self._rows[index]
+            is_folded = isinstance(row, ExperimentView) and self._is_folded(row)
+            is_selected = index == self._cursor
+            lines.append(draw_row(row, layout, self.glyphs, folded=is_folded, selected=is_selected))
+        return self._with_scroll_mark(lines, layout.width) if self._is_cut else lines
+
+    def on_click(self, event: events.Click) -> None:
+        """Select the row; a click on the fold mark folds or unfolds it."""
+        index = self._top + event.y - 1
+        if event.y < 1 or index >= len(self._rows):
+            return
+        self._put_cursor(index)
+        row = self._rows[index]
+        if event.x < 3 and isinstance(row, ExperimentView):
+            self.fold(folded=not self._is_folded(row))
+
+    def on_mouse_scroll_down(self) -> None:
+        """Down by a few rows."""
+        self.move(WHEEL_ROWS)
+
+    def on_mouse_scroll_up(self) -> None:
+        """Up by a few rows."""
+        self.move(-WHEEL_ROWS)
+
+    @property
+    def _visible_rows(self) -> int:
+        return max(1, self.size.height - 1)
+
+    def _arrange(self, key: RowKey | None) -> None:
+        """Lay the rows out anew, with the cursor on `key` or as near as can be."""
+        self._rows = list(self._arranged())
+        keys_of_rows = [row.key for row in self._rows]
+        if key in keys_of_rows:
+            self._cursor = keys_of_rows.index(key)
+        elif key is not None and (key[0], 0) in keys_of_rows:
+            self._cursor = keys_of_rows.index((key[0], 0))
+        self._put_cursor(self._cursor)
+
+    def _arranged(self) -> Iterator[Row]:
+        for experiment in self._experiments:
+            yield experiment
+            if not self._is_folded(experiment):
+                yield from experiment.runs
+
+    def _is_folded(self, experiment: ExperimentView) -> bool:
+        many = len(experiment.runs) > RUNS_SHOWN_AT_FIRST
+        at_first = many and not any(run.state.is_live for run in experiment.runs)
+        return self._folded.setdefault(experiment.name, at_first)
+
+    def _put_cursor(self, index: int) -> None:
+        self._cursor = max(0, min(index, len(self._rows) - 1))
+        self.redraw()
+        self.post_message(self.CursorMoved())
+
+    def _scroll_to_cursor(self) -> None:
+        lowest_top = max(0, len(self._rows) - self._visible_rows)
+        top = min(self._top, self._cursor, lowest_top)
+        self._top = max(top, self._cursor - self._visible_rows + 1)
+
+    @property
+    def _is_cut(self) -> bool:
+        return len(self._rows) > self._visible_rows
+
+    def _with_scroll_mark(self, lines: list[Line], width: int) -> list[Line]:
+        """The lines with a mark at the right edge that tells which part of the list they are."""
+        rows, visible = len(self._rows), self._visible_rows
+        length = max(1, visible * visible // rows)
+        begin = 1 + round(self._top / (rows - visible) * (visible - length))
+        for y in range(begin, min(begin + length, len(lines))):
+            filler = Span(" " * (width - width_of(lines[y])))
+            lines[y] = (*lines[y], filler, Span(self.glyphs.scroll, "faint"))
+        return lines
+
+
+def draw_titles(layout: Layout) -> Line:
+    """The line above the rows."""
+    gap = " " * layout.gap
+    titles = (fit(column.title, column.width, right=column.right) for column in layout.columns)
+    return fit_line([Span(" " + gap.join(titles), "muted")], layout.width)
+
+
+def draw_row(row: Row, layout: Layout, glyphs: Glyphs, *, folded: bool, selected: bool) -> Line:
+    """One row of the list."""
+    if isinstance(row, ExperimentView):
+        cells = _experiment_cells(row, layout, glyphs, folded=folded)
+    else:
+        cells = _run_cells(row, layout, glyphs)
+    name = _fit_name(_name(row, glyphs, folded=folded), layout.name.width, glyphs)
+    edge = Span(glyphs.cursor, "accent") if selected else Span(" ")
+    line = fit_line((edge, *name, *cells), layout.width, glyphs.ellipsis)
+    if not selected:
+        return line
+    filler = Span(" " * (layout.width - width_of(line)))
+    return tuple(Span(text, f"{ink} cursor") for text, ink in (*line, filler))
+
+
+def _name(row: Row, glyphs: Glyphs, *, folded: bool = False) -> Line:
+    if isinstance(row, RunView):
+        family, slash, number = row.label.rpartition("/")
+        return (Span(f"    {family}", "muted"), Span(f"{slash}{number}"))
+    mark = " "
+    if row.runs:
+        mark = glyphs.folded if folded else glyphs.unfolded
+    return (Span(f"{mark} ", "muted"), Span(row.label, "strong"))
+
+
+def _fit_name(name: Line, width: int, glyphs: Glyphs) -> Line:
+    line = fit_line(name, width, glyphs.ellipsis)
+    return (*line, Span(" " * (width - width_of(line))))
+
+
+def _experiment_cells(
+    row: ExperimentView, layout: Layout, glyphs: Glyphs, *, folded: bool
+) -> Iterator[Span]:
+    gap = Span(" " * layout.gap)
+    if row.fault:
+        yield from (gap, Span(f"{glyphs.invalid} invalid", "bad"), Span(f"    {row.fault}"))
+        return
+    if row.runs and not folded:
+        yield from (gap, Span(_about(row), "muted"))
+        return
+    if not row.runs:
+        yield gap
+        yield Span(fit(f"{glyphs.never_run} not run", layout.state.width), "muted")
+        yield gap
+        yield Span(fit(f"0/{row.planned_epochs}", layout.epoch.width, right=True), "muted")
+        yield gap
+        yield Span(row.description, "muted")
+        return
+    newest, more = row.runs[0], len(row.runs) - 1
+    yield from _figures(newest, layout, glyphs)
+    yield gap
+    yield from _note(newest, layout, glyphs)
+    if more:
+        yield Span(f" {glyphs.dot} {figures.plural(more, 'older run')}", "muted")
+
+
+def _about(row: ExperimentView) -> str:
+    return row.description if row.is_defined else "no longer in experiments.toml"
+
+
+def _run_cells(run: RunView, layout: Layout, glyphs: Glyphs) -> Iterator[Span]:
+    yield from _figures(run, layout, glyphs)
+    yield Span(" " * layout.gap)
+    yield from _note(run, layout, glyphs)
+
+
+def _figures(run: RunView, layout: Layout, glyphs: Glyphs) -> Iterator[Span]:
+    gap = Span(" " * layout.gap)
+    yield gap
+    yield from _state(run, layout, glyphs)
+    yield gap
+    yield Span(fit(_epoch(run), layout.epoch.width, glyphs.ellipsis, right=True))
+    if layout.bar.width:
+        yield gap
+        yield from _bar(run, layout, glyphs)
+    yield gap
+    newest = run.epochs[-1].validation_accuracy if run.epochs else None
+    yield Span(fit(figures.percent(newest), layout.val.width, right=True))
+    if _cause_needs_room(run, layout):
+        return
+    for column, text, ink in (
+        (layout.test, figures.percent(run.clean_accuracy), ""),
+        (layout.best, _best(run), "muted"),
+        (layout.eta, "" if run.eta_seconds is None else figures.duration(run.eta_seconds), "muted"),
+    ):
+        if column.width:
+            yield gap
+            yield Span(fit(text, column.width, right=True), ink)
+
+
+def _state(run: RunView, layout: Layout, glyphs: Glyphs) -> Iterator[Span]:
+    ink = STATE_INKS[run.state]
+    needs_attention = ink in {"warn", "bad"}
+    yield Span(glyphs.marks[run.state], ink)
+    word = fit(f" {run.state.value}", layout.state.width - 1, glyphs.ellipsis)
+    yield Span(word, ink if needs_attention else "")
+
+
+def _epoch(run: RunView) -> str:
+    return f"{len(run.epochs)}/{run.planned_epochs or '?'}"
+
+
+def _bar(run: RunView, layout: Layout, glyphs: Glyphs) -> Line:
+    if run.state is State.FINISHED or not run.planned_epochs:
+        return (Span(" " * layout.bar.width),)
+    ink = "accent" if run.state.is_live else "muted"
+    return bar(run.done_share, layout.bar.width, glyphs, ink)
+
+
+def _best(run: RunView) -> str:
+    if run.best is None:
+        return ""
+    return f"{figures.percent(run.best.validation_accuracy)} @{run.best.epoch:>3}"
+
+
+def _cause_needs_room(run: RunView, layout: Layout) -> bool:
+    """Whether the cause takes the place of figures that a dead run has no use for."""
+    return bool(run.cause) and not run.state.is_live and layout.width < 130
+
+
+def _note(run: RunView, layout: Layout, glyphs: Glyphs) -> Line:
+    """Why the run is as it is, and what helps, as far as there is room to say it."""
+    room = layout.room_for_note
+    if _cause_needs_room(run, layout):
+        given_up = (layout.test, layout.best, layout.eta)
+        room += sum(each.width + layout.gap for each in given_up if each.width)
+    if not run.cause:
+        attempt = Span(f"attempt {run.attempt}" if run.attempt > 1 else "", "muted")
+        return (attempt,) if width_of([attempt]) <= room else ()
+    cause = Span(run.new_in_cause, "muted" if run.state is State.QUEUED else "")
+    if width_of([cause]) > room and room < SHORTEST_NOTE:
+        return ()
+    if run.state is State.QUEUED or not run.state.is_resumable:
+        return (cause,)
+    hint = Span(f" {glyphs.dot} {keys.shown(keys.RESUME)} resumes", "muted")
+    return (cause, hint) if width_of([cause, hint]) <= room else (cause,)

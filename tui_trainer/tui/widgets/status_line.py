@@ -1,0 +1,211 @@
+"""Below the curves, or in their place: where the selected run stands, or how it ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tui_trainer.record.state import State
+from tui_trainer.tui import figures, keys
+from tui_trainer.tui.store import ExperimentView, Row, RunView
+from tui_trainer.tui.widgets.bar import bar
+from tui_trainer.tui.widgets.headline import STATE_INKS
+from tui_trainer.tui.widgets.line import Line, Span, chop, fit_line, width_of, wrap
+from tui_trainer.tui.widgets.line_view import LineView
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from textual.geometry import Size
+
+    from tui_trainer.record.heartbeat import Progress
+    from tui_trainer.tui.glyphs import Glyphs
+
+BAR_WIDTH = 10
+# Beside curves, the end of the log is as long as this at the most.
+LOG_ROWS_BESIDE_CURVES = 6
+GAP = "   "
+
+
+class StatusLine(LineView):
+    """Shows the status of a row."""
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__(glyphs)
+        self._row: Row | None = None
+
+    def show(self, row: Row | None) -> None:
+        """Show this from now on."""
+        self._row = row
+        self.redraw()
+
+    def draw(self, width: int, height: int) -> Sequence[Line]:
+        """One line."""
+        return [draw_status(self._row, width, self.glyphs)][:height]
+
+
+class Ending(LineView):
+    """Shows the whole cause of a run that ended badly, and the end of its log."""
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__(glyphs, "ending")
+        self._run: RunView | None = None
+
+    def show(self, run: RunView | None) -> None:
+        """Show this from now on."""
+        if run == self._run:
+            return
+        self._run = run
+        self.redraw()
+        self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """What it needs beside curves; in their place it is given more."""
+        del container, viewport
+        if self._run is None:
+            return 0
+        cause, log = _ending(self._run, width, self.glyphs)
+        return len(cause) + min(len(log), LOG_ROWS_BESIDE_CURVES + 2)
+
+    def draw(self, width: int, height: int) -> Sequence[Line]:
+        """The cause, and of the log as many of the last rows as there is room for."""
+        return [] if self._run is None else draw_ending(self._run, width, height, self.glyphs)
+
+
+def draw_ending(run: RunView, width: int, height: int, glyphs: Glyphs) -> list[Line]:
+    """How a run ended as at most `height` lines of at most `width` cells."""
+    cause, log = _ending(run, width, glyphs)
+    room = height - len(cause) - 2  # under a blank line and a title
+    if not log or room < 1:
+        return cause[:height]
+    return [*cause, *log[:2], *log[2:][-room:]]
+
+
+def _ending(run: RunView, width: int, glyphs: Glyphs) -> tuple[list[Line], list[Line]]:
+    """The cause, and the end of the log with a blank line and a title above it."""
+    words = wrap(f"{run.state.value}: {run.cause or 'nobody knows why'}", width - 4)
+    mark = Span(f" {glyphs.marks[run.state]} ", STATE_INKS[run.state])
+    cause: list[Line] = [
+        (Span("   ") if row else mark, Span(text)) for row, text in enumerate(words)
+    ]
+    rows = [row for line in run.end_of_log for row in chop(line, width - 4)]
+    if not rows:
+        return cause, []
+    title = fit_line([Span(f"   the end of its log, attempt {run.attempt}", "muted")], width)
+    return cause, [(), title, *((Span("   "), Span(row, "muted")) for row in rows)]
+
+
+def draw_status(row: Row | None, width: int, glyphs: Glyphs) -> Line:
+    """The most telling facts first; those that have no room are left out."""
+    if row is None:
+        return ()
+    facts = list(_facts(row, glyphs))
+    line: list[Span] = [Span(" "), *facts[0]] if facts else []
+    for fact in facts[1:]:
+        if width_of(line) + len(GAP) + width_of(fact) > width:
+            break
+        line += [Span(GAP), *fact]
+    return fit_line(line, width, glyphs.ellipsis)
+
+
+def _facts(row: Row, glyphs: Glyphs) -> Iterator[Line]:
+    if isinstance(row, ExperimentView):
+        if row.fault:
+            yield Span(f"{glyphs.invalid} invalid: ", "bad"), Span(row.fault)
+        elif not row.is_defined:
+            yield (Span("no longer in experiments.toml; its runs stay", "muted"),)
+        elif not row.runs:
+            enter = keys.shown(keys.OPEN)
+            yield Span(enter, "key"), Span(f" launches it: {row.planned_epochs} epochs", "muted")
+    elif row.state.is_live:
+        yield from _live_facts(row, glyphs)
+    else:
+        yield from _ended_facts(row, glyphs)
+
+
+def _live_facts(run: RunView, glyphs: Glyphs) -> Iterator[Line]:
+    if run.state in {State.STALLED, State.STOPPING}:
+        yield _state(run, glyphs)
+    if run.progress is not None:
+        yield from _progress(run, run.progress, glyphs)
+    yield from _alarms(run, glyphs)
+    yield from _newest_epoch(run)
+    yield from _attempt(run)
+    yield from _notes(run, glyphs)
+
+
+def _progress(run: RunView, progress: Progress, glyphs: Glyphs) -> Iterator[Line]:
+    if progress.epoch < 1:
+        yield (Span(progress.stage, "accent"),)
+        return
+    share = progress.step / progress.steps if progress.steps else 0.0
+    epoch = Span(f"epoch {progress.epoch}/{run.planned_epochs} ", "strong")
+    step = Span(f" step {progress.step:>{len(str(progress.steps))}}/{progress.steps}")
+    yield epoch, *bar(share, BAR_WIDTH, glyphs), step
+    if progress.stage != "training":
+        yield (Span(progress.stage, "accent"),)
+    if progress.images_per_second:
+        yield _fact(f"{progress.images_per_second:.0f}", "img/s", word_first=False)
+
+
+def _newest_epoch(run: RunView) -> Iterator[Line]:
+    if not run.epochs:
+        return
+    newest = run.epochs[-1]
+    if newest.lr is not None:
+        yield _fact(figures.learning_rate(newest.lr), "lr")
+    if newest.grad_norm is not None:
+        yield _fact(figures.loss(newest.grad_norm), "grad norm")
+
+
+def _ended_facts(run: RunView, glyphs: Glyphs) -> Iterator[Line]:
+    yield _state(run, glyphs)
+    yield from _alarms(run, glyphs)
+    yield from _notes(run, glyphs)
+    if run.state is State.FINISHED and run.clean_accuracy is not None:
+        yield _fact(f"{figures.percent(run.clean_accuracy)} %", "test")
+    if run.best is not None:
+        best = f"{figures.percent(run.best.validation_accuracy)} %"
+        yield _fact(f"{best} at epoch {run.best.epoch}", "best")
+    seconds = sum(epoch.seconds or 0.0 for epoch in run.epochs)
+    if seconds:
+        yield _fact(figures.duration(seconds), "trained")
+    yield from _attempt(run)
+    if run.peak_memory_bytes:
+        yield _fact(figures.size(run.peak_memory_bytes), "peak memory")
+
+
+def _state(run: RunView, glyphs: Glyphs) -> Line:
+    ink = STATE_INKS[run.state]
+    words = [Span(f"{glyphs.marks[run.state]} {run.state.value}", ink)]
+    if run.cause:
+        apart = ": " if run.new_in_cause == run.cause else " "
+        words.append(Span(apart + run.new_in_cause))
+    if run.state.is_resumable and run.state is not State.QUEUED:
+        resume = keys.shown(keys.RESUME)
+        words += [Span(f" {glyphs.dot} ", "muted"), Span(resume, "key"), Span(" resumes", "muted")]
+    return tuple(words)
+
+
+def _attempt(run: RunView) -> Iterator[Line]:
+    if run.attempt > 1:
+        since = f" (resumed at epoch {run.began_at_epoch})" if run.began_at_epoch else ""
+        yield _fact(f"{run.attempt}{since}", "attempt")
+
+
+def _alarms(run: RunView, glyphs: Glyphs) -> Iterator[Line]:
+    if run.alarms:
+        yield Span(f"{glyphs.warning} ", "warn"), Span(run.alarms[-1], "warn")
+
+
+def _notes(run: RunView, glyphs: Glyphs) -> Iterator[Line]:
+    if run.skipped_lines:
+        lines = figures.plural(run.skipped_lines, "unreadable line")
+        yield Span(f"{glyphs.warning} ", "warn"), Span(f"{lines} skipped")
+    if run.warnings:
+        yield Span(f"{glyphs.warning} ", "warn"), Span(run.warnings[-1])
+
+
+def _fact(figure: str, word: str, *, word_first: bool = True) -> Line:
+    if word_first:
+        return Span(f"{word} ", "muted"), Span(figure)
+    return Span(figure), Span(f" {word}", "muted")
