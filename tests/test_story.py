@@ -79,7 +79,7 @@ def uninterrupted_and_killed(command_line: CommandLine, name: str, seed: int) ->
     moment = random.Random(seed)
     assert command_line("run", name, seconds=600).returncode == ExitCode.DONE
     # In epochs of this machine, so that a fast one does not finish before the kills.
-    an_epoch = command_line.look(f"{name}/1").epochs[-1].seconds
+    an_epoch = command_line.look(f"{name}/1").epochs[-1].seconds or 0.0
     assert command_line("run", name, "--detach").returncode == ExitCode.DONE
     killed = f"{name}/2"
     for _ in range(3):
