@@ -46,8 +46,9 @@ def results_in(folder: Path) -> Results:
     for run in json.loads(command_line(folder, "runs", "--json")):
         if run["experiment"] in found and run["state"] == "finished":
             shown = json.loads(command_line(folder, "show", run["run"], "--json"))
-            file = Path(run["path"], "results", "ood.json")
-            found[run["experiment"]][shown["experiment_resolved"]["seed"]] = json.loads(file.read_text())
+            seed = shown["experiment_resolved"]["seed"]
+            result = Path(run["path"], "results", "ood.json").read_text()
+            found[run["experiment"]][seed] = json.loads(result)
     return found
 
 

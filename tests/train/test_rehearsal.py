@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,15 +17,17 @@ from tests.train.test_ood_files import unlabelled
 from tui_trainer.record.index import RunReader
 from tui_trainer.record.run_folder import claim_run
 from tui_trainer.record.state import State
-from tui_trainer.spec.ood import CORRUPTIONS
 from tui_trainer.spec.data import Cifar
 from tui_trainer.spec.model import ResNet
+from tui_trainer.spec.ood import CORRUPTIONS
 from tui_trainer.spec.project import load_project
 from tui_trainer.spec.snapshot import experiment_to_toml
 from tui_trainer.train import models
 from tui_trainer.train.weights import source_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tui_trainer.record.index import Run
     from tui_trainer.spec.experiment import Experiment
 
@@ -105,9 +106,7 @@ def test_as_its_comments_say_by_the_command_line(tmp_path: Path) -> None:
         run = command_line.look("cifar-part2")
         assert run.state is State.FINISHED
         assert_results(run)
-        labelled = command_line(
-            "predict", "cifar-part2", "--folder", "data/ood-test", seconds=600
-        )
+        labelled = command_line("predict", "cifar-part2", "--folder", "data/ood-test", seconds=600)
         assert labelled.returncode == 0, labelled.stdout + labelled.stderr
         assert "20 rows" in labelled.stdout + labelled.stderr
     finally:
