@@ -92,6 +92,11 @@ class CosineAnnealingLR(Table, frozen=True):
     """Epochs until the minimum. Default: the experiment's epochs."""
     eta_min: NonNegative = 0.0
 
+    @property
+    def ends_at_zero(self) -> bool:
+        """Whether nothing is learnt after the epochs that it was laid out for."""
+        return self.T_max is None and not self.eta_min
+
 
 class OneCycleLR(Table, frozen=True):
     """torch.optim.lr_scheduler.OneCycleLR, stepped with the optimizer (arXiv:1708.07120).

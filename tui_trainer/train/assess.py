@@ -79,8 +79,8 @@ class Assessment:
             wish.run,
             attempt.number if attempt else 0,
             loaded.name,
-            self.launched.fingerprint,
-            is_final=is_best and trained >= experiment.epochs,
+            self.launched.plan.fingerprint,
+            is_final=is_best and trained >= self.launched.plan.epochs,
         )
 
     def evaluate(self) -> None:

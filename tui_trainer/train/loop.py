@@ -24,7 +24,7 @@ from tui_trainer.train.ledger import Ledger
 from tui_trainer.train.ood import OodSource, Tools
 from tui_trainer.train.ood_results import judge_ood
 from tui_trainer.train.pipeline import ImagePipeline
-from tui_trainer.train.result import Results
+from tui_trainer.train.result import Results, keep_former_results
 from tui_trainer.train.state import TrainingState, load_weights
 from tui_trainer.train.stepping import Stepping, Windows, averaged_copy, scaler_for
 
@@ -71,6 +71,7 @@ class Training:
     ) -> None:
         self.experiment = launched.experiment
         self.fingerprint = launched.fingerprint
+        self.plan = launched.plan
         self.ledger = ledger
         self.requests = requests
         self.reporter = reporter
@@ -80,7 +81,7 @@ class Training:
         """From preparation to the result."""
         self._prepare()
         self._resume()
-        while self.state.epoch <= self.experiment.epochs:
+        while self.state.epoch <= self.plan.epochs:
             self._try_epoch()
         self._evaluate()
 
@@ -116,7 +117,7 @@ class Training:
         weights = optim.class_weights(experiment.loss, self.data.train.labels, classes)
         self.loss = optim.loss_for(experiment.loss, weights)
         self.stepping = Stepping(experiment.training, experiment.ema.decay, device)
-        self.alarms = Alarms(self.ledger, experiment.epochs, classes)
+        self.alarms = Alarms(self.ledger, self.plan.epochs, classes)
         self.state = self._initial_state()
         self.reporter.say(f"{self._named()} on {self.circumstances.device}; {self.data}")
 
@@ -137,6 +138,7 @@ class Training:
 
     def _resume(self) -> None:
         """Go on from the newest checkpoint that can be trusted, or begin."""
+        keep_former_results(self.ledger.folder, self.ledger.attempt, self.plan.fingerprint)
         self.checkpoints.tidy()
         loaded = self._restore_newest()
         if loaded is not None:
@@ -144,7 +146,7 @@ class Training:
         self.ledger.rewrite_epochs(self.state.epochs)
         self._note_saved()
         self.alarms.judge(self.state.epochs)
-        if self.state.epoch <= self.experiment.epochs:
+        if self.state.epoch <= self.plan.epochs:
             self._announce_start(loaded)
 
     def _recover(self, diverged: health.Diverged) -> None:
@@ -254,7 +256,7 @@ class Training:
         self.ledger.epoch(epoch)
         best = best_epoch(state.epochs)
         self.checkpoints.retain(best.epoch if best else None)
-        self.reporter.say(epoch_line(epoch, self.experiment.epochs))
+        self.reporter.say(epoch_line(epoch, self.plan.epochs))
         self.alarms.judge(state.epochs)
 
     def _evaluate(self) -> None:
@@ -263,7 +265,8 @@ class Training:
         loaded = self.checkpoints.best(self.state.epochs)
         load_weights(self.state.network, loaded.content["model"])
         self.ledger.check_ownership()
-        results = Results(self.ledger.folder, self.ledger.attempt, loaded.name, self.fingerprint)
+        fingerprint = self.plan.fingerprint
+        results = Results(self.ledger.folder, self.ledger.attempt, loaded.name, fingerprint)
         if not results.clean_file.exists():
             results.write_clean(self._predictions())
         result = results.announce(results.clean_file)
@@ -362,6 +365,12 @@ class Training:
             self.reporter.say(
                 f"resumed from {name}: epoch {self.state.epoch}, step {self.state.steps}"
             )
+        laid_out, schedule = self.experiment.epochs, self.state.schedule
+        if self.state.epoch > laid_out and schedule.has_ended():
+            self.ledger.warn(
+                f"{self.experiment.scheduler.name} was laid out for {laid_out} epochs and has "
+                f"ended: the learning rate stays at {schedule.scheduled:.3g}"
+            )
 
     def _announce_differences(self, loaded: Loaded) -> None:
         differences = ", ".join(self.circumstances.differences(loaded.content["circumstances"]))
@@ -376,7 +385,7 @@ class Training:
         self.reporter.progress(
             Progress(
                 stage=stage,
-                epoch=min(state.epoch, self.experiment.epochs) if state else 0,
+                epoch=min(state.epoch, self.plan.epochs) if state else 0,
                 step=state.steps if state else 0,
                 steps=len(self.spans) if state else 0,
                 images_per_second=images_per_second,

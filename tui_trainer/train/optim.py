@@ -109,13 +109,14 @@ class Schedule:
         self._warmup = experiment.warmup
         self._warmup_steps = experiment.warmup.steps or experiment.warmup.epochs * steps_per_epoch
         self._scheduler = _scheduler(experiment, optimizer, steps_per_epoch)
-        self.lr = self._scheduled
+        self.lr = self.scheduled
         """What the newest step used."""
         self.reloads = 0
         """How often training began an epoch again; each time halves the learning rate."""
 
     @property
-    def _scheduled(self) -> float:
+    def scheduled(self) -> float:
+        """The scheduler's learning rate for the next step, before warm-up and reloads."""
         return float(self._optimizer.param_groups[0]["lr"])
 
     @contextmanager
@@ -125,7 +126,7 @@ class Schedule:
         scheduled, factor = [group["lr"] for group in groups], self._factor(step)
         for group in groups:
             group["lr"] = group["lr"] * factor
-        self.lr = self._scheduled
+        self.lr = self.scheduled
         try:
             yield
         finally:
@@ -151,12 +152,13 @@ class Schedule:
             self._advance()
 
     def _advance(self) -> None:
-        if self._scheduler and not self._has_ended():
+        if self._scheduler and not self.has_ended():
             # PyTorch would warn of steps that a scaler left out or another process took.
             self._optimizer._opt_called = True  # type: ignore[attr-defined]  # noqa: SLF001
             self._scheduler.step()
 
-    def _has_ended(self) -> bool:
+    def has_ended(self) -> bool:
+        """Whether it was laid out for fewer epochs than are trained, and keeps its last rate."""
         scheduler = self._scheduler
         if isinstance(scheduler, lr_scheduler.OneCycleLR):
             return bool(scheduler.last_epoch >= scheduler.total_steps - 1)
