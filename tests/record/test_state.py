@@ -215,9 +215,9 @@ def test_an_extended_run_is_not_finished_until_it_went_on() -> None:
 
 
 def test_an_extension_counts_only_if_no_attempt_began_since() -> None:
-    late = (*RUNNING, ended(0), started(attempt=2), Extended(after=1, epochs=50))
+    late: tuple[Event, ...] = (*RUNNING, ended(0), started(attempt=2), Extended(after=1, epochs=50))
     assert fold(late).extended is None
-    two = (*RUNNING, ended(0), *(Extended(after=1, epochs=n) for n in (50, 60)))
+    two: tuple[Event, ...] = (*RUNNING, ended(0), *(Extended(after=1, epochs=n) for n in (50, 60)))
     extended = fold(two).extended
     assert extended is not None
     assert extended.epochs == 60
