@@ -231,6 +231,12 @@ DECIDING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "Ood.severities": ({"ood": {}}, {"ood": {"severities": [1, 3, 5]}}),
     "Ood.split": ({"ood": {}}, {"ood": {"split": "validation"}}),
     "Ood.probe": ({"ood": {}}, {"ood": {"probe": 64}}),
+    "Ood.adapt_batch_norm": ({"ood": {}}, {"ood": {"adapt_batch_norm": 200}}),
+    "Ood.adapt_prior": (
+        {"ood": {"adapt_batch_norm": 200}},
+        {"ood": {"adapt_batch_norm": 200, "adapt_prior": 16}},
+    ),
+    "Evaluation.flip": ({}, {"evaluation": {"flip": True}}),
     "Ood.folder": ({"ood": {}}, {"ood": {"folder": "data/ood"}}),
 }
 NOT_DECIDING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

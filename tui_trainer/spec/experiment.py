@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from tui_trainer.spec.augmentation import Augmentation
 from tui_trainer.spec.data import Data, Digits, Pipeline
+from tui_trainer.spec.evaluation import Evaluation
 from tui_trainer.spec.learning import CrossEntropy, NoScheduler, Optimizer, Scheduler, Sgd
 from tui_trainer.spec.model import Cnn, Model
 from tui_trainer.spec.ood import Ood
@@ -49,6 +50,7 @@ class Experiment(Table, frozen=True, kw_only=True):
     training: Training = Training()
     augment: tuple[Augmentation, ...] = ()
     """Applied to training images only, in this order."""
+    evaluation: Evaluation = Evaluation()
     ood: Ood | None = None
     """Measured besides the clean test images, once training is done."""
     launcher: Literal["local"] = "local"

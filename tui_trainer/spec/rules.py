@@ -139,6 +139,15 @@ def _something_to_measure(table: Ood) -> Iterator[Broken]:
         yield Broken((("corruptions",),), "names nothing to measure, and there is no folder either")
 
 
+def _enough_to_adapt(table: Ood) -> Iterator[Broken]:
+    if table.adapt_batch_norm == 1:
+        message = "the statistics of one image say nothing: 0 for no adaptation, or 2 or more"
+        yield Broken((("adapt_batch_norm",),), message)
+    if table.adapt_prior and not table.adapt_batch_norm:
+        places: tuple[Keys, ...] = (("adapt_prior",), ("adapt_batch_norm",))
+        yield Broken(places, "adapt_prior is for a run with adapt_batch_norm")
+
+
 def _no_repetition(table: Ood) -> Iterator[Broken]:
     for key in ("corruptions", "severities"):
         values = getattr(table, key)
@@ -175,6 +184,6 @@ _RULES: dict[type[Struct], tuple[Callable[[Any], Iterator[Broken]], ...]] = {
     TorchScheduler: (_finite_parameters,),
     Training: (_one_clipping,),
     Warmup: (_one_length,),
-    Ood: (_something_to_measure, _no_repetition),
+    Ood: (_something_to_measure, _no_repetition, _enough_to_adapt),
     Experiment: (_blur_fits_image, _mixing_is_last, _warmup_ends),
 }

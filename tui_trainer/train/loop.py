@@ -22,7 +22,7 @@ from tui_trainer.train.checkpoint import Checkpoints
 from tui_trainer.train.evaluate import Measured, measure, predictions
 from tui_trainer.train.ledger import Ledger
 from tui_trainer.train.ood import OodSource, Tools
-from tui_trainer.train.ood_results import judge_ood
+from tui_trainer.train.ood_results import judge_ood, words_beside
 from tui_trainer.train.pipeline import ImagePipeline
 from tui_trainer.train.result import Results, keep_former_results
 from tui_trainer.train.state import TrainingState, load_weights
@@ -119,6 +119,7 @@ class Training:
         self.stepping = Stepping(experiment.training, experiment.ema.decay, device)
         self.alarms = Alarms(self.ledger, self.plan.epochs, classes)
         self.state = self._initial_state()
+        self._tools()  # for what it refuses
         self.reporter.say(f"{self._named()} on {self.circumstances.device}; {self.data}")
 
     def _initial_state(self) -> TrainingState:
@@ -267,21 +268,31 @@ class Training:
         self.ledger.check_ownership()
         fingerprint = self.plan.fingerprint
         results = Results(self.ledger.folder, self.ledger.attempt, loaded.name, fingerprint)
+        tools = self._tools()
         if not results.clean_file.exists():
-            results.write_clean(self._predictions())
+            results.write_clean(self._predictions(tools.network), self._beside(tools))
         result = results.announce(results.clean_file)
         accuracy = percent(number(result, "accuracy"))
         self.reporter.say(
             f"done: epoch {result.get('epoch')} is the best, test accuracy {accuracy}"
         )
-
+        for line in words_beside(result):
+            self.reporter.say(f"test images {line}")
         if self.ood is not None:
-            tools = Tools(self.state.network, self.pipeline, self._go_on, self.reporter.say)
             judge_ood(results, self.ood, self.data.classes, tools)
 
-    def _predictions(self) -> Predictions:
-        network, test = self.state.network, self.data.test
-        return predictions(network, test, self.pipeline, self._go_on)
+    def _tools(self) -> Tools:
+        """What the network is looked at with, in every way that the experiment wants."""
+        network, say = self.state.network, self.reporter.say
+        return Tools.of(self.experiment, network, self.pipeline, self._go_on, say)
+
+    def _predictions(self, network: nn.Module) -> Predictions:
+        return predictions(network, self.data.test, self.pipeline, self._go_on)
+
+    def _beside(self, tools: Tools) -> dict[str, Predictions]:
+        """What ways to look that any images can be looked at in say of the test images."""
+        ways = tools.beside.items()
+        return {name: self._predictions(way.network) for name, way in ways if not way.together}
 
     def _go_on(self) -> None:
         """Between two batches of an evaluation, which can be longer than a run may be silent."""

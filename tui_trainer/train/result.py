@@ -59,8 +59,15 @@ class Results:
         """Out of distribution."""
         return self.place / f"{name}.json"
 
-    def write_clean(self, predictions: Predictions) -> None:
-        """Write what the test found, unless that stands already."""
+    def write_clean(
+        self, predictions: Predictions, beside: Mapping[str, Predictions] | None = None
+    ) -> None:
+        """Write what the test found, unless that stands already.
+
+        Args:
+            predictions: The network's own.
+            beside: What other ways to look said of the same images, by name.
+        """
         if self.clean_file.exists():
             return
         self.place.mkdir(parents=True, exist_ok=True)
@@ -71,6 +78,7 @@ class Results:
             {
                 "split": "test",
                 **predictions.as_record(),
+                **{name: other.figures() for name, other in (beside or {}).items()},
                 "predictions_sha256": file_digest(self.predictions_file),
             },
         )
