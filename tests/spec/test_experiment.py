@@ -153,6 +153,7 @@ DECIDING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "TorchScheduler.step_each": (POLYNOMIAL, {"scheduler": {"step_each": "batch"}}),
     "TorchScheduler.parameters": (POLYNOMIAL, {"scheduler": {"power": 2}}),
     "CrossEntropy.class_weights": ({}, {"loss": {"class_weights": "balanced"}}),
+    "CrossEntropy.jsd": (augmented("aug_mix"), {"loss": {"jsd": 12}}),
     "Warmup.epochs": ({}, {"warmup": {"epochs": 1}}),
     "Warmup.steps": ({}, {"warmup": {"steps": 1}}),
     "Warmup.start": ({}, {"warmup": {"start": 0.1}}),

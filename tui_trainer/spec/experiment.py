@@ -57,6 +57,11 @@ class Experiment(Table, frozen=True, kw_only=True):
     resources: Resources = Resources()
 
     @property
+    def views(self) -> int:
+        """How many versions of each image of a batch a training step shows to the network."""
+        return 3 if self.loss.jsd else 1
+
+    @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits over everything that decides the result, and nothing else."""
         deciding = plain(self)

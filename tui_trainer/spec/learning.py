@@ -155,6 +155,10 @@ class CrossEntropy(Table, frozen=True):
     class_weights: Literal["none", "balanced"] | Weights = "none"
     """In training only. A weight per class, or `balanced`: images / (classes * images of the
     class), as scikit-learn has it. The loss is divided by the images, not by their weights."""
+    jsd: NonNegative = 0.0
+    """Weight of AugMix's Jensen-Shannon consistency (arXiv:1912.02781, which has 12). Each step
+    then sees three views of each image: as it is before `aug_mix`, which must come last, and two
+    mixtures of it. A step costs three times the computing and the memory."""
 
 
 Optimizer = Sgd | Adam | RmsProp | TorchOptimizer

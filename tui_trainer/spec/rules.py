@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui_trainer.spec.augmentation import (
     Affine,
+    AugMix,
     GaussianBlur,
     Mixing,
     RandAugment,
@@ -109,6 +110,14 @@ def _mixing_is_last(experiment: Experiment) -> Iterator[Broken]:
             yield Broken((("augment", position),), message)
 
 
+def _consistency_of_views(experiment: Experiment) -> Iterator[Broken]:
+    steps = experiment.augment
+    mixes = [isinstance(step, AugMix) for step in steps]
+    if experiment.loss.jsd and (mixes.count(True) != 1 or not mixes[-1]):
+        places: tuple[Keys, ...] = (("loss", "jsd"), ("augment",))
+        yield Broken(places, "loss.jsd compares views of aug_mix, which must come last, once")
+
+
 def _finite_parameters(table: TorchOptimizer | TorchScheduler) -> Iterator[Broken]:
     for key, value in table.parameters.items():
         numbers = value if isinstance(value, tuple) else (value,)
@@ -185,5 +194,5 @@ _RULES: dict[type[Struct], tuple[Callable[[Any], Iterator[Broken]], ...]] = {
     Training: (_one_clipping,),
     Warmup: (_one_length,),
     Ood: (_something_to_measure, _no_repetition, _enough_to_adapt),
-    Experiment: (_blur_fits_image, _mixing_is_last, _warmup_ends),
+    Experiment: (_blur_fits_image, _mixing_is_last, _warmup_ends, _consistency_of_views),
 }

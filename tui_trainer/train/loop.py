@@ -16,7 +16,17 @@ from tui_trainer.record.fields import number
 from tui_trainer.record.heartbeat import Progress
 from tui_trainer.record.words import epoch_line, percent
 from tui_trainer.spec.table import plain
-from tui_trainer.train import augment, hardware, health, mixing, models, optim, randomness, sources
+from tui_trainer.train import (
+    augment,
+    consistency,
+    hardware,
+    health,
+    mixing,
+    models,
+    optim,
+    randomness,
+    sources,
+)
 from tui_trainer.train.alarms import EPOCHS_BETWEEN_COUNTS, Alarms, Firing
 from tui_trainer.train.checkpoint import Checkpoints
 from tui_trainer.train.evaluate import Measured, measure, predictions
@@ -206,7 +216,7 @@ class Training:
             loss = self.loss(logits, targets)
         self.stepping.backward(state, loss, self.windows.share(state.steps))
         norm = self._optimizer_step() if self.windows.is_complete(state.steps) else None
-        correct = mixing.right_answers(logits, targets)
+        correct = mixing.right_answers(logits[: len(indices)], targets)
         state.sums.add(loss, correct, len(indices), norm)
 
     def _optimizer_step(self) -> Tensor:
@@ -222,10 +232,16 @@ class Training:
         generator = randomness.generator(
             self.experiment.seed, "augment", self.state.epoch, self.state.steps
         )
-        side = self.pipeline.size
-        drawn = augment.draw(self.experiment.augment, len(indices), side, generator)
-        images = augment.augmented(self.data.train, indices, drawn, self.pipeline)
-        labels = self.data.train.labels[indices]
+        train, steps, labels = (
+            self.data.train,
+            self.experiment.augment,
+            self.data.train.labels[indices],
+        )
+        if self.experiment.loss.jsd:
+            views = consistency.views(train, indices, steps, self.pipeline, generator)
+            return self.pipeline.normalise(views), labels
+        drawn = augment.draw(steps, len(indices), self.pipeline.size, generator)
+        images = augment.augmented(train, indices, drawn, self.pipeline)
         return self.pipeline.normalise(images), augment.targets(drawn, labels, self.data.classes)
 
     def _validate(self) -> Measured:

@@ -14,6 +14,7 @@ from tui_trainer.errors import PreflightError
 from tui_trainer.spec import learning as spec
 from tui_trainer.spec.table import plain
 from tui_trainer.train.classes import make_optimizer, make_scheduler
+from tui_trainer.train.consistency import with_consistency
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -56,11 +57,17 @@ def loss_for(
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """The loss that training minimises: logits and labels to their mean loss.
 
+    With a weight for consistency it takes logits of three views, those of the images first.
+
     Args:
         settings: Of the experiment.
         weights: One per class, (classes,), by which a loss is multiplied before the mean is taken.
     """
-    smoothing = settings.label_smoothing
+    loss = _cross_entropy(settings.label_smoothing, weights)
+    return with_consistency(loss, settings.jsd) if settings.jsd else loss
+
+
+def _cross_entropy(smoothing: float, weights: Tensor | None) -> Callable[[Tensor, Tensor], Tensor]:
     if weights is None:
         return partial(functional.cross_entropy, label_smoothing=smoothing)
 
