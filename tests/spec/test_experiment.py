@@ -244,6 +244,10 @@ NOT_DECIDING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "description": ({}, {"description": "another"}),
     "Cifar.root": (CIFAR, {"data": {"root": "/elsewhere"}}),
     "Cifar.verify": (CIFAR, {"data": {"verify": "shape"}}),
+    "ImageFolder.stage": (
+        {"data": {"name": "folder", "path": "images"}},
+        {"data": {"stage": True}},
+    ),
     "Resources.slots": ({}, {"resources": {"slots": 2}}),
     "Resources.device": ({}, {"resources": {"device": "cpu"}}),
 }

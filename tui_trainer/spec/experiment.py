@@ -67,6 +67,6 @@ class Experiment(Table, frozen=True, kw_only=True):
         deciding = plain(self)
         for key in ("description", "launcher", "resources"):
             del deciding[key]
-        for key in ("root", "verify"):
+        for key in ("root", "verify", "stage"):
             deciding["data"].pop(key, None)
         return hashlib.sha256(msgspec.json.encode(deciding, order="sorted")).hexdigest()[:16]

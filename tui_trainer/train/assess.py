@@ -34,6 +34,7 @@ from tui_trainer.train.ood_results import (
 from tui_trainer.train.pipeline import ImagePipeline
 from tui_trainer.train.reporter import Reporter
 from tui_trainer.train.result import Results
+from tui_trainer.train.staging import Stage
 from tui_trainer.train.state import load_weights
 
 if TYPE_CHECKING:
@@ -74,9 +75,11 @@ class Assessment:
         experiment = self.launched.experiment
         hardware.settle()
         device = hardware.choose_device(experiment.resources.device)
-        self.data = sources.load(experiment.data, wish.run.project).to(device)
-        size, classes = experiment.pipeline.size, self.data.classes
-        network = models.build(experiment.model, size, classes).to(device)
+        size, project = experiment.pipeline.size, wish.run.project
+        stage = Stage(reporter.say, lambda message: reporter.say(f"warning: {message}"))
+        self.data = sources.load(experiment.data, project, size, stage).to(device)
+        classes = self.data.classes
+        network = models.build(experiment.model, size, classes, project).to(device)
         loaded, is_best = choose(wish.run, wish.checkpoint, self.launched.fingerprint)
         load_weights(network, loaded.content["model"])
         reporter.say(f"{wish.run.run}: {loaded.name}")

@@ -35,6 +35,7 @@ from tui_trainer.train.ood import OodSource, Tools
 from tui_trainer.train.ood_results import judge_ood, words_beside
 from tui_trainer.train.pipeline import ImagePipeline
 from tui_trainer.train.result import Results, keep_former_results
+from tui_trainer.train.staging import Stage
 from tui_trainer.train.state import TrainingState, load_weights
 from tui_trainer.train.stepping import Stepping, Windows, averaged_copy, scaler_for
 
@@ -112,9 +113,9 @@ class Training:
         hardware.check_precision(experiment.training.precision, device)
         self.circumstances = hardware.Circumstances.of(device)
         project = self.ledger.folder.project
-        self.data: Dataset = sources.load(experiment.data, project, experiment.pipeline.size).to(
-            device
-        )
+        stage = Stage(self.reporter.say, self.ledger.warn, lambda: self._show("preparing"))
+        loaded = sources.load(experiment.data, project, experiment.pipeline.size, stage)
+        self.data: Dataset = loaded.to(device)
         self.device, self.layout = device, _LAYOUTS[experiment.training.layout]
         self.pipeline = ImagePipeline(experiment.pipeline, device, self.layout)
         self.ood = OodSource(experiment.ood, self.data, project) if experiment.ood else None
