@@ -17,10 +17,12 @@ import pytest
 
 from tests.conftest import ROOT, CommandLine
 from tui_trainer.errors import ExitCode
+from tui_trainer.launch.launcher import prepare
 from tui_trainer.record.durable import replace_quickly
-from tui_trainer.record.events import Alarmed, append_event
+from tui_trainer.record.events import Alarmed, Extended, append_event
 from tui_trainer.record.experiment_file import read_experiment
 from tui_trainer.record.state import State
+from tui_trainer.spec.project import load_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,6 +161,57 @@ def test_a_finished_run_is_not_resumed(tui_trainer: CommandLine) -> None:
     done = tui_trainer.fake()("resume", "one")
     assert done.returncode == ExitCode.USAGE
     assert "finished" in done.stderr
+
+
+def test_a_finished_run_goes_on_to_more_epochs(tui_trainer: CommandLine) -> None:
+    tui_trainer.fake()("run", "one")
+    launched = tui_trainer.look("one").folder.experiment_file.read_bytes()
+    done = tui_trainer.fake()("resume", "one", "--epochs", "6")
+    assert done.returncode == ExitCode.DONE, done.stderr
+    assert "6/6" in done.stdout
+    (run,) = tui_trainer.json("runs")
+    assert (run["state"], run["epoch"], run["epochs"]) == ("finished", 6, 6)
+    assert tui_trainer.look("one").folder.experiment_file.read_bytes() == launched
+    assert len(tui_trainer.look("one").epochs) == 6
+
+
+def test_what_cannot_be_extended_is_refused_and_left_alone(tui_trainer: CommandLine) -> None:
+    fake = tui_trainer.fake(seconds=0.02)
+    fake("run", "one")
+    cosine = 'scheduler={ name = "cosine_annealing_lr" }'
+    fake("run", "two", "--set", cosine)
+    long = tui_trainer.fake(seconds=30)
+    long("run", "one", "--detach")
+    long.wait("one/2", lambda run: bool(run.progress and run.progress.step > 0))
+    project = load_project(tui_trainer.folder / "experiments.toml")
+    prepare(project, "two", project.experiment("two"))
+    names = ("one/1", "two/1", "two/2")
+    events = {name: tui_trainer.look(name).folder.events_file for name in names}
+    before = {name: file.read_bytes() for name, file in events.items()}
+    for arguments, words, code in (
+        (("one/1", "--epochs", "4"), "4 epochs of 4", ExitCode.USAGE),
+        (("one/1", "--epochs", "2"), "more than 4", ExitCode.USAGE),
+        (("one/1", "--epochs", "0"), "0", ExitCode.USAGE),
+        (("one/2", "--epochs", "9"), "only a run that is over", ExitCode.OWNED),
+        (("two/1", "--epochs", "9"), "learning rate is 0", ExitCode.USAGE),
+        (("two/2", "--epochs", "9"), "has not begun", ExitCode.USAGE),
+        (("--all", "--epochs", "9"), "--epochs", ExitCode.USAGE),
+    ):
+        done = fake("resume", *arguments)
+        assert (done.returncode, words in done.stderr) == (code, True), (arguments, done.stderr)
+    assert {name: file.read_bytes() for name, file in events.items()} == before
+
+
+def test_an_extension_whose_supervisor_died_is_resumed(tui_trainer: CommandLine) -> None:
+    fake = tui_trainer.fake()
+    fake("run", "one")
+    folder = tui_trainer.look("one").folder
+    append_event(folder.events_file, Extended(after=1, epochs=5))
+    (run,) = tui_trainer.json("runs")
+    assert (run["state"], run["epochs"]) == ("stopped", 5)
+    assert "5 epochs" in run["cause"]
+    assert fake("resume", "one").returncode == ExitCode.DONE
+    assert [epoch.epoch for epoch in tui_trainer.look("one").epochs] == [1, 2, 3, 4, 5]
 
 
 def test_the_first_interrupt_stops_with_a_checkpoint(tui_trainer: CommandLine) -> None:

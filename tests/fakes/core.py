@@ -26,9 +26,16 @@ import tomli
 
 from tui_trainer.record.durable import append_record, write_durably
 from tui_trainer.record.epochs import Epoch, read_epochs
-from tui_trainer.record.events import CheckpointSaved, Evaluated, TrainingBegan, append_event
+from tui_trainer.record.events import (
+    CheckpointSaved,
+    Evaluated,
+    TrainingBegan,
+    append_event,
+    read_events,
+)
 from tui_trainer.record.heartbeat import Progress
 from tui_trainer.record.run_folder import CheckpointName, RunFolder
+from tui_trainer.record.state import fold
 
 STEPS = 10
 knobs: dict[str, Any] = json.loads(os.environ.get("TUI_TRAINER_FAKE", "{}"))
@@ -45,6 +52,8 @@ def main() -> int:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGUSR1})
     print(knobs.get("noise", "fake core"), flush=True)
     planned = tomli.loads(folder.experiment_file.read_text())["experiment"]["epochs"]
+    extended = fold(read_events(folder.events_file)).extended
+    planned = extended.epochs if extended else planned
     done = len(read_epochs(folder.epochs_file))
     append_event(
         folder.events_file,

@@ -16,6 +16,7 @@ from tui_trainer.record.events import (
     AttemptEnded,
     AttemptStarted,
     Event,
+    Extended,
     Launched,
     LaunchFailed,
     TrainingBegan,
@@ -201,3 +202,22 @@ def test_alarms_are_warnings_that_can_be_told_apart() -> None:
     history = fold([LAUNCHED, warned, alarmed])
     assert history.warnings == [warned, alarmed]
     assert history.alarms == [alarmed]
+
+
+def test_an_extended_run_is_not_finished_until_it_went_on() -> None:
+    end = (*RUNNING, ended(0))
+    extended = (*end, Extended(after=1, epochs=50))
+    verdict = judge(evidence(extended))
+    assert verdict.state is State.STOPPED
+    assert "50 epochs" in verdict.cause
+    gone_on = (*extended, started(attempt=2), ended(0, attempt=2))
+    assert judge(evidence(gone_on, attempt=2)).state is State.FINISHED
+
+
+def test_an_extension_counts_only_if_no_attempt_began_since() -> None:
+    late: tuple[Event, ...] = (*RUNNING, ended(0), started(attempt=2), Extended(after=1, epochs=50))
+    assert fold(late).extended is None
+    two: tuple[Event, ...] = (*RUNNING, ended(0), *(Extended(after=1, epochs=n) for n in (50, 60)))
+    extended = fold(two).extended
+    assert extended is not None
+    assert extended.epochs == 60

@@ -225,6 +225,21 @@ def test_a_mistake_is_told_at_its_key(
             "milestones must increase, but 5 follows 5",
         ),
         (
+            {"loss": {"jsd": 12}, "augment": [{"name": "rotation"}]},
+            ("loss", "jsd"),
+            "loss.jsd compares views of aug_mix, which must come last, once",
+        ),
+        (
+            {"loss": {"jsd": 12}, "augment": [{"name": "aug_mix"}, {"name": "rotation"}]},
+            ("loss", "jsd"),
+            "loss.jsd compares views of aug_mix",
+        ),
+        (
+            {"loss": {"jsd": 12}, "augment": [{"name": "aug_mix"}, {"name": "aug_mix"}]},
+            ("loss", "jsd"),
+            "loss.jsd compares views of aug_mix",
+        ),
+        (
             {"augment": [{"name": "gaussian_blur", "kernel_size": 4}]},
             ("augment", 0, "kernel_size"),
             "must be odd, not 4",

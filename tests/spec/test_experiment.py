@@ -153,6 +153,7 @@ DECIDING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "TorchScheduler.step_each": (POLYNOMIAL, {"scheduler": {"step_each": "batch"}}),
     "TorchScheduler.parameters": (POLYNOMIAL, {"scheduler": {"power": 2}}),
     "CrossEntropy.class_weights": ({}, {"loss": {"class_weights": "balanced"}}),
+    "CrossEntropy.jsd": (augmented("aug_mix"), {"loss": {"jsd": 12}}),
     "Warmup.epochs": ({}, {"warmup": {"epochs": 1}}),
     "Warmup.steps": ({}, {"warmup": {"steps": 1}}),
     "Warmup.start": ({}, {"warmup": {"start": 0.1}}),
@@ -231,12 +232,22 @@ DECIDING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "Ood.severities": ({"ood": {}}, {"ood": {"severities": [1, 3, 5]}}),
     "Ood.split": ({"ood": {}}, {"ood": {"split": "validation"}}),
     "Ood.probe": ({"ood": {}}, {"ood": {"probe": 64}}),
+    "Ood.adapt_batch_norm": ({"ood": {}}, {"ood": {"adapt_batch_norm": 200}}),
+    "Ood.adapt_prior": (
+        {"ood": {"adapt_batch_norm": 200}},
+        {"ood": {"adapt_batch_norm": 200, "adapt_prior": 16}},
+    ),
+    "Evaluation.flip": ({}, {"evaluation": {"flip": True}}),
     "Ood.folder": ({"ood": {}}, {"ood": {"folder": "data/ood"}}),
 }
 NOT_DECIDING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "description": ({}, {"description": "another"}),
     "Cifar.root": (CIFAR, {"data": {"root": "/elsewhere"}}),
     "Cifar.verify": (CIFAR, {"data": {"verify": "shape"}}),
+    "ImageFolder.stage": (
+        {"data": {"name": "folder", "path": "images"}},
+        {"data": {"stage": True}},
+    ),
     "Resources.slots": ({}, {"resources": {"slots": 2}}),
     "Resources.device": ({}, {"resources": {"device": "cpu"}}),
 }

@@ -209,6 +209,10 @@ def _ood_lines(run: Run) -> Iterator[str]:
     source = "" if run.ood is not None else f" (probe of epoch {run.epochs[-1].epoch})"
     accuracy, gap = percent(run.ood_accuracy), percent(run.ood_gap)
     yield f"out of distribution{source}: accuracy {accuracy}, gap to clean {gap}"
+    for way in filter(lambda key: key.startswith("with_"), run.ood or {}):
+        other = table(run.ood or {}, way)
+        accuracy, gap = percent(number(other, "accuracy")), percent(number(other, "gap"))
+        yield f"  {way.replace('_', ' ')}: accuracy {accuracy}, gap to clean {gap}"
     corruptions = table(run.ood or {}, "corruptions")
     means = {name: number(table(corruptions, name), "mean") or 0.0 for name in corruptions}
     for name in sorted(means, key=lambda name: means[name]):

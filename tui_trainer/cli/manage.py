@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -27,6 +28,8 @@ SEVERITY = (
     ExitCode.PREFLIGHT,
     ExitCode.CRASHED,
 )
+# As many as experiments.toml may ask for.
+MOST_EPOCHS = 1_000_000
 DetachOption = Annotated[
     bool, typer.Option("--detach", "-d", help="Start it and return; it goes on by itself.")
 ]
@@ -86,18 +89,32 @@ def resume(
     all_dead: Annotated[
         bool, typer.Option("--all", help="Every run that crashed, was lost or interrupted.")
     ] = False,
+    epochs: Annotated[
+        Optional[int],  # noqa: UP045  typer evaluates this, also on Python 3.10
+        typer.Option(
+            "--epochs",
+            metavar="N",
+            min=1,
+            max=MOST_EPOCHS,
+            help="Go on to N epochs in all, also with a finished run.",
+        ),
+    ] = None,
     detach: DetachOption = False,
 ) -> None:
     """Go on with a run from its last good checkpoint."""
-    from tui_trainer.launch.launcher import resume as resume_run
+    from tui_trainer.launch.launcher import extend
+    from tui_trainer.launch.launcher import resume as go_on
 
     if bool(runs) == all_dead:
         raise UsageError(
             "name the runs to resume, or give --all, and not both", hint="tui-trainer runs"
         )
+    if all_dead and epochs is not None:
+        raise UsageError("--epochs is for runs that are named", hint="tui-trainer runs")
     folders = _dead(context) if all_dead else [find(context, name) for name in runs or ()]
     if not folders:
         typer.echo("no run crashed, was lost or interrupted")
+    resume_run = go_on if epochs is None else partial(extend, epochs=epochs)
     starts = [lambda folder=folder: _resumed(folder, resume_run) for folder in folders]
     raise typer.Exit(_each(starts, detach=detach))
 

@@ -8,17 +8,18 @@ import shutil
 import signal
 from typing import TYPE_CHECKING
 
-from tui_trainer.errors import TuiTrainerError, UsageError
+from tui_trainer.errors import OwnedByAnotherError, TuiTrainerError, UsageError
 from tui_trainer.launch.local import start_supervisor
 from tui_trainer.launch.provenance import provenance
 from tui_trainer.record.durable import write_once
-from tui_trainer.record.events import Launched, LaunchFailed, append_event
+from tui_trainer.record.events import Extended, Launched, LaunchFailed, append_event
 from tui_trainer.record.experiment_file import read_experiment
 from tui_trainer.record.heartbeat import Heartbeat
 from tui_trainer.record.index import RunReader, look_until_sure
 from tui_trainer.record.owner import Owner, Presence
 from tui_trainer.record.run_folder import AttemptFolder, RunFolder, claim_run
 from tui_trainer.record.state import State
+from tui_trainer.spec.learning import CosineAnnealingLR
 from tui_trainer.spec.snapshot import experiment_to_toml
 
 if TYPE_CHECKING:
@@ -74,9 +75,52 @@ def resume(folder: RunFolder) -> None:
     if run.state is State.FINISHED:
         raise UsageError(
             f"{run.name} is finished; there is nothing to resume",
-            hint=f"a new run of it: tui-trainer run {folder.experiment_name}",
+            hint=f"more epochs: tui-trainer resume {run.name} --epochs N; "
+            f"a new run of it: tui-trainer run {folder.experiment_name}",
         )
     read_experiment(folder)
+    _start(folder)
+
+
+def extend(folder: RunFolder, epochs: int) -> None:
+    """Go on with a run that is over to more epochs than it was to have, in all.
+
+    What it was launched with stays as it was written; a schedule that was laid out for its epochs
+    keeps its length, and then its last learning rate.
+
+    Raises:
+        UsageError: it has not begun, is to have as many epochs already, or its schedule has come
+            to a learning rate of 0.
+        InvalidExperimentsError: its experiment cannot be read.
+        OwnedByAnotherError: the run has a living owner.
+        RunCrashedError: the supervisor did not come to life.
+    """
+    launched = read_experiment(folder)
+    run, planned = look_until_sure([RunReader(folder)])[0], launched.plan.epochs
+    if run.state.is_live:
+        raise OwnedByAnotherError(
+            f"{run.name} is {run.state.value}; only a run that is over can be given more epochs",
+            hint=f"wait for its end, or: tui-trainer stop {run.name}",
+        )
+    if not run.newest_attempt:
+        raise UsageError(
+            f"{run.name} has not begun",
+            hint=f"tui-trainer run {folder.experiment_name} --set epochs={epochs}",
+        )
+    if epochs <= planned:
+        raise UsageError(
+            f"{run.name} has {len(run.epochs)} epochs of {planned}, which {epochs} does not extend",
+            hint=f"--epochs counts all of them: more than {planned}",
+        )
+    scheduler = launched.experiment.scheduler
+    if isinstance(scheduler, CosineAnnealingLR) and scheduler.ends_at_zero:
+        raise UsageError(
+            f"{run.name} cannot be extended: its learning rate is 0 after the "
+            f"{launched.experiment.epochs} epochs that {scheduler.name} was laid out for",
+            hint=f"tui-trainer run {folder.experiment_name} --set epochs={epochs}; "
+            "scheduler.eta_min or scheduler.T_max would leave something to learn with",
+        )
+    append_event(folder.events_file, Extended(after=run.newest_attempt, epochs=epochs))
     _start(folder)
 
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, get_args
 from tui_trainer.record.durable import append_record
 from tui_trainer.record.fields import integer, number, table, text
 from tui_trainer.record.owner import Owner
+from tui_trainer.record.tail import Tail
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 
@@ -113,6 +114,16 @@ class Alarmed(_Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Extended(_Event):
+    """Somebody wants more epochs of the run than it was launched for."""
+
+    after: int
+    """The newest attempt at that time. Once a later one has begun, the event counts no more."""
+    epochs: int
+    """In all."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluated(_Event):
     """A result was written, once."""
 
@@ -135,6 +146,7 @@ Event = (
     | CheckpointRejected
     | Warned
     | Alarmed
+    | Extended
     | Evaluated
 )
 
@@ -146,6 +158,12 @@ def append_event(path: Path, event: Event) -> None:
         OSError: the disk is full, read-only or failing.
     """
     append_record(path, {"event": _word(type(event)), **asdict(event)})
+
+
+def read_events(path: Path) -> Iterator[Event]:
+    """All that happened so far, in order."""
+    for records, _ in Tail(path).batches():
+        yield from filter(None, map(event_from_record, records))
 
 
 def event_from_record(record: Mapping[str, Any]) -> Event | None:

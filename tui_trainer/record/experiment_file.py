@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui_trainer.errors import InvalidExperimentsError
+from tui_trainer.record.events import read_events
+from tui_trainer.record.state import fold
 from tui_trainer.record.tail import read_small
 from tui_trainer.spec.snapshot import experiment_from_toml
 from tui_trainer.spec.summary import read_summary
@@ -12,15 +14,19 @@ from tui_trainer.spec.summary import read_summary
 if TYPE_CHECKING:
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.spec.experiment import Experiment
+    from tui_trainer.spec.summary import Summary
 
 
 class LaunchedExperiment(NamedTuple):
     """The content of experiment.toml."""
 
     experiment: Experiment
-    """Resolved: defaults, base and changes applied."""
+    """Resolved: defaults, base and changes applied; its epochs are those it was launched for."""
     fingerprint: str
     """As it was at the launch: a later version may know more keys and compute another one."""
+    plan: Summary
+    """What it is to run by now; the epochs and the fingerprint of a run that was extended differ
+    from those that it was launched with."""
     provenance: dict[str, Any]
     """Where, when and with what it was launched."""
 
@@ -39,4 +45,7 @@ def read_experiment(folder: RunFolder) -> LaunchedExperiment:
         )
     text = content.decode(errors="replace")
     experiment, provenance = experiment_from_toml(text)
-    return LaunchedExperiment(experiment, read_summary(text).fingerprint, provenance)
+    summary = read_summary(text)
+    extended = fold(read_events(folder.events_file)).extended
+    plan = summary if extended is None else summary.extended(extended.epochs)
+    return LaunchedExperiment(experiment, summary.fingerprint, plan, provenance)

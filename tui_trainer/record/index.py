@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui_trainer.errors import InvalidExperimentsError
 from tui_trainer.record.epochs import Epoch, best_epoch
-from tui_trainer.record.events import event_from_record
+from tui_trainer.record.events import Evaluated, event_from_record
 from tui_trainer.record.fields import number
 from tui_trainer.record.heartbeat import SECONDS_PER_BEAT, SILENCE_SECONDS, Heartbeat, Progress
 from tui_trainer.record.owner import Presence
@@ -141,8 +141,7 @@ class RunReader:
         self._history = History()
         self._epoch_by_number: dict[int, Epoch] = {}
         self._plan: Summary | None = None
-        self._clean_accuracy: float | None = None
-        self._ood: Mapping[str, Any] | None = None
+        self._results: dict[str, tuple[Evaluated, Mapping[str, Any]]] = {}
         self._beat: tuple[int, str, int] | None = None
         self._beat_seen_at = now()
         self._beat_changed = False
@@ -179,7 +178,7 @@ class RunReader:
         )
         return Run(
             folder=self.folder,
-            plan=self._plan,
+            plan=self._extended_plan(),
             state=verdict.state,
             cause=verdict.cause,
             epochs=tuple(self._epoch_by_number[key] for key in sorted(self._epoch_by_number)),
@@ -188,7 +187,7 @@ class RunReader:
             history=self._history,
             progress=_progress(heartbeat, number) if verdict.state.is_live else None,
             clean_accuracy=self._read_clean_accuracy(),
-            ood=self._read_ood(),
+            ood=self._read_result("ood"),
             skipped_lines=self._events.skipped + self._epochs.skipped,
         )
 
@@ -239,16 +238,31 @@ class RunReader:
             with contextlib.suppress(InvalidExperimentsError):
                 self._plan = read_summary(content.decode(errors="replace"))
 
-    def _read_clean_accuracy(self) -> float | None:
-        if self._clean_accuracy is None and "test" in self._history.evaluations:
-            results = read_json(self.folder.clean_results_file) or {}
-            self._clean_accuracy = number(results, "accuracy")
-        return self._clean_accuracy
+    def _extended_plan(self) -> Summary | None:
+        extended = self._history.extended
+        if self._plan is None or extended is None:
+            return self._plan
+        return self._plan.extended(extended.epochs)
 
-    def _read_ood(self) -> Mapping[str, Any] | None:
-        if self._ood is None and "ood" in self._history.evaluations:
-            self._ood = read_json(self.folder.ood_results_file)
-        return self._ood
+    def _read_clean_accuracy(self) -> float | None:
+        return number(self._read_result("test") or {}, "accuracy")
+
+    def _read_result(self, split: str) -> Mapping[str, Any] | None:
+        """The run's result on a split: what the newest evaluation wrote, which never changes."""
+        evaluated = self._history.evaluations.get(split)
+        if evaluated is None:
+            return None
+        known = self._results.get(split)
+        if known is None or known[0] != evaluated:
+            result = read_json(self._result_file(split))
+            if result is None:
+                return None
+            known = self._results[split] = evaluated, result
+        return known[1]
+
+    def _result_file(self, split: str) -> Path:
+        is_clean = split == "test"
+        return self.folder.clean_results_file if is_clean else self.folder.ood_results_file
 
     def _is_beating(self, attempt: int, heartbeat: Heartbeat | None) -> bool | None:
         """Whether the newest attempt beats; its silence counts from when it was first seen."""

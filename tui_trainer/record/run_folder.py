@@ -161,6 +161,10 @@ class RunFolder:
         """Accuracy out of distribution, by corruption and severity."""
         return self.results / "ood.json"
 
+    def results_until(self, epoch: int) -> Path:
+        """Where the results of a run that went on after this epoch are kept aside."""
+        return self.path / f"results-until-epoch-{epoch:04d}"
+
     @property
     def attempts(self) -> Path:
         """Folder of the attempts."""

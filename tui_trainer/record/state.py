@@ -15,6 +15,7 @@ from tui_trainer.record.events import (
     CheckpointSaved,
     Evaluated,
     Event,
+    Extended,
     Launched,
     LaunchFailed,
     TrainingBegan,
@@ -91,6 +92,8 @@ class History:
     attempts: dict[int, Attempt] = field(default_factory=dict)
     checkpoint: CheckpointSaved | None = None
     evaluations: dict[str, Evaluated] = field(default_factory=dict)
+    extended: Extended | None = None
+    """What was asked for in addition to what the run was launched for, the newest that counts."""
     warnings: list[Warned | Alarmed] = field(default_factory=list)
 
     @property
@@ -123,6 +126,16 @@ class History:
             self.evaluations[event.split] = event
         elif isinstance(event, Warned | Alarmed):
             self.warnings.append(event)
+        elif isinstance(event, Extended):
+            self._extend(event)
+
+    def _extend(self, event: Extended) -> None:
+        if event.after < max(self.attempts, default=0):
+            return  # an attempt began before it could know
+        self.extended = event
+        if "test" in self.evaluations:
+            # The attempt that goes on sets these results aside and tells where they stand.
+            self.evaluations = {}
 
     def _attempt(self, number: int) -> Attempt:
         return self.attempts.setdefault(number, Attempt(number))
@@ -168,6 +181,9 @@ def judge(evidence: Evidence) -> Verdict:
         return _without_attempt(evidence)
     attempt = evidence.history.attempts.get(evidence.newest_attempt)
     if attempt is not None and attempt.exit_code is not None:
+        extended = evidence.history.extended
+        if extended is not None and extended.after == attempt.number:
+            return Verdict(State.STOPPED, f"to go on to {extended.epochs} epochs: resume it")
         return _ended(attempt, evidence.stop_request)
     return _unfinished(evidence)
 

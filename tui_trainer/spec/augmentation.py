@@ -117,7 +117,7 @@ class TrivialAugmentWide(Table, frozen=True):
 
 
 class AugMix(Table, frozen=True):
-    """torchvision's AugMix (arXiv:1912.02781), bilinear; one view, without the consistency loss."""
+    """torchvision's AugMix (arXiv:1912.02781), bilinear; with `loss.jsd` two views in each step."""
 
     name: Literal["aug_mix"]
     severity: Annotated[int, Meta(ge=1, le=10)] = 3

@@ -55,6 +55,10 @@ class ImageFolder(Splitting, frozen=True, kw_only=True):
     name: Literal["folder"]
     path: PathText
     """From the project's folder."""
+    stage: bool = False
+    """Copy the decoded images to the node's own disk, `$TMPDIR`, once, and read them there: for a
+    cache on a file system that many nodes share. Some clusters keep `$TMPDIR` in memory, of which
+    the copy then takes its size; hence not by default. Without room a warning, and no copy."""
 
 
 class Npz(Splitting, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from tui_trainer.spec.augmentation import Augmentation
 from tui_trainer.spec.data import Data, Digits, Pipeline
+from tui_trainer.spec.evaluation import Evaluation
 from tui_trainer.spec.learning import CrossEntropy, NoScheduler, Optimizer, Scheduler, Sgd
 from tui_trainer.spec.model import Cnn, Model
 from tui_trainer.spec.ood import Ood
@@ -49,10 +50,16 @@ class Experiment(Table, frozen=True, kw_only=True):
     training: Training = Training()
     augment: tuple[Augmentation, ...] = ()
     """Applied to training images only, in this order."""
+    evaluation: Evaluation = Evaluation()
     ood: Ood | None = None
     """Measured besides the clean test images, once training is done."""
     launcher: Literal["local"] = "local"
     resources: Resources = Resources()
+
+    @property
+    def views(self) -> int:
+        """How many versions of each image of a batch a training step shows to the network."""
+        return 3 if self.loss.jsd else 1
 
     @property
     def fingerprint(self) -> str:
@@ -60,6 +67,6 @@ class Experiment(Table, frozen=True, kw_only=True):
         deciding = plain(self)
         for key in ("description", "launcher", "resources"):
             del deciding[key]
-        for key in ("root", "verify"):
+        for key in ("root", "verify", "stage"):
             deciding["data"].pop(key, None)
         return hashlib.sha256(msgspec.json.encode(deciding, order="sorted")).hexdigest()[:16]

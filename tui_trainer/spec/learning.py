@@ -92,6 +92,11 @@ class CosineAnnealingLR(Table, frozen=True):
     """Epochs until the minimum. Default: the experiment's epochs."""
     eta_min: NonNegative = 0.0
 
+    @property
+    def ends_at_zero(self) -> bool:
+        """Whether nothing is learnt after the epochs that it was laid out for."""
+        return self.T_max is None and not self.eta_min
+
 
 class OneCycleLR(Table, frozen=True):
     """torch.optim.lr_scheduler.OneCycleLR, stepped with the optimizer (arXiv:1708.07120).
@@ -150,6 +155,10 @@ class CrossEntropy(Table, frozen=True):
     class_weights: Literal["none", "balanced"] | Weights = "none"
     """In training only. A weight per class, or `balanced`: images / (classes * images of the
     class), as scikit-learn has it. The loss is divided by the images, not by their weights."""
+    jsd: NonNegative = 0.0
+    """Weight of AugMix's Jensen-Shannon consistency (arXiv:1912.02781, which has 12). Each step
+    then sees three views of each image: as it is before `aug_mix`, which must come last, and two
+    mixtures of it. A step costs three times the computing and the memory."""
 
 
 Optimizer = Sgd | Adam | RmsProp | TorchOptimizer

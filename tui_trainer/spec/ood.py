@@ -30,6 +30,12 @@ class Ood(Table, frozen=True):
     """Validation images that are corrupted, each once, and looked at after every epoch."""
     folder: Annotated[str, Meta(min_length=1)] | None = None
     """Files of the form of CIFAR-10-C, or unlabelled ones, in place of `split`'s corruptions."""
+    adapt_batch_norm: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    """Also measure with batch normalisation that takes its statistics from the images measured, at
+    least so many at a time, of one corruption and severity (arXiv:2006.16971, arXiv:2006.10963).
+    Only meaningful for images that come so: neither mixed nor sorted by class. 0: do not."""
+    adapt_prior: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    """For as many images training's own statistics then count. 0: not at all."""
 
     @property
     def names(self) -> tuple[CorruptionName, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui_trainer.spec.augmentation import (
     Affine,
+    AugMix,
     GaussianBlur,
     Mixing,
     RandAugment,
@@ -109,6 +110,14 @@ def _mixing_is_last(experiment: Experiment) -> Iterator[Broken]:
             yield Broken((("augment", position),), message)
 
 
+def _consistency_of_views(experiment: Experiment) -> Iterator[Broken]:
+    steps = experiment.augment
+    mixes = [isinstance(step, AugMix) for step in steps]
+    if experiment.loss.jsd and (mixes.count(True) != 1 or not mixes[-1]):
+        places: tuple[Keys, ...] = (("loss", "jsd"), ("augment",))
+        yield Broken(places, "loss.jsd compares views of aug_mix, which must come last, once")
+
+
 def _finite_parameters(table: TorchOptimizer | TorchScheduler) -> Iterator[Broken]:
     for key, value in table.parameters.items():
         numbers = value if isinstance(value, tuple) else (value,)
@@ -137,6 +146,15 @@ def _warmup_ends(experiment: Experiment) -> Iterator[Broken]:
 def _something_to_measure(table: Ood) -> Iterator[Broken]:
     if not table.names and table.folder is None:
         yield Broken((("corruptions",),), "names nothing to measure, and there is no folder either")
+
+
+def _enough_to_adapt(table: Ood) -> Iterator[Broken]:
+    if table.adapt_batch_norm == 1:
+        message = "the statistics of one image say nothing: 0 for no adaptation, or 2 or more"
+        yield Broken((("adapt_batch_norm",),), message)
+    if table.adapt_prior and not table.adapt_batch_norm:
+        places: tuple[Keys, ...] = (("adapt_prior",), ("adapt_batch_norm",))
+        yield Broken(places, "adapt_prior is for a run with adapt_batch_norm")
 
 
 def _no_repetition(table: Ood) -> Iterator[Broken]:
@@ -175,6 +193,6 @@ _RULES: dict[type[Struct], tuple[Callable[[Any], Iterator[Broken]], ...]] = {
     TorchScheduler: (_finite_parameters,),
     Training: (_one_clipping,),
     Warmup: (_one_length,),
-    Ood: (_something_to_measure, _no_repetition),
-    Experiment: (_blur_fits_image, _mixing_is_last, _warmup_ends),
+    Ood: (_something_to_measure, _no_repetition, _enough_to_adapt),
+    Experiment: (_blur_fits_image, _mixing_is_last, _warmup_ends, _consistency_of_views),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Final, NamedTuple
 
 from tui_trainer.errors import InvalidExperimentsError
@@ -17,6 +18,14 @@ class Summary(NamedTuple):
     fingerprint: str
     epochs: int
     description: str
+
+    def extended(self, epochs: int) -> Summary:
+        """The same with more epochs; as another schedule leads there, by another fingerprint."""
+        if epochs <= self.epochs:
+            return self
+        named = f"{self.fingerprint} extended to {epochs} epochs"
+        fingerprint = hashlib.sha256(named.encode()).hexdigest()[:16]
+        return self._replace(fingerprint=fingerprint, epochs=epochs)
 
 
 def read_summary(text: str) -> Summary:

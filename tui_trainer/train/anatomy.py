@@ -58,8 +58,8 @@ def anatomy(experiment: Experiment, project: Path) -> dict[str, Any]:
         "layers": [asdict(layer) for layer in layers],
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "forward_flops": step.forward_flops // count,
-        "training_flops": step.training_flops // count,
-        "memory": step.memory(experiment.batch_size / count),
+        "training_flops": experiment.views * step.training_flops // count,
+        "memory": step.memory(experiment.views * experiment.batch_size / count),
         "weights": _weights(settings, project),
     }
 

@@ -23,14 +23,24 @@ from tui_trainer.train.checkpoint import DamagedCheckpointError, Loaded, read_ch
 from tui_trainer.train.evaluate import predictions
 from tui_trainer.train.ood import OodSource, Tools
 from tui_trainer.train.ood_files import open_folder
-from tui_trainer.train.ood_results import SUBMISSION, judge_ood, submit, verify_submission
+from tui_trainer.train.ood_results import (
+    SUBMISSION,
+    judge_ood,
+    submit,
+    submit_all,
+    verify_submission,
+    words_beside,
+)
 from tui_trainer.train.pipeline import ImagePipeline
 from tui_trainer.train.reporter import Reporter
 from tui_trainer.train.result import Results
+from tui_trainer.train.staging import Stage
 from tui_trainer.train.state import load_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from tui_trainer.train.metrics import Predictions
 
 # A run that trains may remove the checkpoint that was chosen; then the choice is made anew.
 _TRIES = 5
@@ -65,22 +75,24 @@ class Assessment:
         experiment = self.launched.experiment
         hardware.settle()
         device = hardware.choose_device(experiment.resources.device)
-        self.data = sources.load(experiment.data, wish.run.project).to(device)
-        size, classes = experiment.pipeline.size, self.data.classes
-        network = models.build(experiment.model, size, classes).to(device)
+        size, project = experiment.pipeline.size, wish.run.project
+        stage = Stage(reporter.say, lambda message: reporter.say(f"warning: {message}"))
+        self.data = sources.load(experiment.data, project, size, stage).to(device)
+        classes = self.data.classes
+        network = models.build(experiment.model, size, classes, project).to(device)
         loaded, is_best = choose(wish.run, wish.checkpoint, self.launched.fingerprint)
         load_weights(network, loaded.content["model"])
         reporter.say(f"{wish.run.run}: {loaded.name}")
         pipeline = ImagePipeline(experiment.pipeline, device)
-        self.tools = Tools(network, pipeline, lambda: None, reporter.say)
+        self.tools = Tools.of(experiment, network, pipeline, lambda: None, reporter.say)
         trained = len(read_epochs(wish.run.epochs_file))
         attempt = wish.run.newest_attempt()
         self.results = Results(
             wish.run,
             attempt.number if attempt else 0,
             loaded.name,
-            self.launched.fingerprint,
-            is_final=is_best and trained >= experiment.epochs,
+            self.launched.plan.fingerprint,
+            is_final=is_best and trained >= self.launched.plan.epochs,
         )
 
     def evaluate(self) -> None:
@@ -93,15 +105,18 @@ class Assessment:
         results = self.results
         if not results.clean_file.exists():
             tools = self.tools
-            results.write_clean(
-                predictions(tools.network, self.data.test, tools.pipeline, tools.after_batch)
-            )
+            beside = {
+                n: self._predictions(way) for n, way in tools.beside.items() if not way.together
+            }
+            results.write_clean(self._predictions(tools), beside)
         clean = results.announce(results.clean_file)
         self.tools.tell(
             f"clean: accuracy {percent(number(clean, 'accuracy'))}, "
             f"top-5 {percent(number(clean, 'top5_accuracy'))}, "
             f"calibration error {percent(number(clean, 'calibration_error'))}"
         )
+        for line in words_beside(clean):
+            self.tools.tell(f"clean {line}")
         declared, folder = self.launched.experiment.ood or Ood(), self.wish.folder
         settings = declared if folder is None else Ood(folder=str(folder))
         name = "ood" if folder is None else f"ood-{folder.name}"
@@ -113,6 +128,9 @@ class Assessment:
             )
         judge_ood(results, source, self.data.classes, self.tools, name)
         self.tools.tell(f"results: {results.place}")
+
+    def _predictions(self, tools: Tools) -> Predictions:
+        return predictions(tools.network, self.data.test, tools.pipeline, tools.after_batch)
 
     def predict(self) -> None:
         """Write what the network says about images without labels.
@@ -132,7 +150,10 @@ class Assessment:
         path = self.wish.output or self.results.place / SUBMISSION
         if path.exists():
             verify_submission(path, images, self.data.classes, self.tools)
-        submit(path, self.results, images, self.data.classes, self.tools)
+        if self.wish.output is None:
+            submit_all(self.results, images, self.data.classes, self.tools)
+        else:
+            submit(path, self.results, images, self.data.classes, self.tools)
 
 
 def choose(run: RunFolder, wanted: str, fingerprint: str) -> tuple[Loaded, bool]:

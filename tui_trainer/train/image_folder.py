@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.spec.data import ImageFolder
     from tui_trainer.train.splitting import Chosen
+    from tui_trainer.train.staging import Stage
 
 CACHE_VARIABLE = "TUI_TRAINER_CACHE"
 # Those of torchvision.datasets.folder; a test compares.
@@ -45,8 +46,14 @@ class _Image(NamedTuple):
     label: int
 
 
-def load(data: ImageFolder, project: Path, size: int) -> Dataset:
+def load(data: ImageFolder, project: Path, size: int, stage: Stage) -> Dataset:
     """The images, cut to the middle square and scaled to `size`.
+
+    Args:
+        data: The experiment's.
+        project: The folder that relative paths begin at.
+        size: Pixels of a side.
+        stage: Where they are read from, if the experiment wants that.
 
     Raises:
         PreflightError: The folder is not as it must be, or images in it cannot be read: the first
@@ -64,9 +71,10 @@ def load(data: ImageFolder, project: Path, size: int) -> Dataset:
     }
     if not cache.is_dir():
         _build(cache, files, size)
+    place = stage.copy_of if data.stage else Path
     splits = {
         name: Split(
-            _mapped(cache / f"{name}.pixels", len(images), size),
+            _mapped(place(cache / f"{name}.pixels"), len(images), size),
             torch.tensor([image.label for image in images]),
             size,
         )

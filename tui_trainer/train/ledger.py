@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from tui_trainer.errors import OwnedByAnotherError, RunCrashedError
 from tui_trainer.record.durable import append_record
 from tui_trainer.record.epochs import read_epochs, write_epochs
-from tui_trainer.record.events import Alarmed, Event, Warned, append_event, event_from_record
-from tui_trainer.record.tail import Tail
+from tui_trainer.record.events import Alarmed, Event, Warned, append_event, read_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,8 +49,7 @@ class Ledger:
 
     def events(self) -> Iterator[Event]:
         """What happened so far."""
-        for records, _ in Tail(self.folder.events_file).batches():
-            yield from filter(None, map(event_from_record, records))
+        return read_events(self.folder.events_file)
 
     def epoch(self, epoch: Epoch) -> None:
         """Add a finished epoch, whose checkpoint is durable."""

@@ -16,15 +16,26 @@ from tui_trainer.record.fields import number
 from tui_trainer.record.heartbeat import Progress
 from tui_trainer.record.words import epoch_line, percent
 from tui_trainer.spec.table import plain
-from tui_trainer.train import augment, hardware, health, mixing, models, optim, randomness, sources
+from tui_trainer.train import (
+    augment,
+    consistency,
+    hardware,
+    health,
+    mixing,
+    models,
+    optim,
+    randomness,
+    sources,
+)
 from tui_trainer.train.alarms import EPOCHS_BETWEEN_COUNTS, Alarms, Firing
 from tui_trainer.train.checkpoint import Checkpoints
 from tui_trainer.train.evaluate import Measured, measure, predictions
 from tui_trainer.train.ledger import Ledger
 from tui_trainer.train.ood import OodSource, Tools
-from tui_trainer.train.ood_results import judge_ood
+from tui_trainer.train.ood_results import judge_ood, words_beside
 from tui_trainer.train.pipeline import ImagePipeline
-from tui_trainer.train.result import Results
+from tui_trainer.train.result import Results, keep_former_results
+from tui_trainer.train.staging import Stage
 from tui_trainer.train.state import TrainingState, load_weights
 from tui_trainer.train.stepping import Stepping, Windows, averaged_copy, scaler_for
 
@@ -71,6 +82,7 @@ class Training:
     ) -> None:
         self.experiment = launched.experiment
         self.fingerprint = launched.fingerprint
+        self.plan = launched.plan
         self.ledger = ledger
         self.requests = requests
         self.reporter = reporter
@@ -80,7 +92,7 @@ class Training:
         """From preparation to the result."""
         self._prepare()
         self._resume()
-        while self.state.epoch <= self.experiment.epochs:
+        while self.state.epoch <= self.plan.epochs:
             self._try_epoch()
         self._evaluate()
 
@@ -101,9 +113,9 @@ class Training:
         hardware.check_precision(experiment.training.precision, device)
         self.circumstances = hardware.Circumstances.of(device)
         project = self.ledger.folder.project
-        self.data: Dataset = sources.load(experiment.data, project, experiment.pipeline.size).to(
-            device
-        )
+        stage = Stage(self.reporter.say, self.ledger.warn, lambda: self._show("preparing"))
+        loaded = sources.load(experiment.data, project, experiment.pipeline.size, stage)
+        self.data: Dataset = loaded.to(device)
         self.device, self.layout = device, _LAYOUTS[experiment.training.layout]
         self.pipeline = ImagePipeline(experiment.pipeline, device, self.layout)
         self.ood = OodSource(experiment.ood, self.data, project) if experiment.ood else None
@@ -116,8 +128,9 @@ class Training:
         weights = optim.class_weights(experiment.loss, self.data.train.labels, classes)
         self.loss = optim.loss_for(experiment.loss, weights)
         self.stepping = Stepping(experiment.training, experiment.ema.decay, device)
-        self.alarms = Alarms(self.ledger, experiment.epochs, classes)
+        self.alarms = Alarms(self.ledger, self.plan.epochs, classes)
         self.state = self._initial_state()
+        self._tools()  # for what it refuses
         self.reporter.say(f"{self._named()} on {self.circumstances.device}; {self.data}")
 
     def _initial_state(self) -> TrainingState:
@@ -137,6 +150,7 @@ class Training:
 
     def _resume(self) -> None:
         """Go on from the newest checkpoint that can be trusted, or begin."""
+        keep_former_results(self.ledger.folder, self.ledger.attempt, self.plan.fingerprint)
         self.checkpoints.tidy()
         loaded = self._restore_newest()
         if loaded is not None:
@@ -144,7 +158,7 @@ class Training:
         self.ledger.rewrite_epochs(self.state.epochs)
         self._note_saved()
         self.alarms.judge(self.state.epochs)
-        if self.state.epoch <= self.experiment.epochs:
+        if self.state.epoch <= self.plan.epochs:
             self._announce_start(loaded)
 
     def _recover(self, diverged: health.Diverged) -> None:
@@ -203,7 +217,7 @@ class Training:
             loss = self.loss(logits, targets)
         self.stepping.backward(state, loss, self.windows.share(state.steps))
         norm = self._optimizer_step() if self.windows.is_complete(state.steps) else None
-        correct = mixing.right_answers(logits, targets)
+        correct = mixing.right_answers(logits[: len(indices)], targets)
         state.sums.add(loss, correct, len(indices), norm)
 
     def _optimizer_step(self) -> Tensor:
@@ -219,10 +233,16 @@ class Training:
         generator = randomness.generator(
             self.experiment.seed, "augment", self.state.epoch, self.state.steps
         )
-        side = self.pipeline.size
-        drawn = augment.draw(self.experiment.augment, len(indices), side, generator)
-        images = augment.augmented(self.data.train, indices, drawn, self.pipeline)
-        labels = self.data.train.labels[indices]
+        train, steps, labels = (
+            self.data.train,
+            self.experiment.augment,
+            self.data.train.labels[indices],
+        )
+        if self.experiment.loss.jsd:
+            views = consistency.views(train, indices, steps, self.pipeline, generator)
+            return self.pipeline.normalise(views), labels
+        drawn = augment.draw(steps, len(indices), self.pipeline.size, generator)
+        images = augment.augmented(train, indices, drawn, self.pipeline)
         return self.pipeline.normalise(images), augment.targets(drawn, labels, self.data.classes)
 
     def _validate(self) -> Measured:
@@ -254,7 +274,7 @@ class Training:
         self.ledger.epoch(epoch)
         best = best_epoch(state.epochs)
         self.checkpoints.retain(best.epoch if best else None)
-        self.reporter.say(epoch_line(epoch, self.experiment.epochs))
+        self.reporter.say(epoch_line(epoch, self.plan.epochs))
         self.alarms.judge(state.epochs)
 
     def _evaluate(self) -> None:
@@ -263,22 +283,33 @@ class Training:
         loaded = self.checkpoints.best(self.state.epochs)
         load_weights(self.state.network, loaded.content["model"])
         self.ledger.check_ownership()
-        results = Results(self.ledger.folder, self.ledger.attempt, loaded.name, self.fingerprint)
+        fingerprint = self.plan.fingerprint
+        results = Results(self.ledger.folder, self.ledger.attempt, loaded.name, fingerprint)
+        tools = self._tools()
         if not results.clean_file.exists():
-            results.write_clean(self._predictions())
+            results.write_clean(self._predictions(tools.network), self._beside(tools))
         result = results.announce(results.clean_file)
         accuracy = percent(number(result, "accuracy"))
         self.reporter.say(
             f"done: epoch {result.get('epoch')} is the best, test accuracy {accuracy}"
         )
-
+        for line in words_beside(result):
+            self.reporter.say(f"test images {line}")
         if self.ood is not None:
-            tools = Tools(self.state.network, self.pipeline, self._go_on, self.reporter.say)
             judge_ood(results, self.ood, self.data.classes, tools)
 
-    def _predictions(self) -> Predictions:
-        network, test = self.state.network, self.data.test
-        return predictions(network, test, self.pipeline, self._go_on)
+    def _tools(self) -> Tools:
+        """What the network is looked at with, in every way that the experiment wants."""
+        network, say = self.state.network, self.reporter.say
+        return Tools.of(self.experiment, network, self.pipeline, self._go_on, say)
+
+    def _predictions(self, network: nn.Module) -> Predictions:
+        return predictions(network, self.data.test, self.pipeline, self._go_on)
+
+    def _beside(self, tools: Tools) -> dict[str, Predictions]:
+        """What ways to look that any images can be looked at in say of the test images."""
+        ways = tools.beside.items()
+        return {name: self._predictions(way.network) for name, way in ways if not way.together}
 
     def _go_on(self) -> None:
         """Between two batches of an evaluation, which can be longer than a run may be silent."""
@@ -362,6 +393,12 @@ class Training:
             self.reporter.say(
                 f"resumed from {name}: epoch {self.state.epoch}, step {self.state.steps}"
             )
+        laid_out, schedule = self.experiment.epochs, self.state.schedule
+        if self.state.epoch > laid_out and schedule.has_ended():
+            self.ledger.warn(
+                f"{self.experiment.scheduler.name} was laid out for {laid_out} epochs and has "
+                f"ended: the learning rate stays at {schedule.scheduled:.3g}"
+            )
 
     def _announce_differences(self, loaded: Loaded) -> None:
         differences = ", ".join(self.circumstances.differences(loaded.content["circumstances"]))
@@ -376,7 +413,7 @@ class Training:
         self.reporter.progress(
             Progress(
                 stage=stage,
-                epoch=min(state.epoch, self.experiment.epochs) if state else 0,
+                epoch=min(state.epoch, self.plan.epochs) if state else 0,
                 step=state.steps if state else 0,
                 steps=len(self.spans) if state else 0,
                 images_per_second=images_per_second,

@@ -60,6 +60,15 @@ class Predictions:
         places = self.labels * classes + self.logits.argmax(1)
         return torch.bincount(places, minlength=classes**2).view(classes, classes).numpy()
 
+    def figures(self) -> dict[str, float]:
+        """The few figures that stand for all of them."""
+        return {
+            "loss": self.loss,
+            "accuracy": self.top(1),
+            "top5_accuracy": self.top(5),
+            "calibration_error": self.calibration_error(),
+        }
+
     def as_record(self) -> dict[str, Any]:
         """What results/clean.json says of them."""
         confusion = self.confusion()
@@ -72,10 +81,7 @@ class Predictions:
         is_small = len(confusion) <= _MOST_CLASSES_IN_CONFUSION
         return {
             "images": len(self.labels),
-            "loss": self.loss,
-            "accuracy": self.top(1),
-            "top5_accuracy": self.top(5),
-            "calibration_error": self.calibration_error(),
+            **self.figures(),
             "class_accuracy": by_class,
             "worst_classes": sorted(measured, key=lambda label: by_class[label] or 0.0)[:_WORST],
             "confusion": confusion.tolist() if is_small else None,

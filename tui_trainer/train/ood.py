@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -11,22 +13,26 @@ import torch
 from tui_trainer.errors import PreflightError
 from tui_trainer.train.corruptions import SIDE, corrupted
 from tui_trainer.train.dataset import Split
-from tui_trainer.train.evaluate import BATCH_SIZE, measure
+from tui_trainer.train.evaluate import BATCH_SIZE
 from tui_trainer.train.ood_files import SEVERITIES, OodFolder, open_folder
+from tui_trainer.train.ways import ways_beside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
     from tui_trainer.spec.choices import CorruptionName
+    from tui_trainer.spec.experiment import Experiment
     from tui_trainer.spec.ood import Ood
     from tui_trainer.train.dataset import Dataset
     from tui_trainer.train.pipeline import ImagePipeline
 
 Reader: TypeAlias = "Callable[[int, int], NDArray[np.uint8]]"
+# What several ways to look may share: 10,000 images of 32 pixels are 31 MB.
+_HELD_BYTES = 1 << 28
 KIND = "corruptions in the style of CIFAR-100-C, computed by tui-trainer"
 
 
@@ -53,19 +59,58 @@ class Tools:
     """Called after each batch; what it raises ends the work, and nothing half is left."""
     tell: Callable[[str], None]
     """Hears lines for people."""
+    together: int = 0
+    """The least number of images of one kind that are shown together; 0 where that is the same."""
+    beside: Mapping[str, Tools] = field(default_factory=dict)
+    """Other ways to look, by what they are called in the results."""
 
-    def predict(self, read: Reader, count: int) -> NDArray[np.int64]:
-        """The likeliest class of each of `count` images, (count,)."""
+    @classmethod
+    def of(
+        cls,
+        experiment: Experiment,
+        network: nn.Module,
+        pipeline: ImagePipeline,
+        after_batch: Callable[[], None],
+        tell: Callable[[str], None],
+    ) -> Tools:
+        """All that the experiment wants to know of a network; the other arguments as in `Tools`.
+
+        Raises:
+            PreflightError: The network is none that can be looked at in these ways.
+        """
+        beside = {
+            name: cls(other, pipeline, after_batch, tell, together)
+            for name, (other, together) in ways_beside(experiment, network).items()
+        }
+        return cls(network, pipeline, after_batch, tell, beside=beside)
+
+    def predict(self, read: Reader, count: int, kinds: int = 1) -> NDArray[np.int64]:
+        """The likeliest class of each of `count` images, (count,).
+
+        Args:
+            read: Gives images from the first number to before the second.
+            count: How many there are.
+            kinds: Corruptions and severities among them, after each other, as many of each.
+        """
         self.network.eval()
         device = next(self.network.parameters()).device
         guesses = np.empty(count, np.int64)
         with torch.inference_mode():
-            for start in range(0, count, BATCH_SIZE):
-                stop = min(start + BATCH_SIZE, count)
+            for start, stop in self._batches(count, kinds):
                 logits = self.network(self.pipeline(_tensor(read(start, stop), device)))
                 guesses[start:stop] = logits.argmax(1).cpu().numpy()
                 self.after_batch()
         return guesses
+
+    def _batches(self, count: int, kinds: int) -> Iterator[tuple[int, int]]:
+        if not self.together:
+            yield from pairwise([*range(0, count, BATCH_SIZE), count])
+            return
+        of_kind = count // kinds
+        groups = max(1, of_kind // self.together)
+        for first in range(0, count, of_kind):
+            bounds = [first + of_kind * group // groups for group in range(groups + 1)]
+            yield from pairwise(bounds)
 
 
 class OodSource:
@@ -156,25 +201,58 @@ def labelled_parts(folder: OodFolder, all_labels: NDArray[np.int64]) -> Iterator
 
 
 def measure_ood(source: OodSource, tools: Tools) -> dict[str, Any]:
-    """Accuracy on every part of a labelled source, their means, and the gap to clean images."""
-    clean = measure(tools.network, source.split, tools.pipeline, tools.after_batch).accuracy
-    table: dict[str, dict[str, float]] = {}
+    """Accuracy on every part of a labelled source, their means, and the gap to clean images.
+
+    Ways to look beside the plain one have a table each, below the name that `tools` gives them.
+    """
+    ways = {"": tools, **tools.beside}
+    tables: dict[str, dict[str, dict[str, float]]] = {name: {} for name in ways}
     for part in source.parts():
-        if part.corruption not in table:
+        if part.corruption not in tables[""]:
             tools.tell(f"measuring {part.corruption}")
-        guesses = tools.predict(part.read, len(part.labels))
-        row = table.setdefault(part.corruption, {})
-        row[str(part.severity)] = float((guesses == part.labels).mean())
+        read = _read_once(part) if tools.beside else part.read
+        for name, way in ways.items():
+            guesses = way.predict(read, len(part.labels))
+            row = tables[name].setdefault(part.corruption, {})
+            row[str(part.severity)] = float((guesses == part.labels).mean())
+    plain, *others = (
+        _summary(table, _clean_accuracy(source.split, ways[name])) for name, table in tables.items()
+    )
+    images = sum(map(len, tables[""].values())) * source.images_of_part
+    return {
+        **source.describe(),
+        "images": images,
+        **plain,
+        **dict(zip(tools.beside, others, strict=True)),
+    }
+
+
+def _clean_accuracy(split: Split, tools: Tools) -> float:
+    guesses = tools.predict(partial(images_of, split), len(split))
+    return float((guesses == split.labels.cpu().numpy()).mean())
+
+
+def _summary(table: dict[str, dict[str, float]], clean: float) -> dict[str, Any]:
     means = {name: sum(row.values()) / len(row) for name, row in table.items()}
     accuracy = sum(means.values()) / len(means)
     return {
-        **source.describe(),
-        "images": sum(len(row) for row in table.values()) * source.images_of_part,
         "accuracy": accuracy,
         "clean_accuracy": clean,
         "gap": clean - accuracy,
         "corruptions": {name: {**row, "mean": means[name]} for name, row in table.items()},
     }
+
+
+def _read_once(part: Part) -> Reader:
+    """A reader for several ways to look, as corrupting may cost more than looking."""
+    count = len(part.labels)
+    first = part.read(0, 1)
+    if first.nbytes * count > _HELD_BYTES:
+        return part.read
+    # In batches, as it would be read otherwise: the memory for corrupting grows with their size.
+    starts = range(0, count, BATCH_SIZE)
+    held = np.concatenate([part.read(s, min(s + BATCH_SIZE, count)) for s in starts])
+    return _reader(held, 0)
 
 
 def images_of(split: Split, start: int, stop: int) -> NDArray[np.uint8]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tui_trainer.errors import PreflightError, RunCrashedError, UsageError
-from tui_trainer.record.fields import number, text
+from tui_trainer.record.fields import number, table, text
 from tui_trainer.record.words import percent
 from tui_trainer.train.checkpoint import file_digest
 from tui_trainer.train.ood import measure_ood
 from tui_trainer.train.submission import check_submission, predicted_labels, write_submission
+from tui_trainer.train.ways import BATCH_NORM, FLIP
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from tui_trainer.train.ood import OodSource, Tools
@@ -34,12 +36,20 @@ def judge_ood(
         if source.is_labelled:
             _measure(results, source, tools, name)
         elif source.folder is not None:
-            submit(results.place / SUBMISSION, results, source.folder, classes, tools)
+            submit_all(results, source.folder, classes, tools)
     except PreflightError as error:
         raise RunCrashedError(
             f"trained, but not measured out of distribution: {error.message}",
             hint=error.hint or "mend it, then resume the run: nothing is trained again",
         ) from error
+
+
+def submit_all(results: Results, folder: OodFolder, classes: int, tools: Tools) -> None:
+    """Write a file of predictions for each way to look; arguments and errors as `submit`'s."""
+    plain = results.place / SUBMISSION
+    submit(plain, results, folder, classes, tools)
+    for name, way in tools.beside.items():
+        submit(plain.with_stem(f"{plain.stem}_{name}"), results, folder, classes, way)
 
 
 def submit(path: Path, results: Results, folder: OodFolder, classes: int, tools: Tools) -> None:
@@ -89,5 +99,18 @@ def _measure(results: Results, source: OodSource, tools: Tools, name: str) -> No
             f"{file} stands and is about {text(result, 'images_are')}; it was left as it is",
             hint="rename the folder: the result bears its name",
         )
+    tools.tell(f"out of distribution: {_words(result)}")
+    for line in words_beside(result):
+        tools.tell(f"out of distribution {line}")
+
+
+def words_beside(result: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each other way to look that a result tells of."""
+    for way in (FLIP, BATCH_NORM):
+        if way in result:
+            yield f"{way.replace('_', ' ')}: {_words(table(result, way))}"
+
+
+def _words(result: Mapping[str, Any]) -> str:
     accuracy, gap = percent(number(result, "accuracy")), percent(number(result, "gap"))
-    tools.tell(f"out of distribution: accuracy {accuracy}, {gap} below clean")
+    return f"accuracy {accuracy}" + (f", {gap} below clean" if "gap" in result else "")

@@ -14,6 +14,7 @@ from tui_trainer.errors import PreflightError
 from tui_trainer.spec import learning as spec
 from tui_trainer.spec.table import plain
 from tui_trainer.train.classes import make_optimizer, make_scheduler
+from tui_trainer.train.consistency import with_consistency
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -56,11 +57,17 @@ def loss_for(
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """The loss that training minimises: logits and labels to their mean loss.
 
+    With a weight for consistency it takes logits of three views, those of the images first.
+
     Args:
         settings: Of the experiment.
         weights: One per class, (classes,), by which a loss is multiplied before the mean is taken.
     """
-    smoothing = settings.label_smoothing
+    loss = _cross_entropy(settings.label_smoothing, weights)
+    return with_consistency(loss, settings.jsd) if settings.jsd else loss
+
+
+def _cross_entropy(smoothing: float, weights: Tensor | None) -> Callable[[Tensor, Tensor], Tensor]:
     if weights is None:
         return partial(functional.cross_entropy, label_smoothing=smoothing)
 
@@ -109,13 +116,14 @@ class Schedule:
         self._warmup = experiment.warmup
         self._warmup_steps = experiment.warmup.steps or experiment.warmup.epochs * steps_per_epoch
         self._scheduler = _scheduler(experiment, optimizer, steps_per_epoch)
-        self.lr = self._scheduled
+        self.lr = self.scheduled
         """What the newest step used."""
         self.reloads = 0
         """How often training began an epoch again; each time halves the learning rate."""
 
     @property
-    def _scheduled(self) -> float:
+    def scheduled(self) -> float:
+        """The scheduler's learning rate for the next step, before warm-up and reloads."""
         return float(self._optimizer.param_groups[0]["lr"])
 
     @contextmanager
@@ -125,7 +133,7 @@ class Schedule:
         scheduled, factor = [group["lr"] for group in groups], self._factor(step)
         for group in groups:
             group["lr"] = group["lr"] * factor
-        self.lr = self._scheduled
+        self.lr = self.scheduled
         try:
             yield
         finally:
@@ -151,12 +159,13 @@ class Schedule:
             self._advance()
 
     def _advance(self) -> None:
-        if self._scheduler and not self._has_ended():
+        if self._scheduler and not self.has_ended():
             # PyTorch would warn of steps that a scaler left out or another process took.
             self._optimizer._opt_called = True  # type: ignore[attr-defined]  # noqa: SLF001
             self._scheduler.step()
 
-    def _has_ended(self) -> bool:
+    def has_ended(self) -> bool:
+        """Whether it was laid out for fewer epochs than are trained, and keeps its last rate."""
         scheduler = self._scheduler
         if isinstance(scheduler, lr_scheduler.OneCycleLR):
             return bool(scheduler.last_epoch >= scheduler.total_steps - 1)

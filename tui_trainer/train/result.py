@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tui_trainer.record.durable import encode_record, write_durably, write_once
-from tui_trainer.record.events import Evaluated, append_event, event_from_record
+from tui_trainer.record.durable import encode_record, sync_folder, write_durably, write_once
+from tui_trainer.record.epochs import read_epochs
+from tui_trainer.record.events import Evaluated, append_event, read_events
 from tui_trainer.record.fields import number, text
-from tui_trainer.record.tail import Tail, read_json
+from tui_trainer.record.run_folder import CheckpointName
+from tui_trainer.record.tail import read_json
 from tui_trainer.train.checkpoint import file_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from tui_trainer.record.events import Event
-    from tui_trainer.record.run_folder import CheckpointName, RunFolder
+    from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.train.metrics import Predictions
 
 
@@ -58,8 +59,15 @@ class Results:
         """Out of distribution."""
         return self.place / f"{name}.json"
 
-    def write_clean(self, predictions: Predictions) -> None:
-        """Write what the test found, unless that stands already."""
+    def write_clean(
+        self, predictions: Predictions, beside: Mapping[str, Predictions] | None = None
+    ) -> None:
+        """Write what the test found, unless that stands already.
+
+        Args:
+            predictions: The network's own.
+            beside: What other ways to look said of the same images, by name.
+        """
         if self.clean_file.exists():
             return
         self.place.mkdir(parents=True, exist_ok=True)
@@ -70,6 +78,7 @@ class Results:
             {
                 "split": "test",
                 **predictions.as_record(),
+                **{name: other.figures() for name, other in (beside or {}).items()},
                 "predictions_sha256": file_digest(self.predictions_file),
             },
         )
@@ -84,8 +93,9 @@ class Results:
         name = str(file.relative_to(self.folder.path))
         is_table = file.suffix == ".json"
         result = (read_json(file) if is_table else None) or {}
-        events = (event for event in _events(self.folder) if isinstance(event, Evaluated))
-        if not any(event.file == name for event in events):
+        digest = file_digest(file)
+        events = (e for e in read_events(self.folder.events_file) if isinstance(e, Evaluated))
+        if not any((event.file, event.sha256) == (name, digest) for event in events):
             event = Evaluated(
                 attempt=self.attempt,
                 split=self._split(file),
@@ -93,7 +103,7 @@ class Results:
                 loss=number(result, "loss"),
                 accuracy=number(result, "accuracy"),
                 file=name,
-                sha256=file_digest(file),
+                sha256=digest,
             )
             append_event(self.folder.events_file, event)
         return result
@@ -102,7 +112,9 @@ class Results:
         """`test` and `ood` for the run's own results, the file's path for others."""
         if file == self.folder.clean_results_file:
             return "test"
-        return str(file.relative_to(self.folder.results).with_suffix(""))
+        is_of_this_end = file.is_relative_to(self.folder.results)
+        base = self.folder.results if is_of_this_end else self.folder.path
+        return str(file.relative_to(base).with_suffix(""))
 
     def _write(self, file: Path, record: Mapping[str, Any]) -> None:
         whole = {
@@ -115,6 +127,24 @@ class Results:
             write_once(file, encode_record(whole))
 
 
+def keep_former_results(folder: RunFolder, attempt: int, fingerprint: str) -> None:
+    """Set results of an earlier end of an extended run aside, and tell where they stand by now.
+
+    Args:
+        folder: The run.
+        attempt: The one that owns it.
+        fingerprint: Of what the run is to come to; results with another one are of another end.
+    """
+    former = read_json(folder.clean_results_file)
+    if former is not None and text(former, "fingerprint") != fingerprint:
+        # One rename, so that a kill leaves them here or there, whole.
+        folder.results.rename(folder.results_until(len(read_epochs(folder.epochs_file))))
+        sync_folder(folder.path)
+    for file in sorted(folder.path.glob("results-until-epoch-*/**/*")):
+        if file.suffix in {".json", ".csv"}:
+            Results(folder, attempt, CheckpointName(0, 0), fingerprint).announce(file)
+
+
 def _archive(predictions: Predictions) -> bytes:
     file = io.BytesIO()
     np.savez_compressed(
@@ -124,9 +154,3 @@ def _archive(predictions: Predictions) -> bytes:
         predicted=predictions.logits.argmax(1).numpy(),
     )
     return file.getvalue()
-
-
-def _events(folder: RunFolder) -> Iterator[Event]:
-    tail = Tail(folder.events_file)
-    while records := tail.read()[0]:
-        yield from filter(None, map(event_from_record, records))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tui_trainer.spec.choices import CLASS_COUNT, IMAGE_STATISTICS
 from tui_trainer.spec.data import Cifar, Digits, ImageFolder
 from tui_trainer.train import arrays, cifar, digits, image_folder
+from tui_trainer.train.staging import Stage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,13 +16,20 @@ if TYPE_CHECKING:
     from tui_trainer.train.dataset import Dataset
 
 
-def load(data: Data, project: Path, size: int = IMAGE_STATISTICS["folder"].size) -> Dataset:
+def load(
+    data: Data,
+    project: Path,
+    size: int = IMAGE_STATISTICS["folder"].size,
+    stage: Stage = Stage(),  # noqa: B008  it holds nothing that changes
+) -> Dataset:
     """The data set in memory, or mapped into it.
 
     Args:
         data: Which one.
         project: The folder that relative paths begin at.
         size: The pipeline's; images that lie in files of their own are decoded at it.
+        stage: Takes what is mapped into memory nearer, where `data` says so. What is read only
+            once, at the start, is read where it lies.
 
     Raises:
         PreflightError: It is not there, or damaged.
@@ -31,7 +39,7 @@ def load(data: Data, project: Path, size: int = IMAGE_STATISTICS["folder"].size)
     if isinstance(data, Digits):
         return digits.load()
     if isinstance(data, ImageFolder):
-        return image_folder.load(data, project, size)
+        return image_folder.load(data, project, size, stage)
     return arrays.load(data, project, size)
 
 

@@ -102,7 +102,7 @@ def predicted_labels(
         def read(start: int, stop: int, images: NDArray[np.uint8] = images) -> NDArray[np.uint8]:
             return images[start:stop]
 
-        yield file, tools.predict(read, len(images))
+        yield file, tools.predict(read, len(images), SEVERITIES)
 
 
 def _rows(file: OodFile, labels: NDArray[np.int64]) -> Iterator[str]:
