@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from typing import TYPE_CHECKING, NoReturn
@@ -27,14 +28,16 @@ from tui_trainer.train.pipeline import ImagePipeline
 from tui_trainer.train.result import Results
 from tui_trainer.train.state import TrainingState, load_weights
 from tui_trainer.train.stepping import Stepping, Windows, averaged_copy, scaler_for
+from tui_trainer.train.writer import writer_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
 
     from torch import Tensor, nn
 
     from tui_trainer.record.experiment_file import LaunchedExperiment
-    from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.record.run_folder import CheckpointName, RunFolder
     from tui_trainer.train.checkpoint import Loaded
     from tui_trainer.train.dataset import Dataset
     from tui_trainer.train.metrics import Predictions
@@ -42,8 +45,6 @@ if TYPE_CHECKING:
     from tui_trainer.train.signals import Requests
 
 _LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
-# A kill -9 in a long epoch costs this much work at the most; a save takes under a second.
-SECONDS_BETWEEN_CHECKPOINTS = 300.0
 
 
 class Stopped(Exception):  # noqa: N818  somebody asked for it
@@ -79,10 +80,12 @@ class Training:
     def run(self) -> None:
         """From preparation to the result."""
         self._prepare()
-        self._resume()
-        while self.state.epoch <= self.experiment.epochs:
-            self._try_epoch()
-        self._evaluate()
+        with contextlib.closing(self.writer):
+            self._resume()
+            while self.state.epoch <= self.experiment.epochs:
+                self._try_epoch()
+            self.writer.finish()
+            self._evaluate()
 
     def _try_epoch(self) -> None:
         try:
@@ -100,6 +103,7 @@ class Training:
         device = hardware.choose_device(experiment.resources.device)
         hardware.check_precision(experiment.training.precision, device)
         self.circumstances = hardware.Circumstances.of(device)
+        self.writer = writer_for(device)
         project = self.ledger.folder.project
         self.data: Dataset = sources.load(experiment.data, project, experiment.pipeline.size).to(
             device
@@ -153,6 +157,7 @@ class Training:
         The way back is to a whole epoch, whatever was saved since, so that a run that was
         interrupted takes the same way.
         """
+        self.writer.finish()
         epoch, reloads = self.state.epoch, self.state.schedule.reloads + 1
         where = f"{diverged} in epoch {epoch}"
         if self.experiment.training.on_nan == "stop" or reloads > health.MOST_RELOADS:
@@ -250,12 +255,15 @@ class Training:
         epoch = self._epoch_record(validation)
         state.schedule.after_epoch(validation.loss, validation.accuracy)
         state.end_epoch(epoch)
-        self._save()
-        self.ledger.epoch(epoch)
         best = best_epoch(state.epochs)
+        self._save(lambda: self._publish(epoch, best))
+        self.alarms.judge(state.epochs)
+
+    def _publish(self, epoch: Epoch, best: Epoch | None) -> None:
+        """Show an epoch, whose checkpoint is durable."""
+        self.ledger.epoch(epoch)
         self.checkpoints.retain(best.epoch if best else None)
         self.reporter.say(epoch_line(epoch, self.experiment.epochs))
-        self.alarms.judge(state.epochs)
 
     def _evaluate(self) -> None:
         """Measure the best epoch's weights on the test images, once for all."""
@@ -293,20 +301,22 @@ class Training:
 
     def _obey(self) -> None:
         """Do what was asked for; called between batches, where everything is consistent."""
+        self.writer.look()
         stop = self.requests.stop
-        due = time.monotonic() - self.saved_at > SECONDS_BETWEEN_CHECKPOINTS
-        if stop or self.requests.checkpoint or due:
+        minutes = (time.monotonic() - self.saved_at) / 60
+        if stop or self.requests.checkpoint or minutes > self.experiment.checkpoint_minutes:
             self.requests.checkpoint = False
             self._save()
         if stop:
             self._stop()
 
     def _stop(self) -> NoReturn:
+        self.writer.finish()
         self.reporter.say(f"stopped as asked; resume: tui-trainer resume {self._run}")
         raise Stopped
 
-    def _save(self) -> None:
-        """Save this moment, unless it is saved already."""
+    def _save(self, then: Callable[[], None] = lambda: None) -> None:
+        """Save this moment, unless it is saved already; once it is durable, go on with `then`."""
         name = self.state.name
         if name != self.saved:
             health.check(self.state)
@@ -316,12 +326,18 @@ class Training:
                 "fingerprint": self.fingerprint,
                 "pipeline": plain(self.experiment.pipeline),
             }
-            try:
-                self.checkpoints.save(name, content)
-            except OSError as error:
-                self.ledger.warn(f"{name} could not be saved, older checkpoints stand: {error}")
-                raise
+            self.writer.write(content, lambda content: self._keep(name, content, then))
         self._note_saved()
+
+    def _keep(
+        self, name: CheckpointName, content: Mapping[str, Any], then: Callable[[], None]
+    ) -> None:
+        try:
+            self.checkpoints.save(name, content)
+        except OSError as error:
+            self.ledger.warn(f"{name} could not be saved, older checkpoints stand: {error}")
+            raise
+        then()
 
     def _note_saved(self) -> None:
         self.saved, self.saved_at = self.state.name, time.monotonic()
@@ -364,7 +380,9 @@ class Training:
             )
 
     def _announce_differences(self, loaded: Loaded) -> None:
-        differences = ", ".join(self.circumstances.differences(loaded.content["circumstances"]))
+        before = loaded.content["circumstances"]
+        compiled = ["kernels are compiled anew"] if self.experiment.training.compile else []
+        differences = ", ".join([*self.circumstances.differences(before), *compiled])
         if differences:
             self.ledger.warn(
                 f"resumed from {loaded.name} under other conditions ({differences}): the result "
