@@ -12,6 +12,7 @@ from tui_trainer.record.events import (
     Alarmed,
     AttemptEnded,
     AttemptStarted,
+    CheckpointRejected,
     CheckpointSaved,
     Evaluated,
     Event,
@@ -90,6 +91,7 @@ class History:
     launch_failure: str = ""
     attempts: dict[int, Attempt] = field(default_factory=dict)
     checkpoint: CheckpointSaved | None = None
+    rejected: list[CheckpointRejected] = field(default_factory=list)
     evaluations: dict[str, Evaluated] = field(default_factory=dict)
     warnings: list[Warned | Alarmed] = field(default_factory=list)
 
@@ -119,6 +121,8 @@ class History:
             self._attempt(event.attempt).began_at_epoch = event.epoch
         elif isinstance(event, CheckpointSaved):
             self.checkpoint = event
+        elif isinstance(event, CheckpointRejected):
+            self.rejected.append(event)
         elif isinstance(event, Evaluated):
             self.evaluations[event.split] = event
         elif isinstance(event, Warned | Alarmed):

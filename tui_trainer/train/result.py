@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tui_trainer.record.digest import file_digest
 from tui_trainer.record.durable import encode_record, write_durably, write_once
 from tui_trainer.record.events import Evaluated, append_event, event_from_record
 from tui_trainer.record.fields import number, text
 from tui_trainer.record.tail import Tail, read_json
-from tui_trainer.train.checkpoint import file_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
