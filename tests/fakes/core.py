@@ -8,6 +8,7 @@ Its behaviour is set by TUI_TRAINER_FAKE, a JSON object:
     hang_at         stop making progress at the start of this epoch
     cause           what a crash gives as its cause
     deaf            ignore SIGTERM
+    drifts          weights depend on the attempt
     noise           text to print at the start
 """
 
@@ -24,6 +25,7 @@ from typing import Any
 
 import tomli
 
+from tui_trainer.record.digest import digest_file, digest_line, file_digest
 from tui_trainer.record.durable import append_record, write_durably
 from tui_trainer.record.epochs import Epoch, read_epochs
 from tui_trainer.record.events import (
@@ -49,6 +51,7 @@ def main() -> int:
         signal.signal(signal.SIGTERM, lambda number, _frame: stop_asked.append(number))
     else:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # every epoch is saved anyway
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGUSR1})
     print(knobs.get("noise", "fake core"), flush=True)
     planned = tomli.loads(folder.experiment_file.read_text())["experiment"]["epochs"]
@@ -97,7 +100,10 @@ def train(epoch: int) -> bool:
 def finish(folder: RunFolder, attempt: int, epoch: int) -> None:
     folder.checkpoints.mkdir(exist_ok=True)
     name = str(CheckpointName(epoch, 0))
-    write_durably(folder.checkpoints / name, str(epoch).encode())
+    path = folder.checkpoints / name
+    write_durably(path, str(epoch).encode())
+    digest = file_digest(path)
+    write_durably(digest_file(path), digest_line(path, digest).encode())
     append_event(
         folder.events_file,
         CheckpointSaved(
@@ -105,8 +111,8 @@ def finish(folder: RunFolder, attempt: int, epoch: int) -> None:
             epoch=epoch,
             step=0,
             checkpoint=name,
-            sha256="0" * 64,
-            weights_sha256=f"{epoch:064x}",
+            sha256=digest,
+            weights_sha256=f"{epoch + (attempt if knobs.get('drifts') else 0):064x}",
         ),
     )
     accuracy = 1 - 1 / (epoch + 1)
@@ -142,7 +148,7 @@ def evaluate(folder: RunFolder, attempt: int, epoch: int) -> None:
             loss=0.3,
             accuracy=0.9,
             file="results/clean.json",
-            sha256="0" * 64,
+            sha256=file_digest(folder.clean_results_file),
         ),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import singledispatchmethod
 from typing import TYPE_CHECKING
 
 from tui_trainer.errors import ExitCode
@@ -12,6 +13,7 @@ from tui_trainer.record.events import (
     Alarmed,
     AttemptEnded,
     AttemptStarted,
+    CheckpointRejected,
     CheckpointSaved,
     Evaluated,
     Event,
@@ -91,6 +93,7 @@ class History:
     launch_failure: str = ""
     attempts: dict[int, Attempt] = field(default_factory=dict)
     checkpoint: CheckpointSaved | None = None
+    rejected: list[CheckpointRejected] = field(default_factory=list)
     evaluations: dict[str, Evaluated] = field(default_factory=dict)
     extended: Extended | None = None
     """What was asked for in addition to what the run was launched for, the newest that counts."""
@@ -101,35 +104,52 @@ class History:
         """Those of the warnings that are about the training."""
         return [warning for warning in self.warnings if isinstance(warning, Alarmed)]
 
+    @singledispatchmethod
     def apply(self, event: Event) -> None:
         """Take one more event in."""
-        if isinstance(event, Launched):
-            self.launched, self.launch_failure = event, ""
-        elif isinstance(event, LaunchFailed):
-            self.launch_failure = event.cause
-        elif isinstance(event, AttemptStarted):
-            attempt = self._attempt(event.attempt)
-            attempt.owner, attempt.started = event.owner, event.time
-        elif isinstance(event, AttemptEnded):
-            attempt = self._attempt(event.attempt)
-            attempt.ended, attempt.exit_code, attempt.cause = (
-                event.time,
-                event.exit_code,
-                event.cause,
-            )
-            attempt.peak_memory_bytes = event.peak_memory_bytes
-        elif isinstance(event, TrainingBegan):
-            self._attempt(event.attempt).began_at_epoch = event.epoch
-        elif isinstance(event, CheckpointSaved):
-            self.checkpoint = event
-        elif isinstance(event, Evaluated):
-            self.evaluations[event.split] = event
-        elif isinstance(event, Warned | Alarmed):
-            self.warnings.append(event)
-        elif isinstance(event, Extended):
-            self._extend(event)
 
-    def _extend(self, event: Extended) -> None:
+    @apply.register(Launched)
+    def _(self, event: Launched) -> None:
+        self.launched, self.launch_failure = event, ""
+
+    @apply.register(LaunchFailed)
+    def _(self, event: LaunchFailed) -> None:
+        self.launch_failure = event.cause
+
+    @apply.register(AttemptStarted)
+    def _(self, event: AttemptStarted) -> None:
+        attempt = self._attempt(event.attempt)
+        attempt.owner, attempt.started = event.owner, event.time
+
+    @apply.register(AttemptEnded)
+    def _(self, event: AttemptEnded) -> None:
+        attempt = self._attempt(event.attempt)
+        attempt.ended, attempt.exit_code, attempt.cause = event.time, event.exit_code, event.cause
+        attempt.peak_memory_bytes = event.peak_memory_bytes
+
+    @apply.register(TrainingBegan)
+    def _(self, event: TrainingBegan) -> None:
+        self._attempt(event.attempt).began_at_epoch = event.epoch
+
+    @apply.register(CheckpointSaved)
+    def _(self, event: CheckpointSaved) -> None:
+        self.checkpoint = event
+
+    @apply.register(CheckpointRejected)
+    def _(self, event: CheckpointRejected) -> None:
+        self.rejected.append(event)
+
+    @apply.register(Evaluated)
+    def _(self, event: Evaluated) -> None:
+        self.evaluations[event.split] = event
+
+    @apply.register(Warned)
+    @apply.register(Alarmed)
+    def _(self, event: Warned | Alarmed) -> None:
+        self.warnings.append(event)
+
+    @apply.register(Extended)
+    def _(self, event: Extended) -> None:
         if event.after < max(self.attempts, default=0):
             return  # an attempt began before it could know
         self.extended = event
