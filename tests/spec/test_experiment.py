@@ -242,6 +242,7 @@ DECIDING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 NOT_DECIDING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "description": ({}, {"description": "another"}),
+    "checkpoint_minutes": ({}, {"checkpoint_minutes": 0.5}),
     "Cifar.root": (CIFAR, {"data": {"root": "/elsewhere"}}),
     "Cifar.verify": (CIFAR, {"data": {"verify": "shape"}}),
     "ImageFolder.stage": (

@@ -44,6 +44,9 @@ SMALL = {
     ],
 }
 
+EVERY_STEP = {"checkpoint_minutes": 1e-9}
+"""A checkpoint after each of them."""
+
 
 @pytest.fixture(autouse=True)
 def _cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

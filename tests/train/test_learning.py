@@ -9,7 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from tests.train.conftest import events_of, experiment_of, new_run, train, without_times
+from tests.train.conftest import (
+    EVERY_STEP,
+    events_of,
+    experiment_of,
+    new_run,
+    train,
+    without_times,
+)
 from tests.train.test_loop import StopAt, finish
 from tui_trainer.errors import PreflightError, RunCrashedError
 from tui_trainer.record.epochs import best_epoch, read_epochs
@@ -326,17 +333,11 @@ def test_reloading_begins_the_epoch_again_with_half_the_learning_rate(
     assert rates == [0.01 if epoch == 2 else 0.0025, 0.0025]
     assert all(line.train_loss is not None for line in read_epochs(whole.epochs_file))
     assert len(nan_alarms(whole)) == 2
-    for at in (2, 3):
-        stopped = new_run(project, **changes)
-        finish(stopped, at=at) if at > 2 else finish_saving(stopped, monkeypatch)
-        assert kept(stopped) == kept(whole)
-
-
-def finish_saving(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Train with a checkpoint after every step."""
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-        train(folder)
+    stopped, saving = new_run(project, **changes), new_run(project, **changes, **EVERY_STEP)
+    finish(stopped, at=3)
+    train(saving)
+    assert kept(stopped) == kept(whole)
+    assert kept(saving) == kept(whole)
 
 
 def test_reloading_gives_up_after_three_times(

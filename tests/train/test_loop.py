@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,7 @@ from tui_trainer.errors import InvalidExperimentsError, OwnedByAnotherError, Pre
 from tui_trainer.record.epochs import best_epoch, read_epochs
 from tui_trainer.record.events import Alarmed, CheckpointSaved, Evaluated, TrainingBegan, Warned
 from tui_trainer.record.owner import Owner
-from tui_trainer.train import loop
+from tui_trainer.train import hardware
 from tui_trainer.train.checkpoint import weights_digest
 from tui_trainer.train.ledger import Ledger
 from tui_trainer.train.loop import Stopped, spans
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.record.run_folder import RunFolder
 
+REAL_TORCH, REAL_PYTHON = str(torch.__version__), platform.python_version()
 STEPS = 4
 """Of an epoch of the small experiment: 32 images in batches of 8."""
 
@@ -173,12 +175,15 @@ def test_a_requested_checkpoint_is_saved_and_training_goes_on(
     assert_same(folder, whole)
 
 
-def test_long_epochs_are_saved_in_between(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-    folder = new_run(project, epochs=1)
-    train(folder)
-    saved = [event for event in events_of(folder) if isinstance(event, CheckpointSaved)]
-    assert [event.step for event in saved] == [1, 2, 3, 4, 0]
+def test_long_epochs_are_saved_in_between(project: Path) -> None:
+    often, never = (new_run(project, epochs=1, checkpoint_minutes=each) for each in (1e-9, 60))
+    train(often)
+    train(never)
+    steps = [
+        [event.step for event in events_of(folder) if isinstance(event, CheckpointSaved)]
+        for folder in (often, never)
+    ]
+    assert steps == [[1, 2, 3, 4, 0], [0]]
 
 
 def test_an_epoch_whose_line_a_kill_prevented_is_repaired(
@@ -283,9 +288,28 @@ def test_other_conditions_at_a_resume_are_announced(
     with pytest.raises(Stopped):
         train(folder, StopAt(3))
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setattr(torch, "__version__", "9.8.7")
+    monkeypatch.setattr(platform, "python_version", lambda: "4.5.6")
+    monkeypatch.setattr(hardware, "_processor", lambda: "an abacus")
     train(folder)
     (warned,) = (event for event in events_of(folder) if isinstance(event, Warned))
     assert "threads was 1, is 2" in warned.message
+    assert f"torch version was {REAL_TORCH}, is 9.8.7" in warned.message
+    assert f"python version was {REAL_PYTHON}, is 4.5.6" in warned.message
+    assert ", is an abacus" in warned.message
+    assert "may differ in its last bits" in warned.message
+
+
+def test_compiled_kernels_are_announced_at_a_resume(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda _module: None)
+    folder = new_run(project, training={"compile": True})
+    with pytest.raises(Stopped):
+        train(folder, StopAt(3))
+    train(folder)
+    (warned,) = (event for event in events_of(folder) if isinstance(event, Warned))
+    assert "(kernels are compiled anew)" in warned.message
 
 
 def test_the_same_conditions_are_not(project: Path) -> None:

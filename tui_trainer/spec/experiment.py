@@ -18,7 +18,7 @@ from tui_trainer.spec.evaluation import Evaluation
 from tui_trainer.spec.learning import CrossEntropy, NoScheduler, Optimizer, Scheduler, Sgd
 from tui_trainer.spec.model import Cnn, Model
 from tui_trainer.spec.ood import Ood
-from tui_trainer.spec.table import Seed, Table, plain
+from tui_trainer.spec.table import Positive, Seed, Table, plain
 from tui_trainer.spec.training import Ema, Training, Warmup
 
 
@@ -53,6 +53,9 @@ class Experiment(Table, frozen=True, kw_only=True):
     evaluation: Evaluation = Evaluation()
     ood: Ood | None = None
     """Measured besides the clean test images, once training is done."""
+    checkpoint_minutes: Positive = 5.0
+    """Within an epoch a checkpoint is saved this often: what a kill costs at the most. The end of
+    an epoch always saves one."""
     launcher: Literal["local"] = "local"
     resources: Resources = Resources()
 
@@ -65,7 +68,7 @@ class Experiment(Table, frozen=True, kw_only=True):
     def fingerprint(self) -> str:
         """16 hexadecimal digits over everything that decides the result, and nothing else."""
         deciding = plain(self)
-        for key in ("description", "launcher", "resources"):
+        for key in ("description", "checkpoint_minutes", "launcher", "resources"):
             del deciding[key]
         for key in ("root", "verify", "stage"):
             deciding["data"].pop(key, None)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import platform
 import resource
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -80,6 +82,8 @@ class Circumstances:
     threads: int
     torch_version: str
     device: str
+    python_version: str
+    processor: str
 
     @classmethod
     def of(cls, device: torch.device) -> Circumstances:
@@ -89,7 +93,13 @@ class Circumstances:
             if device.type == "cuda"
             else f"CPU with {torch.backends.cpu.get_cpu_capability()}"
         )
-        return cls(torch.get_num_threads(), str(torch.__version__), kind)
+        return cls(
+            threads=torch.get_num_threads(),
+            torch_version=str(torch.__version__),
+            device=kind,
+            python_version=platform.python_version(),
+            processor=_processor(),
+        )
 
     def as_record(self) -> dict[str, Any]:
         """What a checkpoint holds of them."""
@@ -98,5 +108,16 @@ class Circumstances:
     def differences(self, record: Mapping[str, Any]) -> Iterator[str]:
         """In words, what was otherwise when `record` was taken."""
         for name, now in self.as_record().items():
-            if record.get(name) != now:
-                yield f"{name.replace('_', ' ')} was {record.get(name)}, is {now}"
+            # Checkpoints of earlier versions say less.
+            if record.get(name, now) != now:
+                yield f"{name.replace('_', ' ')} was {record[name]}, is {now}"
+
+
+def _processor() -> str:
+    """The model's name: two of one model compute the same bits."""
+    try:
+        about = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return platform.machine()
+    named = (line.partition(":")[2] for line in about.splitlines() if line.startswith("model name"))
+    return next(named, platform.machine()).strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from typing import TYPE_CHECKING, NoReturn
@@ -38,14 +39,16 @@ from tui_trainer.train.result import Results, keep_former_results
 from tui_trainer.train.staging import Stage
 from tui_trainer.train.state import TrainingState, load_weights
 from tui_trainer.train.stepping import Stepping, Windows, averaged_copy, scaler_for
+from tui_trainer.train.writer import writer_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
 
     from torch import Tensor, nn
 
     from tui_trainer.record.experiment_file import LaunchedExperiment
-    from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.record.run_folder import CheckpointName, RunFolder
     from tui_trainer.train.checkpoint import Loaded
     from tui_trainer.train.dataset import Dataset
     from tui_trainer.train.metrics import Predictions
@@ -53,8 +56,6 @@ if TYPE_CHECKING:
     from tui_trainer.train.signals import Requests
 
 _LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
-# A kill -9 in a long epoch costs this much work at the most; a save takes under a second.
-SECONDS_BETWEEN_CHECKPOINTS = 300.0
 
 
 class Stopped(Exception):  # noqa: N818  somebody asked for it
@@ -91,10 +92,12 @@ class Training:
     def run(self) -> None:
         """From preparation to the result."""
         self._prepare()
-        self._resume()
-        while self.state.epoch <= self.plan.epochs:
-            self._try_epoch()
-        self._evaluate()
+        with contextlib.closing(self.writer):
+            self._resume()
+            while self.state.epoch <= self.plan.epochs:
+                self._try_epoch()
+            self.writer.finish()
+            self._evaluate()
 
     def _try_epoch(self) -> None:
         try:
@@ -112,6 +115,7 @@ class Training:
         device = hardware.choose_device(experiment.resources.device)
         hardware.check_precision(experiment.training.precision, device)
         self.circumstances = hardware.Circumstances.of(device)
+        self.writer = writer_for(device)
         project = self.ledger.folder.project
         stage = Stage(self.reporter.say, self.ledger.warn, lambda: self._show("preparing"))
         loaded = sources.load(experiment.data, project, experiment.pipeline.size, stage)
@@ -167,6 +171,7 @@ class Training:
         The way back is to a whole epoch, whatever was saved since, so that a run that was
         interrupted takes the same way.
         """
+        self.writer.finish()
         epoch, reloads = self.state.epoch, self.state.schedule.reloads + 1
         where = f"{diverged} in epoch {epoch}"
         if self.experiment.training.on_nan == "stop" or reloads > health.MOST_RELOADS:
@@ -270,12 +275,15 @@ class Training:
         epoch = self._epoch_record(validation)
         state.schedule.after_epoch(validation.loss, validation.accuracy)
         state.end_epoch(epoch)
-        self._save()
-        self.ledger.epoch(epoch)
         best = best_epoch(state.epochs)
+        self._save(lambda: self._publish(epoch, best))
+        self.alarms.judge(state.epochs)
+
+    def _publish(self, epoch: Epoch, best: Epoch | None) -> None:
+        """Show an epoch, whose checkpoint is durable."""
+        self.ledger.epoch(epoch)
         self.checkpoints.retain(best.epoch if best else None)
         self.reporter.say(epoch_line(epoch, self.plan.epochs))
-        self.alarms.judge(state.epochs)
 
     def _evaluate(self) -> None:
         """Measure the best epoch's weights on the test images, once for all."""
@@ -324,20 +332,22 @@ class Training:
 
     def _obey(self) -> None:
         """Do what was asked for; called between batches, where everything is consistent."""
+        self.writer.look()
         stop = self.requests.stop
-        due = time.monotonic() - self.saved_at > SECONDS_BETWEEN_CHECKPOINTS
-        if stop or self.requests.checkpoint or due:
+        minutes = (time.monotonic() - self.saved_at) / 60
+        if stop or self.requests.checkpoint or minutes > self.experiment.checkpoint_minutes:
             self.requests.checkpoint = False
             self._save()
         if stop:
             self._stop()
 
     def _stop(self) -> NoReturn:
+        self.writer.finish()
         self.reporter.say(f"stopped as asked; resume: tui-trainer resume {self._run}")
         raise Stopped
 
-    def _save(self) -> None:
-        """Save this moment, unless it is saved already."""
+    def _save(self, then: Callable[[], None] = lambda: None) -> None:
+        """Save this moment, unless it is saved already; once it is durable, go on with `then`."""
         name = self.state.name
         if name != self.saved:
             health.check(self.state)
@@ -347,12 +357,18 @@ class Training:
                 "fingerprint": self.fingerprint,
                 "pipeline": plain(self.experiment.pipeline),
             }
-            try:
-                self.checkpoints.save(name, content)
-            except OSError as error:
-                self.ledger.warn(f"{name} could not be saved, older checkpoints stand: {error}")
-                raise
+            self.writer.write(content, lambda content: self._keep(name, content, then))
         self._note_saved()
+
+    def _keep(
+        self, name: CheckpointName, content: Mapping[str, Any], then: Callable[[], None]
+    ) -> None:
+        try:
+            self.checkpoints.save(name, content)
+        except OSError as error:
+            self.ledger.warn(f"{name} could not be saved, older checkpoints stand: {error}")
+            raise
+        then()
 
     def _note_saved(self) -> None:
         self.saved, self.saved_at = self.state.name, time.monotonic()
@@ -401,7 +417,9 @@ class Training:
             )
 
     def _announce_differences(self, loaded: Loaded) -> None:
-        differences = ", ".join(self.circumstances.differences(loaded.content["circumstances"]))
+        before = loaded.content["circumstances"]
+        compiled = ["kernels are compiled anew"] if self.experiment.training.compile else []
+        differences = ", ".join([*self.circumstances.differences(before), *compiled])
         if differences:
             self.ledger.warn(
                 f"resumed from {loaded.name} under other conditions ({differences}): the result "
