@@ -24,6 +24,7 @@ from typing import Any
 
 import tomli
 
+from tui_trainer.record.digest import digest_file, digest_line, file_digest
 from tui_trainer.record.durable import append_record, write_durably
 from tui_trainer.record.epochs import Epoch, read_epochs
 from tui_trainer.record.events import (
@@ -97,7 +98,10 @@ def train(epoch: int) -> bool:
 def finish(folder: RunFolder, attempt: int, epoch: int) -> None:
     folder.checkpoints.mkdir(exist_ok=True)
     name = str(CheckpointName(epoch, 0))
-    write_durably(folder.checkpoints / name, str(epoch).encode())
+    path = folder.checkpoints / name
+    write_durably(path, str(epoch).encode())
+    digest = file_digest(path)
+    write_durably(digest_file(path), digest_line(path, digest).encode())
     append_event(
         folder.events_file,
         CheckpointSaved(
@@ -105,7 +109,7 @@ def finish(folder: RunFolder, attempt: int, epoch: int) -> None:
             epoch=epoch,
             step=0,
             checkpoint=name,
-            sha256="0" * 64,
+            sha256=digest,
             weights_sha256=f"{epoch:064x}",
         ),
     )
@@ -142,7 +146,7 @@ def evaluate(folder: RunFolder, attempt: int, epoch: int) -> None:
             loss=0.3,
             accuracy=0.9,
             file="results/clean.json",
-            sha256="0" * 64,
+            sha256=file_digest(folder.clean_results_file),
         ),
     )
 

@@ -22,11 +22,16 @@ if TYPE_CHECKING:
 
 def complete_runs(context: typer.Context, incomplete: str) -> list[str]:
     """Names of runs for the shell's completion."""
+    return names_below(context, incomplete, "")
+
+
+def names_below(context: typer.Context, incomplete: str, place: str) -> list[str]:
+    """Names of the runs in a place below the project's runs, as far as they begin like that."""
     from tui_trainer.record.run_folder import all_runs
 
     folder = context.find_root().params.get("folder") or Path.cwd()
     with contextlib.suppress(TuiTrainerError):  # a prompt is no place for errors
-        names = (run.run for run in all_runs(runs_folder(Path(folder))))
+        names = (run.run for run in all_runs(runs_folder(Path(folder)) / place))
         return [name for name in names if name.startswith(incomplete)]
     return []
 
@@ -125,11 +130,17 @@ def _print_runs(found: list[Run]) -> None:
                 percent(run.ood_accuracy),
                 percent(run.ood_gap),
                 time_left(run),
-                run.cause,
+                _story(run),
             ]
             for run in found
         ],
     )
+
+
+def _story(run: Run) -> str:
+    """Why it is no longer running, and which of its checkpoints could not be trusted."""
+    damaged = ", ".join(event.checkpoint for event in run.history.rejected)
+    return "; ".join(filter(None, [run.cause, f"damaged, set aside: {damaged}" * bool(damaged)]))
 
 
 def _best_words(run: Run) -> str:
@@ -159,6 +170,7 @@ def _whole(run: Run) -> dict[str, Any]:
         "epochs_measured": [epoch.as_record() for epoch in run.epochs],
         "attempts_made": [asdict(attempt) for attempt in run.attempts],
         "evaluations": {name: asdict(event) for name, event in run.history.evaluations.items()},
+        "rejected": [asdict(event) for event in run.history.rejected],
         "warnings": [warning.message for warning in run.history.warnings],
         "alarms": [
             {"kind": alarm.kind, "epoch": alarm.epoch, "message": alarm.message}
@@ -186,6 +198,10 @@ def _print_whole(run: Run) -> None:
         results.say(
             f"attempt {attempt.number}: {attempt.owner or 'owner unknown'}, {took}, "
             f"{attempt.cause or ('done' if attempt.exit_code == 0 else 'no end recorded')}"
+        )
+    for rejected in run.history.rejected:
+        results.say(
+            f"{rejected.checkpoint} {rejected.cause}", label="set aside: ", style="bold red"
         )
     for warning in run.history.warnings:
         label = "alarm: " if warning in run.history.alarms else "warning: "

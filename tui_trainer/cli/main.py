@@ -11,7 +11,7 @@ from typing import Annotated, Optional
 import typer
 
 from tui_trainer import __version__
-from tui_trainer.cli import assess, data, look, manage, model, project
+from tui_trainer.cli import assess, data, keep, look, manage, model, project
 from tui_trainer.errors import TuiTrainerError, UsageError
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ COMMANDS = (
     *manage.COMMANDS,
     *assess.COMMANDS,
     *look.COMMANDS,
+    *keep.COMMANDS,
 )
 for command in COMMANDS:
     app.command(command.__name__.removesuffix("_"))(command)

@@ -159,6 +159,9 @@ def _one(start: Callable[[], RunFolder], interrupts: Sequence[int], *, detach: b
     except TuiTrainerError as error:
         errors.tell(error)
         return error.exit_code
+    except OSError as error:
+        errors.say(str(error), label="error: ", style="bold red")
+        return ExitCode.CRASHED
     if detach:
         typer.echo(f"{folder.run} started; files: {folder.path}")
         return ExitCode.DONE

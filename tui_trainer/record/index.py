@@ -122,6 +122,7 @@ class Run:
             "eta_seconds": self.eta_seconds,
             "fingerprint": None if self.plan is None else self.plan.fingerprint,
             "skipped_lines": self.skipped_lines,
+            "damaged_checkpoints": [event.checkpoint for event in self.history.rejected],
         }
 
 

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+CORRUPT_SUFFIX = ".corrupt"
+"""What the name of a checkpoint ends with that cannot be trusted and was set aside."""
+TRASH = ".trash"
+"""Folder in `runs` that keeps runs which were thrown away, by experiment and number."""
+VERIFICATIONS = ".verify-resume"
+"""The family of runs that `verify-resume` trains; no experiment can be called so."""
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _CHECKPOINT = re.compile(r"epoch-(\d{4,})(?:-step-(\d{6,}))?\.pt")
 
@@ -117,6 +123,11 @@ class RunFolder:
         return f"{self.experiment_name}/{self.path.name}"
 
     @property
+    def runs(self) -> Path:
+        """The folder of all runs."""
+        return self.path.parents[1]
+
+    @property
     def project(self) -> Path:
         """The project's folder, which relative paths in the experiment start from."""
         return self.path.parents[2]
@@ -179,6 +190,12 @@ class RunFolder:
         number = max(_numbers_in(self.attempts), default=None)
         return None if number is None else self.attempt(number)
 
+    @property
+    def attempts_claimed(self) -> int:
+        """The newest attempt's number, which tells whether anybody took the run over since."""
+        attempt = self.newest_attempt()
+        return 0 if attempt is None else attempt.number
+
     def claim_attempt(self, owner: Owner, *, after: int) -> AttemptFolder:
         """Become the owner of the attempt that follows attempt `after`, which is over.
 
@@ -209,11 +226,15 @@ class RunFolder:
 
 
 def claim_run(runs: Path, experiment_name: str) -> RunFolder:
-    """Create the experiment's next run folder, which no other process has or gets."""
+    """Create the experiment's next run folder, which no other process has or gets.
+
+    A number in the trash is not given to another run: it could not be restored.
+    """
     family = runs / experiment_name
     family.mkdir(parents=True, exist_ok=True)
     while True:
-        number = max(_numbers_in(family), default=0) + 1
+        taken = _numbers_in(family) | _numbers_in(runs / TRASH / experiment_name)
+        number = max(taken, default=0) + 1
         with contextlib.suppress(FileExistsError):
             (family / str(number)).mkdir()
             sync_folder(family)
@@ -221,14 +242,21 @@ def claim_run(runs: Path, experiment_name: str) -> RunFolder:
 
 
 def all_runs(runs: Path) -> Iterator[RunFolder]:
-    """Every run folder below `runs`, by experiment name and number."""
+    """Every run folder below `runs`, by experiment name and number; hidden families are no runs."""
     try:
-        families = sorted(entry for entry in runs.iterdir() if entry.is_dir())
+        families = sorted(
+            entry for entry in runs.iterdir() if entry.is_dir() and not entry.name.startswith(".")
+        )
     except OSError:
         return
     for family in families:
         with contextlib.suppress(PermissionError):
-            yield from [RunFolder(family / str(number)) for number in sorted(_numbers_in(family))]
+            yield from runs_of(family)
+
+
+def runs_of(family: Path) -> list[RunFolder]:
+    """The run folders of one experiment, by number."""
+    return [RunFolder(family / str(number)) for number in sorted(_numbers_in(family))]
 
 
 def find_run(runs: Path, name: str) -> RunFolder:

@@ -12,6 +12,7 @@ from tui_trainer.record.events import (
     Alarmed,
     AttemptEnded,
     AttemptStarted,
+    CheckpointRejected,
     CheckpointSaved,
     Evaluated,
     Event,
@@ -91,6 +92,7 @@ class History:
     launch_failure: str = ""
     attempts: dict[int, Attempt] = field(default_factory=dict)
     checkpoint: CheckpointSaved | None = None
+    rejected: list[CheckpointRejected] = field(default_factory=list)
     evaluations: dict[str, Evaluated] = field(default_factory=dict)
     extended: Extended | None = None
     """What was asked for in addition to what the run was launched for, the newest that counts."""
@@ -122,6 +124,8 @@ class History:
             self._attempt(event.attempt).began_at_epoch = event.epoch
         elif isinstance(event, CheckpointSaved):
             self.checkpoint = event
+        elif isinstance(event, CheckpointRejected):
+            self.rejected.append(event)
         elif isinstance(event, Evaluated):
             self.evaluations[event.split] = event
         elif isinstance(event, Warned | Alarmed):

@@ -16,10 +16,11 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 import torch
 
 from tui_trainer.errors import RunCrashedError
+from tui_trainer.record.digest import digest_fault, digest_file, digest_line, file_digest
 from tui_trainer.record.durable import sweep, sync_folder, temporary_beside, write_durably
 from tui_trainer.record.epochs import best_epoch
 from tui_trainer.record.events import CheckpointRejected, CheckpointSaved
-from tui_trainer.record.run_folder import CheckpointName
+from tui_trainer.record.run_folder import CORRUPT_SUFFIX, CheckpointName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -50,7 +51,6 @@ _KEYS = {
     "circumstances",
     "versions",
 }
-_BLOCK = 1 << 20
 # Whole epochs kept besides the best: should the newest be damaged, one epoch is lost.
 _KEPT = 2
 
@@ -107,7 +107,7 @@ class Checkpoints:
             # The digest goes first: a kill in between leaves a digest without a file, not a file
             # that cannot be verified.
             self._remove(name)
-            write_durably(_digest_file(path), f"{digest}  {path.name}\n".encode())
+            write_durably(digest_file(path), digest_line(path, digest).encode())
             self._ledger.check_ownership()
             temporary.replace(path)
         sync_folder(self._folder)
@@ -178,8 +178,8 @@ class Checkpoints:
 
     def _set_aside(self, path: Path, cause: str) -> None:
         self._ledger.check_ownership()
-        path.replace(path.with_name(f"{path.name}.corrupt"))
-        _digest_file(path).unlink(missing_ok=True)
+        path.replace(path.with_name(f"{path.name}{CORRUPT_SUFFIX}"))
+        digest_file(path).unlink(missing_ok=True)
         self._ledger.event(
             CheckpointRejected(attempt=self._ledger.attempt, checkpoint=path.name, cause=cause)
         )
@@ -200,7 +200,7 @@ class Checkpoints:
     def _remove(self, name: CheckpointName) -> None:
         path = self._folder / str(name)
         path.unlink(missing_ok=True)
-        _digest_file(path).unlink(missing_ok=True)
+        digest_file(path).unlink(missing_ok=True)
 
 
 def read_checkpoint(folder: Path, name: CheckpointName, fingerprint: str) -> Loaded:
@@ -236,15 +236,6 @@ def weights_digest(weights: Mapping[str, Tensor]) -> str:
         tensor = weights[name].detach().cpu().contiguous()
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
     return digest.hexdigest()
 
 
@@ -295,12 +286,9 @@ def _save(content: Mapping[str, Any], file: BinaryIO) -> None:
 
 
 def _check_digest(path: Path) -> None:
-    try:
-        expected = _digest_file(path).read_text(encoding="ascii", errors="replace")
-    except FileNotFoundError:
-        raise DamagedCheckpointError("its digest is missing") from None
-    if expected != f"{file_digest(path)}  {path.name}\n":
-        raise DamagedCheckpointError("its bytes are not those that were written")
+    fault = digest_fault(path, file_digest(path))
+    if fault:
+        raise DamagedCheckpointError(fault)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -311,7 +299,3 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or content.keys() != _KEYS:
         raise DamagedCheckpointError("it is no checkpoint of this version of tui-trainer")
     return content
-
-
-def _digest_file(path: Path) -> Path:
-    return path.with_name(f"{path.name}.sha256")

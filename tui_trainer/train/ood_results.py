@@ -6,9 +6,9 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from tui_trainer.errors import PreflightError, RunCrashedError, UsageError
+from tui_trainer.record.digest import file_digest
 from tui_trainer.record.fields import number, table, text
 from tui_trainer.record.words import percent
-from tui_trainer.train.checkpoint import file_digest
 from tui_trainer.train.ood import measure_ood
 from tui_trainer.train.submission import check_submission, predicted_labels, write_submission
 from tui_trainer.train.ways import BATCH_NORM, FLIP

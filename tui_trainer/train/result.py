@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tui_trainer.record.digest import file_digest
 from tui_trainer.record.durable import encode_record, sync_folder, write_durably, write_once
 from tui_trainer.record.epochs import read_epochs
 from tui_trainer.record.events import Evaluated, append_event, read_events
 from tui_trainer.record.fields import number, text
 from tui_trainer.record.run_folder import CheckpointName
 from tui_trainer.record.tail import read_json
-from tui_trainer.train.checkpoint import file_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,0 +1,139 @@
+"""Each damaged file of a run is named, and no other."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tui_trainer.record.digest import digest_file, file_digest
+from tui_trainer.record.index import RunReader
+from tui_trainer.record.run_folder import RunFolder, find_run
+from tui_trainer.record.verify import Verified, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.conftest import CommandLine
+
+
+@pytest.fixture
+def folder(tui_trainer: CommandLine) -> RunFolder:
+    """A finished run of four epochs, made by the fake core."""
+    assert tui_trainer.fake(seconds=0.01)("run", "one").returncode == 0
+    return find_run(tui_trainer.folder / "runs", "one")
+
+
+def verified(folder: RunFolder) -> list[Verified]:
+    return list(verify(RunReader(folder).look()))
+
+
+def faults(folder: RunFolder) -> dict[str, str]:
+    return {file.file: file.fault for file in verified(folder) if file.fault}
+
+
+def newest(folder: RunFolder) -> Path:
+    return folder.checkpoints / "epoch-0004.pt"
+
+
+def test_what_is_as_it_was_written_has_no_fault(folder: RunFolder) -> None:
+    files = verified(folder)
+    names = [*(f"checkpoints/epoch-000{n}.pt" for n in range(1, 5)), "results/clean.json"]
+    assert [file.file for file in files] == names
+    assert not faults(folder)
+    assert files[0].bytes == 1
+
+
+def change(folder: RunFolder) -> None:
+    newest(folder).write_bytes(b"5")
+
+
+def cut_off(folder: RunFolder) -> None:
+    newest(folder).write_bytes(b"")
+
+
+def lose_digest(folder: RunFolder) -> None:
+    digest_file(newest(folder)).unlink()
+
+
+def swap_with_digest(folder: RunFolder) -> None:
+    other = folder.checkpoints / "epoch-0003.pt"
+    shutil.copy(other, newest(folder))
+    text = digest_file(other).read_text().replace("0003", "0004")
+    digest_file(newest(folder)).write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (change, "not those that were written"),
+        (cut_off, "not those that were written"),
+        (lose_digest, "its digest is missing"),
+        (swap_with_digest, "not the file that was saved under this name"),
+    ],
+)
+def test_a_damaged_checkpoint_is_named(
+    folder: RunFolder, damage: Callable[[RunFolder], None], words: str
+) -> None:
+    damage(folder)
+    (fault,) = faults(folder).items()
+    assert fault[0] == "checkpoints/epoch-0004.pt"
+    assert words in fault[1]
+
+
+def test_a_result_that_was_edited_or_is_gone_is_named(folder: RunFolder) -> None:
+    folder.clean_results_file.write_text('{"accuracy": 1.0, "loss": 0.3}')
+    assert faults(folder) == {"results/clean.json": "its bytes are not those that were written"}
+    folder.clean_results_file.unlink()
+    assert faults(folder) == {"results/clean.json": "it is gone"}
+    (file,) = (file for file in verified(folder) if file.fault)
+    assert "tui-trainer evaluate one/1" in file.cure
+
+
+def test_a_run_without_any_good_checkpoint_is_named(folder: RunFolder) -> None:
+    for path in folder.checkpoints.glob("*.pt"):
+        path.write_bytes(b"x")
+    assert faults(folder)["checkpoints"] == "no checkpoint is left that can be trusted"
+    shutil.rmtree(folder.checkpoints)
+    assert faults(folder) == {"checkpoints": "no checkpoint is left that can be trusted"}
+
+
+def test_what_is_set_aside_is_known_already(folder: RunFolder) -> None:
+    (folder.checkpoints / "epoch-0002.pt.corrupt").write_bytes(b"x")
+    (folder.checkpoints / ".epoch-0005.pt.1.ab.tmp").write_bytes(b"x")
+    assert not faults(folder)
+
+
+def test_a_checkpoint_that_a_living_run_replaces_meanwhile_is_read_again(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = newest(folder)
+
+    def replaced(read: Path) -> str:
+        if read == path:
+            monkeypatch.undo()
+            good = path.read_bytes()
+            digest = file_digest(path)
+            path.rename(path.with_name("old"))
+            path.write_bytes(good)
+            return digest[::-1]
+        return file_digest(read)
+
+    monkeypatch.setattr("tui_trainer.record.verify.file_digest", replaced)
+    assert not faults(folder)
+
+
+def test_a_checkpoint_that_a_living_run_removes_meanwhile_is_no_fault(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = newest(folder)
+
+    def removed(read: Path) -> str:
+        if read == path:
+            path.unlink()
+        return file_digest(read)
+
+    monkeypatch.setattr("tui_trainer.record.verify.file_digest", removed)
+    assert not faults(folder)
