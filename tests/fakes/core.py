@@ -8,6 +8,7 @@ Its behaviour is set by TUI_TRAINER_FAKE, a JSON object:
     hang_at         stop making progress at the start of this epoch
     cause           what a crash gives as its cause
     deaf            ignore SIGTERM
+    drifts          weights depend on the attempt
     noise           text to print at the start
 """
 
@@ -50,6 +51,7 @@ def main() -> int:
         signal.signal(signal.SIGTERM, lambda number, _frame: stop_asked.append(number))
     else:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # every epoch is saved anyway
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGUSR1})
     print(knobs.get("noise", "fake core"), flush=True)
     planned = tomli.loads(folder.experiment_file.read_text())["experiment"]["epochs"]
@@ -110,7 +112,7 @@ def finish(folder: RunFolder, attempt: int, epoch: int) -> None:
             step=0,
             checkpoint=name,
             sha256=digest,
-            weights_sha256=f"{epoch:064x}",
+            weights_sha256=f"{epoch + (attempt if knobs.get('drifts') else 0):064x}",
         ),
     )
     accuracy = 1 - 1 / (epoch + 1)

@@ -96,9 +96,4 @@ def events_of(folder: RunFolder) -> list[Event]:
 
 def without_times(epochs: list[Epoch]) -> list[dict[str, Any]]:
     """What must not depend on when and how often a run was interrupted."""
-    timed = {"attempt", "seconds", "images_per_second", "time"}
-    timed |= {"data_seconds", "compute_seconds", "peak_memory_bytes"}
-    return [
-        {name: value for name, value in epoch.as_record().items() if name not in timed}
-        for epoch in epochs
-    ]
+    return [epoch.result() for epoch in epochs]

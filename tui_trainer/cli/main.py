@@ -11,7 +11,7 @@ from typing import Annotated, Optional
 import typer
 
 from tui_trainer import __version__
-from tui_trainer.cli import assess, data, keep, look, manage, model, project
+from tui_trainer.cli import assess, data, keep, look, manage, model, project, prove
 from tui_trainer.errors import TuiTrainerError, UsageError
 
 app = typer.Typer(
@@ -32,9 +32,10 @@ COMMANDS = (
     *assess.COMMANDS,
     *look.COMMANDS,
     *keep.COMMANDS,
+    *prove.COMMANDS,
 )
 for command in COMMANDS:
-    app.command(command.__name__.removesuffix("_"))(command)
+    app.command(command.__name__.removesuffix("_").replace("_", "-"))(command)
 app.add_typer(data.app)
 
 

@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+_CIRCUMSTANCES = {
+    "attempt",
+    "seconds",
+    "images_per_second",
+    "time",
+    "data_seconds",
+    "compute_seconds",
+    "peak_memory_bytes",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
@@ -88,6 +98,10 @@ class Epoch:
             "compute_seconds": self.compute_seconds,
             "peak_memory_bytes": self.peak_memory_bytes,
         }
+
+    def result(self) -> dict[str, Any]:
+        """What does not depend on clocks, attempts and other processes."""
+        return {key: value for key, value in self.as_record().items() if key not in _CIRCUMSTANCES}
 
 
 def best_epoch(epochs: Iterable[Epoch]) -> Epoch | None:
