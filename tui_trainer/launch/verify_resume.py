@@ -152,7 +152,7 @@ def verify_resume(  # noqa: PLR0917  one experiment, and how it is tried
         first = Trained.of(_finished(straight))
         tell(f"{killed.run}: trains, is killed and resumed")
         resume(killed)
-        made = _train_with_kills(killed, kills, _training_seconds(first), moment, tell)
+        made = _train_with_kills(killed, kills, _shortest_epoch(first), moment, tell)
         second = Trained.of(_finished(killed))
     except BaseException:
         for folder in (straight, killed):
@@ -173,11 +173,11 @@ def verify_resume(  # noqa: PLR0917  one experiment, and how it is tried
 def _train_with_kills(
     folder: RunFolder, kills: int, seconds: float, moment: Random, tell: Callable[[str], None]
 ) -> int:
-    """Kill a run so often, at moments that spread over its training; how often it was."""
+    """Kill a run at moments that spread over its epochs; how often it was before it finished."""
     for made in range(kills):
-        run = _wait(folder, _trains)
-        left = seconds * (1 - run.share_done) / (kills - made + 1)
-        if not _lives_on(folder, moment.uniform(0, 2 * left)):
+        planned = _wait(folder, _trains).planned_epochs
+        epochs, part = divmod(planned * (made + moment.random()) / (kills + 1), 1)
+        if not _lives_until(folder, int(epochs), part * seconds):
             return made
         # Every second time out of the middle of an epoch, where no checkpoint would be otherwise.
         if made % 2:
@@ -197,8 +197,9 @@ def _trains(run: Run) -> bool:
     return not run.state.is_live or bool(attempt and attempt.began_at_epoch)
 
 
-def _lives_on(folder: RunFolder, seconds: float) -> bool:
-    """Whether the run still is live when the time is over."""
+def _lives_until(folder: RunFolder, epochs: int, seconds: float) -> bool:
+    """Whether the run still is live so long after so many epochs are finished."""
+    _wait(folder, lambda run: len(run.epochs) >= epochs or not run.state.is_live)
     end = time.monotonic() + seconds
     return _wait(folder, lambda run: time.monotonic() > end or not run.state.is_live).state.is_live
 
@@ -248,8 +249,8 @@ def _wait(folder: RunFolder, until: Callable[[Run], bool]) -> Run:
     return run
 
 
-def _training_seconds(trained: Trained) -> float:
-    return sum(epoch.seconds or 0.0 for epoch in trained.epochs)
+def _shortest_epoch(trained: Trained) -> float:
+    return min((epoch.seconds or 0.0 for epoch in trained.epochs), default=0.0)
 
 
 def _events(folder: RunFolder) -> Iterator[Event]:
