@@ -16,14 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.conftest import CommandLine
 
 
 @pytest.fixture
-def folder(tui_trainer: CommandLine) -> RunFolder:
-    """A finished run of four epochs, made by the fake core."""
-    assert tui_trainer.fake(seconds=0.01)("run", "one").returncode == 0
-    return find_run(tui_trainer.folder / "runs", "one")
+def folder(runs: Path) -> RunFolder:
+    """A finished run of four epochs."""
+    return find_run(runs, "one")
 
 
 def verified(folder: RunFolder) -> list[Verified]:
