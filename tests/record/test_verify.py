@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-
 @pytest.fixture
 def folder(runs: Path) -> RunFolder:
     """A finished run of four epochs."""

@@ -124,14 +124,19 @@ class History:
             self._attempt(event.attempt).began_at_epoch = event.epoch
         elif isinstance(event, CheckpointSaved):
             self.checkpoint = event
-        elif isinstance(event, CheckpointRejected):
-            self.rejected.append(event)
         elif isinstance(event, Evaluated):
             self.evaluations[event.split] = event
-        elif isinstance(event, Warned | Alarmed):
-            self.warnings.append(event)
         elif isinstance(event, Extended):
             self._extend(event)
+        else:
+            self._note(event)
+
+    def _note(self, event: Event) -> None:
+        """Take in what changes nothing and should be known."""
+        if isinstance(event, Warned | Alarmed):
+            self.warnings.append(event)
+        elif isinstance(event, CheckpointRejected):
+            self.rejected.append(event)
 
     def _extend(self, event: Extended) -> None:
         if event.after < max(self.attempts, default=0):
