@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -124,6 +125,23 @@ def tui_trainer(project: Path) -> Iterator[CommandLine]:
     command_line = CommandLine(project, {"COLUMNS": "200"})
     yield command_line
     end_everything(project)
+
+
+@pytest.fixture(scope="session")
+def one_finished_two_crashed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The runs of a small project, made by the fake core: to be copied, not changed."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "experiments.toml").write_text(SMALL_PROJECT)
+    command_line = CommandLine(folder, {})
+    assert command_line.fake(seconds=0.01)("run", "one").returncode == 0
+    assert command_line.fake(seconds=0.01, crash_at=3)("run", "two").returncode == 1
+    return folder / "runs"
+
+
+@pytest.fixture
+def runs(project: Path, one_finished_two_crashed: Path) -> Path:
+    """The runs of the small project: `one/1` is finished, `two/1` crashed after two epochs."""
+    return shutil.copytree(one_finished_two_crashed, project / "runs")
 
 
 def end_everything(project: Path) -> None:

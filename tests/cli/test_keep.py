@@ -17,14 +17,6 @@ if TYPE_CHECKING:
     from tests.conftest import CommandLine
 
 
-@pytest.fixture
-def runs(tui_trainer: CommandLine) -> Path:
-    """A finished run of `one` and a crashed one of `two`, made by the fake core."""
-    assert tui_trainer.fake(seconds=0.01)("run", "one").returncode == 0
-    assert tui_trainer.fake(seconds=0.01, crash_at=3)("run", "two").returncode == 1
-    return tui_trainer.folder / "runs"
-
-
 def test_verify_names_what_is_damaged_and_what_to_do(tui_trainer: CommandLine, runs: Path) -> None:
     sound = tui_trainer("verify", "--all")
     assert sound.returncode == 0

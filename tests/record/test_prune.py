@@ -6,8 +6,6 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.conftest import claim_next
 from tui_trainer.record.events import AttemptStarted, append_event
 from tui_trainer.record.index import RunReader
@@ -19,18 +17,8 @@ from tui_trainer.record.trash import trash
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.conftest import CommandLine
 
 DAYS = 30.0
-
-
-@pytest.fixture
-def runs(tui_trainer: CommandLine) -> Path:
-    """A finished run and one that was killed in its third epoch, made by the fake core."""
-    tui_trainer.fake(seconds=0.01)("run", "one")
-    tui_trainer.fake(seconds=0.01, kill_at=3)("run", "two", "--detach")
-    tui_trainer.wait("two/1", lambda run: not run.state.is_live)
-    return tui_trainer.folder / "runs"
 
 
 def found(runs: Path) -> dict[str, Prunable]:

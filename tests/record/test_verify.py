@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tui_trainer.record.digest import digest_file, file_digest
+from tui_trainer.record.events import Evaluated, Extended, append_event
 from tui_trainer.record.index import RunReader
 from tui_trainer.record.run_folder import RunFolder, find_run
 from tui_trainer.record.verify import Verified, verify
@@ -16,14 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.conftest import CommandLine
-
 
 @pytest.fixture
-def folder(tui_trainer: CommandLine) -> RunFolder:
-    """A finished run of four epochs, made by the fake core."""
-    assert tui_trainer.fake(seconds=0.01)("run", "one").returncode == 0
-    return find_run(tui_trainer.folder / "runs", "one")
+def folder(runs: Path) -> RunFolder:
+    """A finished run of four epochs."""
+    return find_run(runs, "one")
 
 
 def verified(folder: RunFolder) -> list[Verified]:
@@ -137,3 +135,39 @@ def test_a_checkpoint_that_a_living_run_removes_meanwhile_is_no_fault(
 
     monkeypatch.setattr("tui_trainer.record.verify.file_digest", removed)
     assert not faults(folder)
+
+
+def tell_again(folder: RunFolder, file: Path) -> None:
+    event = Evaluated(
+        attempt=2,
+        split="test",
+        checkpoint="epoch-0004.pt",
+        loss=None,
+        accuracy=1.0,
+        file=str(file.relative_to(folder.path)),
+        sha256=file_digest(file),
+    )
+    append_event(folder.events_file, event)
+
+
+def test_a_result_that_was_edited_and_then_told_again_is_named(folder: RunFolder) -> None:
+    folder.clean_results_file.write_text('{"accuracy": 1.0}')
+    tell_again(folder, folder.clean_results_file)
+    assert set(faults(folder)) == {"results/clean.json"}
+
+
+def test_the_former_results_of_a_run_that_goes_on_are_verified_where_they_stand(
+    folder: RunFolder,
+) -> None:
+    append_event(folder.events_file, Extended(after=1, epochs=8))
+    former = folder.results_until(4)
+    folder.results.rename(former)
+    assert not faults(folder), "they are neither here nor gone"
+    tell_again(folder, former / "clean.json")
+    assert [file.file for file in verified(folder)][-1] == "results-until-epoch-0004/clean.json"
+    (former / "clean.json").write_text("{}")
+    assert set(faults(folder)) == {"results-until-epoch-0004/clean.json"}
+    folder.results.mkdir()
+    folder.clean_results_file.write_text('{"accuracy": 0.5}')
+    tell_again(folder, folder.clean_results_file)
+    assert set(faults(folder)) == {"results-until-epoch-0004/clean.json"}

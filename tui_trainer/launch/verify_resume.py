@@ -13,20 +13,18 @@ from typing import TYPE_CHECKING, Any
 from tui_trainer.errors import RunCrashedError, UsageError
 from tui_trainer.launch.launcher import prepare, resume
 from tui_trainer.record.digest import file_digest
-from tui_trainer.record.events import CheckpointSaved, TrainingBegan, Warned, event_from_record
+from tui_trainer.record.events import CheckpointSaved, TrainingBegan, Warned, read_events
 from tui_trainer.record.heartbeat import Heartbeat
 from tui_trainer.record.index import RunReader
 from tui_trainer.record.owner import Presence
 from tui_trainer.record.run_folder import VERIFICATIONS
 from tui_trainer.record.state import State
-from tui_trainer.record.tail import Tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from random import Random
 
     from tui_trainer.record.epochs import Epoch
-    from tui_trainer.record.events import Event
     from tui_trainer.record.index import Run
     from tui_trainer.record.owner import Owner
     from tui_trainer.record.run_folder import RunFolder
@@ -60,7 +58,7 @@ class Trained:
     def of(cls, run: Run) -> Trained:
         """What a finished run left."""
         saved, began = dict[int, str](), list[str]()
-        for event in _events(run.folder):
+        for event in read_events(run.folder.events_file):
             if isinstance(event, CheckpointSaved) and not event.step:
                 saved[event.epoch] = event.weights_sha256
             elif isinstance(event, TrainingBegan):
@@ -251,8 +249,3 @@ def _wait(folder: RunFolder, until: Callable[[Run], bool]) -> Run:
 
 def _shortest_epoch(trained: Trained) -> float:
     return min((epoch.seconds or 0.0 for epoch in trained.epochs), default=0.0)
-
-
-def _events(folder: RunFolder) -> Iterator[Event]:
-    for records, _ in Tail(folder.events_file).batches():
-        yield from filter(None, map(event_from_record, records))

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from tui_trainer.record.digest import CHANGED, digest_fault, file_digest
-from tui_trainer.record.events import CheckpointSaved, Evaluated, event_from_record
+from tui_trainer.record.events import CheckpointSaved, Evaluated, Extended, read_events
 from tui_trainer.record.fields import text
 from tui_trainer.record.run_folder import CheckpointName
-from tui_trainer.record.tail import Tail, identity, read_json
+from tui_trainer.record.tail import identity, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,15 +55,23 @@ def verify(run: Run) -> Iterator[Verified]:
 
 
 def _recorded(run: Run) -> dict[str, str]:
-    """The digest of each file, by its path in the run folder, as the events tell it."""
-    digests = {}
-    for records, _ in Tail(run.folder.events_file).batches():
-        for event in filter(None, map(event_from_record, records)):
-            if isinstance(event, CheckpointSaved):
-                digests[f"{run.folder.checkpoints.name}/{event.checkpoint}"] = event.sha256
-            elif isinstance(event, Evaluated):
-                digests[event.file] = event.sha256
-    return digests
+    """The digest of each file, by its path in the run folder, as the events tell it.
+
+    Of a result the first digest counts: what was told of a file that somebody changed since is no
+    truth. Only a run that goes on to more epochs writes its results anew.
+    """
+    checkpoints, results = dict[str, str](), dict[str, str]()
+    for event in read_events(run.folder.events_file):
+        if isinstance(event, CheckpointSaved):
+            checkpoints[f"{run.folder.checkpoints.name}/{event.checkpoint}"] = event.sha256
+        elif isinstance(event, Evaluated):
+            results.setdefault(event.file, event.sha256)
+        elif isinstance(event, Extended):
+            former = f"{run.folder.results.name}/"
+            results = {
+                file: digest for file, digest in results.items() if not file.startswith(former)
+            }
+    return checkpoints | results
 
 
 def _checkpoints(run: Run, recorded: Mapping[str, str]) -> Iterator[Verified]:
@@ -105,7 +113,8 @@ def _cure_of_checkpoint(run: Run) -> str:
 def _results(run: Run, recorded: Mapping[str, str]) -> Iterator[Verified]:
     folder = run.folder
     for file, digest in recorded.items():
-        if not file.startswith(f"{folder.results.name}/"):
+        # `results`, and `results-until-epoch-20` of a run that went on.
+        if not file.startswith(folder.results.name):
             continue
         path = folder.path / file
         yield _result(run, path, digest, file)
