@@ -21,7 +21,7 @@ from tui_trainer.cli.words import closing_line, errors, results, state_text, tim
 from tui_trainer.record.index import Run, RunReader
 from tui_trainer.record.plain_text import plain_text
 from tui_trainer.record.tail import LONGEST_LINE
-from tui_trainer.record.words import EPOCH_HEADER, epoch_line, epoch_row
+from tui_trainer.record.words import epoch_header, epoch_line, epoch_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,7 +70,7 @@ class LiveDisplay(PlainDisplay):
     def show(self, run: Run) -> None:
         """Add new epochs to the table, and redraw the moving line."""
         if run.epochs and not self._shown:
-            results.say("", label=EPOCH_HEADER, style="bold")
+            results.say("", label=epoch_header(run.epochs[0]), style="bold")
         super().show(run)
         self._live.update(_moving_line(run))
 

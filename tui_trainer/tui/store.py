@@ -40,6 +40,16 @@ EXPLAINED_BY_LOG = {State.FAILED, State.CRASHED, State.LOST, State.INTERRUPTED}
 LOG_BYTES, LOG_LINES = 8192, 40
 
 
+class OodView(NamedTuple):
+    """Accuracy out of distribution; fractions of 1."""
+
+    accuracy: float
+    gap: float | None
+    """How far that is below clean."""
+    is_probe: bool
+    """Whether it is the newest epoch's probe, and not yet the result."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunView:
     """What the screen needs of a run; every text of it is safe to show."""
@@ -58,6 +68,8 @@ class RunView:
     progress: Progress | None
     best: Epoch | None
     clean_accuracy: float | None
+    ood: OodView | None
+    """None for a run that is not measured out of distribution, or not yet."""
     eta_seconds: float | None
     attempt: int
     began_at_epoch: int
@@ -347,6 +359,7 @@ def _run_view(run: Run, log: EndOfLog | None) -> RunView:
         progress=run.progress,
         best=run.best,
         clean_accuracy=run.clean_accuracy,
+        ood=_ood_view(run),
         eta_seconds=run.eta_seconds,
         attempt=attempt.number if attempt else 0,
         began_at_epoch=attempt.began_at_epoch if attempt else 0,
@@ -355,6 +368,11 @@ def _run_view(run: Run, log: EndOfLog | None) -> RunView:
         alarms=tuple(plain_line(a.kind.replace("_", " ")) for a in run.history.alarms),
         skipped_lines=run.skipped_lines,
     )
+
+
+def _ood_view(run: Run) -> OodView | None:
+    accuracy = run.ood_accuracy
+    return None if accuracy is None else OodView(accuracy, run.ood_gap, run.ood is None)
 
 
 def _done_at(runs: list[Run]) -> str:

@@ -127,6 +127,7 @@ def _live_facts(run: RunView, glyphs: Glyphs) -> Iterator[Line]:
         yield _state(run, glyphs)
     if run.progress is not None:
         yield from _progress(run, run.progress, glyphs)
+    yield from _ood(run)
     yield from _alarms(run, glyphs)
     yield from _newest_epoch(run)
     yield from _attempt(run)
@@ -163,6 +164,7 @@ def _ended_facts(run: RunView, glyphs: Glyphs) -> Iterator[Line]:
     yield from _notes(run, glyphs)
     if run.state is State.FINISHED and run.clean_accuracy is not None:
         yield _fact(f"{figures.percent(run.clean_accuracy)} %", "test")
+    yield from _ood(run)
     if run.best is not None:
         best = f"{figures.percent(run.best.validation_accuracy)} %"
         yield _fact(f"{best} at epoch {run.best.epoch}", "best")
@@ -172,6 +174,16 @@ def _ended_facts(run: RunView, glyphs: Glyphs) -> Iterator[Line]:
     yield from _attempt(run)
     if run.peak_memory_bytes:
         yield _fact(figures.size(run.peak_memory_bytes), "peak memory")
+
+
+def _ood(run: RunView) -> Iterator[Line]:
+    """Accuracy out of distribution and how far that is below clean, kept together."""
+    if run.ood is None:
+        return
+    word = "ood probe" if run.ood.is_probe else "ood"
+    accuracy = _fact(f"{figures.percent(run.ood.accuracy)} %", word)
+    gap = () if run.ood.gap is None else _fact(figures.percent(run.ood.gap), ", gap")
+    yield (*accuracy, *gap)
 
 
 def _state(run: RunView, glyphs: Glyphs) -> Line:
