@@ -157,7 +157,11 @@ def evaluate(folder: RunFolder, attempt: int, epoch: int) -> None:
 
 
 def evaluate_ood(folder: RunFolder, attempt: int, epoch: int, accuracy: float) -> None:
-    result = {"accuracy": accuracy, "gap": 0.9 - accuracy, "corruptions": {"fog": {"mean": accuracy}}}
+    result = {
+        "accuracy": accuracy,
+        "gap": 0.9 - accuracy,
+        "corruptions": {"fog": {"mean": accuracy}},
+    }
     write_durably(folder.ood_results_file, json.dumps(result).encode())
     append_event(
         folder.events_file,

@@ -89,9 +89,7 @@ class RunWriter:
         append_event(self.folder.events_file, began)
         return self
 
-    def train(
-        self, epochs: int, *, rate: float = 0.25, ood_gap: float | None = None
-    ) -> RunWriter:
+    def train(self, epochs: int, *, rate: float = 0.25, ood_gap: float | None = None) -> RunWriter:
         """Finish some epochs, with curves like real ones; `ood_gap` is where the probe's ends."""
         for _ in range(epochs):
             self.epochs += 1

@@ -17,6 +17,7 @@ from tests.tui.run_folders import (
 from tests.tui.snapshot import screen_agrees
 from tests.tui.story import story
 from tui_trainer.errors import OwnedByAnotherError
+from tui_trainer.record.events import Warned, append_event
 from tui_trainer.record.run_folder import all_runs
 from tui_trainer.tui import keys
 from tui_trainer.tui.widgets.key_bar import KeyBar
@@ -56,6 +57,24 @@ async def test_accuracy_out_of_distribution_stands_beside_clean(
         await told.go_to("cnn8/1")
         await told.sees("val 91.", "✓ finished   test 94.0 %   best 92.3 %")
         await told.sees_no("ood probe", "ood 51.3 %,")
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [((80, 24), "best 96.7 % at epoch 13"), ((200, 50), "▲ mynets.py has changed since the la")],
+    ids=["80x24", "200x50"],
+)
+async def test_a_long_warning_hides_no_result(
+    tmp_path: Path, size: tuple[int, int], shown: str
+) -> None:
+    project = write_project(tmp_path)
+    run = RunWriter(project, "cnn2").start().train(14, rate=0.3, ood_gap=0.42)
+    words = "mynets.py has changed since the launch: the run is trained with what is there now"
+    append_event(run.folder.events_file, Warned(attempt=1, message=f"{words}, {words}"))
+    run.evaluate(0.9617).evaluate_ood(0.5132, 0.4486).end(0)
+    async with story(project, size) as told:
+        await told.go_to("cnn2/1")
+        await told.sees("test 96.2 %   ood 51.3 %, gap 44.9   best 96.7 % at epoch 13", shown)
 
 
 async def test_what_is_not_measured_out_of_distribution_has_no_place_for_it(study: Path) -> None:

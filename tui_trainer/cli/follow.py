@@ -48,9 +48,15 @@ class PlainDisplay:
 
     def __init__(self) -> None:
         self._shown = 0
+        self._warned = 0
 
     def show(self, run: Run) -> None:
-        """Print the epochs that were not printed yet."""
+        """Print the epochs and, of this attempt, the warnings that were not printed yet."""
+        warnings = [each for each in run.history.warnings if each.attempt == run.newest_attempt]
+        for warning in warnings[self._warned :]:
+            label = "alarm: " if warning in run.history.alarms else "warning: "
+            errors.say(warning.message, label=label, style="yellow")
+        self._warned = len(warnings)
         for epoch in run.epochs:
             if epoch.epoch > self._shown:
                 results.say(self._line(epoch, run.planned_epochs))

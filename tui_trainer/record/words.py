@@ -33,7 +33,9 @@ def epoch_line(epoch: Epoch, planned: int) -> str:
 
 def epoch_header(epoch: Epoch) -> str:
     """What stands above the rows of a run with epochs like this one."""
-    return _row(epoch, ("epoch", "train loss", "accuracy", "valid loss", "accuracy"), "ood", "lr", "time")
+    return _row(
+        epoch, ("epoch", "train loss", "accuracy", "valid loss", "accuracy"), "ood", "lr", "time"
+    )
 
 
 def epoch_row(epoch: Epoch, planned: int) -> str:

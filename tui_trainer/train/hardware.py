@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from tui_trainer import __version__
 from tui_trainer.errors import PreflightError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
 
 def choose_device(wanted: str) -> torch.device:
     """The device that `resources.device` means here.
@@ -81,6 +81,7 @@ class Circumstances:
 
     threads: int
     torch_version: str
+    tui_trainer_version: str
     device: str
     python_version: str
     processor: str
@@ -96,6 +97,7 @@ class Circumstances:
         return cls(
             threads=torch.get_num_threads(),
             torch_version=str(torch.__version__),
+            tui_trainer_version=__version__,
             device=kind,
             python_version=platform.python_version(),
             processor=_processor(),
