@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tui_trainer.record.epochs import Epoch
@@ -50,3 +52,9 @@ def test_rows_stand_under_their_header_on_the_narrowest_terminal(ood: float | No
     if ood is not None:
         figure = f"{100 * ood:.1f} %"
         assert header.index("ood") + len("ood") == row.rindex(figure) + len(figure)
+
+
+def test_a_gap_needs_both_accuracies() -> None:
+    assert measured(0.6).ood_gap == pytest.approx(0.28)
+    assert measured(None).ood_gap is None
+    assert replace(measured(0.6), validation_accuracy=None).ood_gap is None

@@ -17,6 +17,7 @@ from tui_trainer.errors import PreflightError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+
 def choose_device(wanted: str) -> torch.device:
     """The device that `resources.device` means here.
 
