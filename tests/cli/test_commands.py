@@ -373,6 +373,31 @@ def test_runs_has_the_fields_that_programs_rely_on(tui_trainer: CommandLine) -> 
     }
 
 
+def test_accuracy_out_of_distribution_stands_beside_clean_where_there_is_one(
+    tui_trainer: CommandLine,
+) -> None:
+    tui_trainer.fake()("run", "two")
+    assert " ood " not in tui_trainer("runs").stdout
+    assert "distribution" not in tui_trainer("show", "two").stdout
+
+    printed = tui_trainer.fake(ood=0.4125)("run", "one").stdout
+    assert len(re.findall(r"accuracy  80.0 %  ood accuracy  41.2 %  lr", printed)) == 1
+    closing = "one/1 finished, test accuracy 90.0 % (epoch 4, best), "
+    assert f"{closing}out of distribution 41.2 % (48.8 % below clean); files:" in printed
+
+    header, *rows = tui_trainer("runs").stdout.splitlines()
+    one, two = (next(row for row in rows if row.startswith(name)) for name in ("one", "two"))
+    for title, figure in (("ood", "41.2 %"), ("gap", "48.8 %")):
+        end = header.index(f" {title} ") + len(title) + 1
+        assert one[:end].endswith(figure)
+        assert two[:end].endswith(" -")
+    shown = tui_trainer("show", "one").stdout
+    assert "ood accuracy  41.2 %" in shown
+    assert "out of distribution: accuracy 41.2 %, gap to clean 48.8 %\n      41.2 % fog" in shown
+    (run, _) = tui_trainer.json("runs")
+    assert (run["ood_accuracy"], run["ood_gap"]) == (0.4125, pytest.approx(0.4875))
+
+
 def test_logs_are_literal_and_harmless(tui_trainer: CommandLine) -> None:
     noise = "[/bold] [@click=app.quit]x[/] \x1b]52;c;aGk=\x07\x9b2J done"
     tui_trainer.fake(noise=noise)("run", "one")
@@ -483,18 +508,23 @@ def on_a_terminal(command_line: CommandLine, *arguments: str, columns: int) -> t
     return text, os.waitstatus_to_exitcode(status)
 
 
-@pytest.mark.parametrize(("columns", "speed"), [(120, r"\s+123 images/s"), (80, "")])
+@pytest.mark.parametrize(
+    ("columns", "speed", "knobs"),
+    [(120, r"\s+123 images/s", {}), (80, "", {}), (80, "", {"ood": 0.4125})],
+)
 def test_on_a_terminal_a_line_moves_below_a_table_of_epochs(
-    tui_trainer: CommandLine, columns: int, speed: str
+    tui_trainer: CommandLine, columns: int, speed: str, knobs: dict[str, float]
 ) -> None:
-    text, code = on_a_terminal(tui_trainer.fake(seconds=1), "run", "one", columns=columns)
+    core = tui_trainer.fake(seconds=1, **knobs)
+    text, code = on_a_terminal(core, "run", "one", columns=columns)
     assert code == ExitCode.DONE
     lines = [line.rstrip() for line in re.split(r"[\r\n]+", text)]
     moving = re.compile(rf"one/1\s+[━╸╺]+\s+● running\s+epoch 2/4\s+\d+/10\s+ETA \d+s{speed}$")
     assert [line for line in lines if moving.match(line)]
     rows = [line.split()[0] for line in lines if re.match(r" +\d/4 ", line)]
     assert rows == ["1/4", "2/4", "3/4", "4/4"]
-    assert [line for line in lines if line.split()[:3] == ["epoch", "train", "loss"]]
+    (header,) = (line for line in lines if line.split()[:3] == ["epoch", "train", "loss"])
+    assert ("ood" in header) == (" 41.2 % " in text) == bool(knobs)
     files = str(tui_trainer.folder)
     assert all(len(line) <= columns for line in lines if files not in line)
     assert lines[-1 if lines[-1] else -2].endswith(f"{files}/runs/one/1")

@@ -10,6 +10,7 @@ Its behaviour is set by TUI_TRAINER_FAKE, a JSON object:
     deaf            ignore SIGTERM
     drifts          weights depend on the attempt
     noise           text to print at the start
+    ood             accuracy of every epoch's probe, and of the result out of distribution
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ def finish(folder: RunFolder, attempt: int, epoch: int) -> None:
             train_accuracy=accuracy,
             validation_loss=2.2 / epoch,
             validation_accuracy=accuracy,
-            ood_accuracy=None,
+            ood_accuracy=knobs.get("ood"),
             lr=0.1,
             grad_norm=1.0,
             seconds=float(knobs.get("seconds", 0.05)),
@@ -149,6 +150,29 @@ def evaluate(folder: RunFolder, attempt: int, epoch: int) -> None:
             accuracy=0.9,
             file="results/clean.json",
             sha256=file_digest(folder.clean_results_file),
+        ),
+    )
+    if "ood" in knobs:
+        evaluate_ood(folder, attempt, epoch, knobs["ood"])
+
+
+def evaluate_ood(folder: RunFolder, attempt: int, epoch: int, accuracy: float) -> None:
+    result = {
+        "accuracy": accuracy,
+        "gap": 0.9 - accuracy,
+        "corruptions": {"fog": {"mean": accuracy}},
+    }
+    write_durably(folder.ood_results_file, json.dumps(result).encode())
+    append_event(
+        folder.events_file,
+        Evaluated(
+            attempt=attempt,
+            split="ood",
+            checkpoint=str(CheckpointName(epoch, 0)),
+            loss=None,
+            accuracy=accuracy,
+            file="results/ood.json",
+            sha256="0" * 64,
         ),
     )
 

@@ -22,7 +22,7 @@ from tui_trainer.errors import PreflightError, RunCrashedError
 from tui_trainer.record.epochs import best_epoch, read_epochs
 from tui_trainer.record.events import Alarmed
 from tui_trainer.spec.training import Training as Settings
-from tui_trainer.train import hardware, loop, optim, stepping
+from tui_trainer.train import hardware, loop, models, optim, randomness, stepping
 from tui_trainer.train.checkpoint import weights_digest
 from tui_trainer.train.loop import Stopped, Training
 from tui_trainer.train.state import TrainingState
@@ -202,7 +202,50 @@ def test_gradients_are_clipped_and_their_norm_told_as_it_was(
     assert network.weight.grad is None
 
 
-def test_half_precision_scales_and_leaves_steps_out_that_overflow(project: Path) -> None:
+def test_a_step_whose_gradients_overflow_in_half_precision_is_left_out() -> None:
+    network = nn.Linear(2, 1, bias=False)
+    nn.init.zeros_(network.weight)
+    experiment = experiment_of(optimizer={"name": "sgd", "lr": 1.0}, scheduler={"name": "none"})
+    optimizer = optim.optimizer_for(experiment.optimizer, network.parameters())
+    schedule = optim.Schedule(experiment, optimizer, 2)
+    scaler = stepping.scaler_for("fp16", CPU)
+    state = TrainingState(network, optimizer, schedule, scaler, None)
+    taker = Stepping(Settings(precision="fp16"), 0.0, CPU)
+
+    def step(number: int) -> float:
+        with taker.autocast():
+            loss = network(torch.tensor([[0.75, 1.0]])).sum()
+        taker.backward(state, loss, 1.0)
+        return taker.step(state, number).item()
+
+    # The scale begins at 2**16, and half precision ends at 65504.
+    assert scaler.get_scale() == 2**16
+    assert step(1) == 0.0
+    assert network.weight.tolist() == [[0.0, 0.0]]
+    assert scaler.get_scale() == 2**15
+    assert step(2) == pytest.approx(1.25)
+    assert network.weight.tolist() == [[-0.75, -1.0]]
+
+
+def test_half_precision_overflows_for_a_whole_epoch_and_no_weight_moves(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**100)
+    monkeypatch.setattr(loop, "scaler_for", lambda *_: scaler)
+    model = {"name": "cnn", "depth": 1, "width": 2, "normalization": "none"}
+    folder = new_run(project, training={"precision": "fp16"}, model=model, epochs=1)
+    train(folder)
+    randomness.reseed(0, "weights")
+    untrained = models.build(experiment_of(model=model).model, 32, 10).state_dict()
+    assert all(untrained[name].equal(last) for name, last in newest(folder)["model"].items())
+    (epoch,) = read_epochs(folder.epochs_file)
+    assert epoch.grad_norm == 0.0
+    assert newest(folder)["scaler"]["scale"] == 2.0 ** (100 - epoch.step)
+
+
+def test_half_precision_scales_the_loss_and_keeps_weights_in_single_precision(
+    project: Path,
+) -> None:
     folder = new_run(project, training={"precision": "fp16"})
     train(folder)
     content = newest(folder)

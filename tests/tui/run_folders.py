@@ -89,12 +89,15 @@ class RunWriter:
         append_event(self.folder.events_file, began)
         return self
 
-    def train(self, epochs: int, *, rate: float = 0.25) -> RunWriter:
-        """Finish some epochs, with curves like real ones."""
+    def train(self, epochs: int, *, rate: float = 0.25, ood_gap: float | None = None) -> RunWriter:
+        """Finish some epochs, with curves like real ones; `ood_gap` is where the probe's ends."""
         for _ in range(epochs):
             self.epochs += 1
             append_event(self.folder.events_file, self._checkpoint())
-            append_record(self.folder.epochs_file, self._epoch(rate).as_record())
+            epoch = self._epoch(rate)
+            if ood_gap is not None:
+                epoch = replace(epoch, ood_accuracy=_probed(epoch, ood_gap))
+            append_record(self.folder.epochs_file, epoch.as_record())
         return self
 
     def beat(
@@ -139,6 +142,23 @@ class RunWriter:
         append_event(self.folder.events_file, evaluated)
         return self
 
+    def evaluate_ood(self, accuracy: float, gap: float) -> RunWriter:
+        """Write the accuracy out of distribution."""
+        self.folder.results.mkdir(exist_ok=True)
+        content = json.dumps({"accuracy": accuracy, "gap": gap}).encode()
+        write_once(self.folder.ood_results_file, content)
+        evaluated = Evaluated(
+            attempt=self.attempt,
+            split="ood",
+            checkpoint="epoch-0011.pt",
+            loss=None,
+            accuracy=accuracy,
+            file="results/ood.json",
+            sha256="0" * 64,
+        )
+        append_event(self.folder.events_file, evaluated)
+        return self
+
     def _checkpoint(self) -> CheckpointSaved:
         return CheckpointSaved(
             attempt=self.attempt,
@@ -169,6 +189,12 @@ class RunWriter:
         )
 
 
+def _probed(epoch: Epoch, gap: float) -> float:
+    """Less than clean by what grows to `gap`, and restless."""
+    clean = epoch.validation_accuracy or 0.0
+    return clean * (1 - gap) - math.sin(epoch.epoch * 1.7) * 0.02
+
+
 def write_study(project: Path) -> Path:
     """A project with a run in every state that a person meets on an ordinary day."""
     write_project(project)
@@ -184,6 +210,23 @@ def write_study(project: Path) -> Path:
     stalled = RunWriter(project, "cnn8").start().train(2)
     stalled.beat(step=3, idle_seconds=95)
     RunWriter(project, "cnn8")
+    return project
+
+
+def write_robust_study(project: Path) -> Path:
+    """Runs that are measured out of distribution, beside one that is not."""
+    write_project(project)
+    plain = RunWriter(project, "cnn2").start().train(14, rate=0.3, ood_gap=0.42)
+    plain.evaluate(0.9617).evaluate_ood(0.5132, 0.4486).end(0)
+    killed = "killed by SIGKILL: by a person, the scheduler, or for lack of memory"
+    RunWriter(project, "cnn4").start().train(6, ood_gap=0.24).end(-9, killed)
+    stopped = RunWriter(project, "cnn4").start().train(9, ood_gap=0.24)
+    stopped.folder.attempt(1).ask_to_stop(at_once=False)
+    stopped.end(75, "stopped after a checkpoint")
+    resumed = RunWriter(project, "cnn4").start().train(3, ood_gap=0.24)
+    resumed.end(75, "stopped after a checkpoint")
+    resumed.start().train(7, ood_gap=0.24).beat(step=12)
+    RunWriter(project, "cnn8").start().train(14, rate=0.2).evaluate(0.9402).end(0)
     return project
 
 

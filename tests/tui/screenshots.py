@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from tests.tui.run_folders import write_study
+from tests.tui.run_folders import write_robust_study
 from tests.tui.story import story
 from tui_trainer.tui import keys
 
@@ -17,7 +17,7 @@ IMAGES = Path(__file__).parents[2] / "docs" / "images"
 async def draw(name: str, size: tuple[int, int], *, light: bool) -> None:
     """One picture, with the cursor on the run that is live."""
     with tempfile.TemporaryDirectory() as folder:
-        async with story(write_study(Path(folder) / "digits"), size) as told:
+        async with story(write_robust_study(Path(folder) / "digits"), size) as told:
             await told.sees("● 1 running")
             if light:
                 await told.press(keys.THEME)

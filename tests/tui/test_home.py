@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.tui.run_folders import EXPERIMENTS, RunWriter, write_project, write_torn
+from tests.tui.run_folders import (
+    EXPERIMENTS,
+    RunWriter,
+    write_project,
+    write_robust_study,
+    write_torn,
+)
 from tests.tui.snapshot import screen_agrees
 from tests.tui.story import story
 from tui_trainer.errors import OwnedByAnotherError
+from tui_trainer.record.events import Warned, append_event
 from tui_trainer.record.run_folder import all_runs
 from tui_trainer.tui import keys
 from tui_trainer.tui.widgets.key_bar import KeyBar
@@ -31,6 +38,51 @@ async def test_the_list_shows_every_state_with_its_cause(
         await told.go_to("cnn4/3")
         await told.sees("epoch 8/14", "step 12/19", "val", "train")
         screen_agrees(f"study-{size[0]}x{size[1]}", told.screen)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_accuracy_out_of_distribution_stands_beside_clean(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with story(write_robust_study(tmp_path), size) as told:
+        await told.sees("digits-study", "● running", "ood", "gap")
+        await told.go_to("cnn4/3")
+        await told.sees("ood probe 71.5 %, gap 20.0")
+        if size[0] == 80:
+            await told.press(keys.NEXT_PLOT)
+        await told.sees("train 92.5", "val 91.5", "ood 71.5")
+        screen_agrees(f"ood-{size[0]}x{size[1]}", told.screen)
+        await told.go_to("cnn2/1")
+        await told.sees("test 96.2 %   ood 51.3 %, gap 44.9", "✓ finished")
+        await told.go_to("cnn8/1")
+        await told.sees("val 91.", "✓ finished   test 94.0 %   best 92.3 %")
+        await told.sees_no("ood probe", "ood 51.3 %,")
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [((80, 24), "best 96.7 % at epoch 13"), ((200, 50), "▲ mynets.py has changed since the la")],
+    ids=["80x24", "200x50"],
+)
+async def test_a_long_warning_hides_no_result(
+    tmp_path: Path, size: tuple[int, int], shown: str
+) -> None:
+    project = write_project(tmp_path)
+    run = RunWriter(project, "cnn2").start().train(14, rate=0.3, ood_gap=0.42)
+    words = "mynets.py has changed since the launch: the run is trained with what is there now"
+    append_event(run.folder.events_file, Warned(attempt=1, message=f"{words}, {words}"))
+    run.evaluate(0.9617).evaluate_ood(0.5132, 0.4486).end(0)
+    async with story(project, size) as told:
+        await told.go_to("cnn2/1")
+        await told.sees("test 96.2 %   ood 51.3 %, gap 44.9   best 96.7 % at epoch 13", shown)
+
+
+async def test_what_is_not_measured_out_of_distribution_has_no_place_for_it(study: Path) -> None:
+    async with story(study, (200, 50)) as told:
+        await told.sees("● running")
+        await told.go_to("cnn2/1")
+        await told.sees("test 96.2 %   best")
+        await told.sees_no("ood", "gap")
 
 
 @pytest.mark.parametrize("width", [60, 71, 72, 79, 80, 100, 101, 120])

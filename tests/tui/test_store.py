@@ -131,6 +131,18 @@ def test_the_end_of_a_log_is_read_once_and_only_where_a_run_ended_badly(tmp_path
     assert again["cnn4/1"] is logs["cnn4/1"]
 
 
+def test_what_is_shown_of_a_run_that_is_over_is_made_once(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    RunWriter(project, "cnn2").start().train(2).end(0)
+    live = RunWriter(project, "cnn4").start().train(2)
+    store = Store(project)
+    over, running = store.look().runs
+    live.train(1)
+    over_again, running_again = store.look().runs
+    assert over_again is over
+    assert len(running_again.epochs) == len(running.epochs) + 1
+
+
 def test_a_log_that_is_none_keeps_nobody_waiting(tmp_path: Path) -> None:
     project = write_project(tmp_path)
     bad = RunWriter(project, "cnn4").start()

@@ -21,7 +21,7 @@ from tui_trainer.cli.words import closing_line, errors, results, state_text, tim
 from tui_trainer.record.index import Run, RunReader
 from tui_trainer.record.plain_text import plain_text
 from tui_trainer.record.tail import LONGEST_LINE
-from tui_trainer.record.words import EPOCH_HEADER, epoch_line, epoch_row
+from tui_trainer.record.words import epoch_header, epoch_line, epoch_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,9 +48,15 @@ class PlainDisplay:
 
     def __init__(self) -> None:
         self._shown = 0
+        self._warned = 0
 
     def show(self, run: Run) -> None:
-        """Print the epochs that were not printed yet."""
+        """Print the epochs and, of this attempt, the warnings that were not printed yet."""
+        warnings = [each for each in run.history.warnings if each.attempt == run.newest_attempt]
+        for warning in warnings[self._warned :]:
+            label = "alarm: " if warning in run.history.alarms else "warning: "
+            errors.say(warning.message, label=label, style="yellow")
+        self._warned = len(warnings)
         for epoch in run.epochs:
             if epoch.epoch > self._shown:
                 results.say(self._line(epoch, run.planned_epochs))
@@ -70,7 +76,7 @@ class LiveDisplay(PlainDisplay):
     def show(self, run: Run) -> None:
         """Add new epochs to the table, and redraw the moving line."""
         if run.epochs and not self._shown:
-            results.say("", label=EPOCH_HEADER, style="bold")
+            results.say("", label=epoch_header(run.epochs[0]), style="bold")
         super().show(run)
         self._live.update(_moving_line(run))
 

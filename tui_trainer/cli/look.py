@@ -106,19 +106,10 @@ def _print_runs(found: list[Run]) -> None:
     from tui_trainer.cli.words import print_table, state_text, time_left
     from tui_trainer.record.words import percent
 
+    has_ood = any(run.ood_accuracy is not None for run in found)
+    ood_titles = [">ood", ">gap"] if has_ood else []
     print_table(
-        [
-            "run",
-            "state",
-            ">epoch",
-            ">validation",
-            ">test",
-            ">best",
-            ">ood",
-            ">gap",
-            ">eta",
-            "cause",
-        ],
+        ["run", "state", ">epoch", ">validation", ">test", ">best", *ood_titles, ">eta", "cause"],
         [
             [
                 run.name,
@@ -127,8 +118,7 @@ def _print_runs(found: list[Run]) -> None:
                 percent(run.epochs[-1].validation_accuracy if run.epochs else None),
                 percent(run.clean_accuracy),
                 _best_words(run),
-                percent(run.ood_accuracy),
-                percent(run.ood_gap),
+                *([percent(run.ood_accuracy), percent(run.ood_gap)] if has_ood else []),
                 time_left(run),
                 _story(run),
             ]

@@ -80,6 +80,9 @@ def closing_line(run: Run) -> str:
         words.append(f"test accuracy {percent(run.clean_accuracy)} (epoch {run.best.epoch}, best)")
     elif run.epochs:
         words.append(f"epoch {run.epochs[-1].epoch}/{run.planned_epochs}")
+    if run.ood is not None:
+        below = f"{percent(run.ood_accuracy)} ({percent(run.ood_gap)} below clean)"
+        words.append(f"out of distribution {below}")
     if run.cause:
         words.append(plain_line(run.cause))
     return f"{', '.join(words)}; files: {run.folder.path}"

@@ -49,7 +49,7 @@ def launch(project: Project, name: str, changes: Sequence[str] = ()) -> RunFolde
 
 def prepare(project: Project, name: str, experiment: Experiment) -> RunFolder:
     """Claim a run folder and write down what is to run there."""
-    content = experiment_to_toml(experiment, provenance(project.folder))
+    content = experiment_to_toml(experiment, provenance(project.folder, experiment))
     launched = Launched(launcher=experiment.launcher, owner=Owner.of_process(os.getpid()))
     folder = claim_run(project.folder / "runs", name)
     try:

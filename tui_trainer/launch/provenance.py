@@ -1,4 +1,4 @@
-"""Where a run comes from: code version, packages, host and command, recorded at its launch."""
+"""Where a run comes from: code, packages, host and command, recorded at its launch."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from tui_trainer import __version__
+from tui_trainer.record import own_files
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tui_trainer.spec.experiment import Experiment
 
 PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "msgspec", "textual")
 # A repository on a slow network file system must not hold a launch up.
 GIT_SECONDS = 5.0
 
 
-def provenance(project: Path) -> dict[str, Any]:
+def provenance(project: Path, experiment: Experiment) -> dict[str, Any]:
     """What is to be known of this launch when its result is read in a year."""
     facts = {
         "launched": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -36,8 +39,15 @@ def provenance(project: Path) -> dict[str, Any]:
         "git_commit": _git(project, "rev-parse", "HEAD"),
         "git_changed": bool(_git(project, "status", "--porcelain", "--untracked-files=no")),
         "packages": {name: _version(name) for name in PACKAGES},
+        "own_files": _own_files(project, experiment) or None,
     }
     return {key: _utf8(value) for key, value in facts.items()}
+
+
+def _own_files(project: Path, experiment: Experiment) -> dict[str, str]:
+    """Digests of what is told apart at once: a folder of images is left to the core."""
+    named = own_files.named_by(experiment, project)
+    return own_files.digests(project, (name for name in named if (project / name).is_file()))
 
 
 def _utf8(value: Any) -> Any:

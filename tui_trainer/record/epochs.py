@@ -54,6 +54,13 @@ class Epoch:
     peak_memory_bytes: int | None = None
     """Since the attempt began: the accelerator's, or else the process's largest resident set."""
 
+    @property
+    def ood_gap(self) -> float | None:
+        """How much lower the probe's accuracy is than that on clean validation images."""
+        if self.ood_accuracy is None or self.validation_accuracy is None:
+            return None
+        return self.validation_accuracy - self.ood_accuracy
+
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Epoch | None:
         """The epoch that a line tells of, or None where it names no epoch."""

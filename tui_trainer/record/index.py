@@ -75,13 +75,10 @@ class Run:
 
     @property
     def ood_gap(self) -> float | None:
-        """How much lower that is than the accuracy on the same images, clean."""
+        """How much lower that is than the accuracy on clean images of the same split."""
         if self.ood is not None:
             return number(self.ood, "gap")
-        if not self.epochs or self.epochs[-1].ood_accuracy is None:
-            return None
-        newest = self.epochs[-1]
-        return (newest.validation_accuracy or 0.0) - (newest.ood_accuracy or 0.0)
+        return self.epochs[-1].ood_gap if self.epochs else None
 
     @property
     def eta_seconds(self) -> float | None:

@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from tui_trainer.record.epochs import Epoch
 
 ABSENT = "-"
-# 75 columns at four-digit epochs, so that a row fits on the narrowest terminal in use.
+# At most 79 columns at four-digit epochs, so that a row fits on the narrowest terminal in use.
 ROW = "{:>9}  {:>10} {:>8}  {:>10} {:>8}  {:>8}  {:>8}"
-EPOCH_HEADER = ROW.format("epoch", "train loss", "accuracy", "valid loss", "accuracy", "lr", "time")
+ROW_WITH_OOD = "{:>9}  {:>10} {:>8}  {:>10} {:>8} {:>7}  {:>7}  {:>8}"
 
 
 def percent(fraction: float | None) -> str:
@@ -26,22 +26,39 @@ def epoch_line(epoch: Epoch, planned: int) -> str:
         f"epoch {epoch.epoch:>{width}}/{planned}"
         f"  train loss {_decimal(epoch.train_loss)} accuracy {percent(epoch.train_accuracy):>7}"
         f"  validation loss {_decimal(epoch.validation_loss)}"
-        f" accuracy {percent(epoch.validation_accuracy):>7}"
+        f" accuracy {percent(epoch.validation_accuracy):>7}{_ood_words(epoch)}"
         f"  lr {lr}  {epoch.seconds or 0:.1f} s  {epoch.images_per_second or 0:,.0f} images/s"
     )
 
 
+def epoch_header(epoch: Epoch) -> str:
+    """What stands above the rows of a run with epochs like this one."""
+    return _row(
+        epoch, ("epoch", "train loss", "accuracy", "valid loss", "accuracy"), "ood", "lr", "time"
+    )
+
+
 def epoch_row(epoch: Epoch, planned: int) -> str:
-    """One finished epoch as a row under `EPOCH_HEADER`."""
-    return ROW.format(
+    """One finished epoch as a row under `epoch_header`."""
+    measured = (
         f"{epoch.epoch}/{planned}",
         _decimal(epoch.train_loss),
         percent(epoch.train_accuracy),
         _decimal(epoch.validation_loss),
         percent(epoch.validation_accuracy),
-        ABSENT if epoch.lr is None else f"{epoch.lr:.1e}",
-        f"{epoch.seconds or 0:.1f} s",
     )
+    lr = ABSENT if epoch.lr is None else f"{epoch.lr:.1e}"
+    return _row(epoch, measured, percent(epoch.ood_accuracy), lr, f"{epoch.seconds or 0:.1f} s")
+
+
+def _row(epoch: Epoch, measured: tuple[str, ...], ood: str, lr: str, seconds: str) -> str:
+    if epoch.ood_accuracy is None:
+        return ROW.format(*measured, lr, seconds)
+    return ROW_WITH_OOD.format(*measured, ood, lr, seconds)
+
+
+def _ood_words(epoch: Epoch) -> str:
+    return "" if epoch.ood_accuracy is None else f"  ood accuracy {percent(epoch.ood_accuracy):>7}"
 
 
 def _decimal(value: float | None) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tui_trainer.errors import ExitCode, TuiTrainerError, UsageError
+from tui_trainer.record import own_files
 from tui_trainer.record.epochs import best_epoch, read_epochs
 from tui_trainer.record.experiment_file import read_experiment
 from tui_trainer.record.fields import number
@@ -83,6 +84,10 @@ class Assessment:
         loaded, is_best = choose(wish.run, wish.checkpoint, self.launched.fingerprint)
         load_weights(network, loaded.content["model"])
         reporter.say(f"{wish.run.run}: {loaded.name}")
+        trained_with = loaded.content["circumstances"].get("own_files", {})
+        now = own_files.digests(project, trained_with)
+        for change in own_files.changes(trained_with, now):
+            reporter.say(f"warning: {change} since {loaded.name} was trained")
         pipeline = ImagePipeline(experiment.pipeline, device)
         self.tools = Tools.of(experiment, network, pipeline, lambda: None, reporter.say)
         trained = len(read_epochs(wish.run.epochs_file))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from tui_trainer import __version__
 from tui_trainer.errors import PreflightError
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Circumstances:
 
     threads: int
     torch_version: str
+    tui_trainer_version: str
     device: str
     python_version: str
     processor: str
@@ -96,6 +98,7 @@ class Circumstances:
         return cls(
             threads=torch.get_num_threads(),
             torch_version=str(torch.__version__),
+            tui_trainer_version=__version__,
             device=kind,
             python_version=platform.python_version(),
             processor=_processor(),

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, NoReturn
 import torch
 
 from tui_trainer.errors import RunCrashedError
+from tui_trainer.record import own_files
 from tui_trainer.record.epochs import Epoch, best_epoch
 from tui_trainer.record.events import TrainingBegan
 from tui_trainer.record.experiment_file import read_experiment
-from tui_trainer.record.fields import number
+from tui_trainer.record.fields import number, table
 from tui_trainer.record.heartbeat import Progress
 from tui_trainer.record.words import epoch_line, percent
 from tui_trainer.spec.table import plain
@@ -25,6 +26,7 @@ from tui_trainer.train import (
     mixing,
     models,
     optim,
+    own,
     randomness,
     sources,
 )
@@ -84,6 +86,7 @@ class Training:
         self.experiment = launched.experiment
         self.fingerprint = launched.fingerprint
         self.plan = launched.plan
+        self.provenance = launched.provenance
         self.ledger = ledger
         self.requests = requests
         self.reporter = reporter
@@ -159,6 +162,7 @@ class Training:
         loaded = self._restore_newest()
         if loaded is not None:
             self._announce_differences(loaded)
+        self._take_stock_of_own_files(loaded)
         self.ledger.rewrite_epochs(self.state.epochs)
         self._note_saved()
         self.alarms.judge(self.state.epochs)
@@ -355,6 +359,7 @@ class Training:
             content = {
                 **self.state.content(self.circumstances),
                 "fingerprint": self.fingerprint,
+                "circumstances": {**self.circumstances.as_record(), "own_files": self.own_files},
                 "pipeline": plain(self.experiment.pipeline),
             }
             self.writer.write(content, lambda content: self._keep(name, content, then))
@@ -424,6 +429,24 @@ class Training:
             self.ledger.warn(
                 f"resumed from {loaded.name} under other conditions ({differences}): the result "
                 "may differ in its last bits from an uninterrupted run's"
+            )
+
+    def _take_stock_of_own_files(self, loaded: Loaded | None) -> None:
+        """Note the user's own code and data, and say what of it has changed."""
+        project = self.ledger.folder.project
+        trained_with = loaded.content["circumstances"].get("own_files") if loaded else None
+        before = table(self.provenance, "own_files") if trained_with is None else trained_with
+        names = {*own_files.named_by(self.experiment, project), *own.imported(project), *before}
+        self.own_files = own_files.digests(project, names)
+        changes = ", ".join(own_files.changes(before, self.own_files))
+        if changes and loaded:
+            self.ledger.warn(
+                f"resumed from {loaded.name}, but {changes} since: the result will be of both, and "
+                "not that of an uninterrupted run"
+            )
+        elif changes:
+            self.ledger.warn(
+                f"{changes} since the launch: the run is trained with what is there now"
             )
 
     def _show(self, stage: str, images_per_second: float | None = None) -> None:

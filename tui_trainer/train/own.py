@@ -13,6 +13,9 @@ from tui_trainer.errors import PreflightError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# An environment often lies in the project's folder.
+_INSTALLED = {"site-packages", "dist-packages"}
+
 
 def function(name: str, project: Path) -> Callable[..., Any]:
     """The function of that name.
@@ -49,6 +52,17 @@ def called(name: str, project: Path, **arguments: Any) -> Any:
     except Exception as error:
         given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
         raise PreflightError(f"{name} called with ({given}) fails: {describe(error)}") from error
+
+
+def imported(project: Path) -> list[str]:
+    """The files of every module of the project's that is imported, as paths from its folder."""
+    folder, files = project.resolve(), list[str]()
+    for name, module in [*sys.modules.items()]:
+        file = Path(getattr(module, "__file__", None) or "/").resolve()
+        is_ours = name.partition(".")[0] == __package__.partition(".")[0]
+        if file.is_relative_to(folder) and not is_ours and not _INSTALLED & {*file.parts}:
+            files.append(file.relative_to(folder).as_posix())
+    return files
 
 
 def describe(error: BaseException) -> str:

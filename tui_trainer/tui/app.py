@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
     from tui_trainer.tui.operations import Operations
 
-# Training and validation differ in lightness and hue alike, so that no kind of colour vision
-# takes one for the other; the accent is also validation's colour, the curve that decides.
+# The three curves differ in hue, and most where their kind of colour vision confuses others
+# (CIELAB distance of 37 and more, by Machado et al., 2009); the accent is also validation's
+# colour, the curve that decides.
 DARK = Theme(
     name="trainer-dark",
     primary="#56c2c6",
@@ -41,7 +42,7 @@ DARK = Theme(
     surface="#11161a",
     panel="#1d272e",
     dark=True,
-    variables={"muted": "#82909b", "faint": "#3d4a54", "train": "#d0945c"},
+    variables={"muted": "#82909b", "faint": "#3d4a54", "train": "#d0945c", "ood": "#9a7fe8"},
 )
 LIGHT = Theme(
     name="trainer-light",
@@ -55,7 +56,7 @@ LIGHT = Theme(
     surface="#fbfaf7",
     panel="#e6ecec",
     dark=False,
-    variables={"muted": "#65717b", "faint": "#b9c1c6", "train": "#b0570e"},
+    variables={"muted": "#65717b", "faint": "#b9c1c6", "train": "#b0570e", "ood": "#6a35b0"},
 )
 
 

@@ -31,12 +31,14 @@ def loss_chart(run: RunView, *, log: bool, hint: str = "") -> Chart:
 
 
 def accuracy_chart(run: RunView, *, hint: str = "") -> Chart:
-    """Training and validation accuracy, in percent."""
+    """Training and validation accuracy, and the probe out of distribution, in percent."""
+    ood = _series("ood", "ood", run, lambda epoch: _in_percent(epoch.ood_accuracy))
     return Chart(
         title="accuracy %",
         series=(
             _series("train", "train", run, lambda epoch: _in_percent(epoch.train_accuracy)),
             _series("val", "validation", run, lambda epoch: _in_percent(epoch.validation_accuracy)),
+            *([] if ood.last is None else [ood]),
         ),
         last_x=_last_epoch(run),
         show_value=lambda value: f"{value:.1f}",

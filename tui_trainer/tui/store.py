@@ -40,6 +40,16 @@ EXPLAINED_BY_LOG = {State.FAILED, State.CRASHED, State.LOST, State.INTERRUPTED}
 LOG_BYTES, LOG_LINES = 8192, 40
 
 
+class OodView(NamedTuple):
+    """Accuracy out of distribution; fractions of 1."""
+
+    accuracy: float
+    gap: float | None
+    """How far that is below clean."""
+    is_probe: bool
+    """Whether it is the newest epoch's probe, and not yet the result."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunView:
     """What the screen needs of a run; every text of it is safe to show."""
@@ -58,6 +68,8 @@ class RunView:
     progress: Progress | None
     best: Epoch | None
     clean_accuracy: float | None
+    ood: OodView | None
+    """None for a run that is not measured out of distribution, or not yet."""
     eta_seconds: float | None
     attempt: int
     began_at_epoch: int
@@ -144,6 +156,14 @@ class EndOfLog(NamedTuple):
     lines: tuple[str, ...]
 
 
+class SeenRun(NamedTuple):
+    """A run, the end of its log, and what is shown of them."""
+
+    run: Run
+    log: EndOfLog | None
+    view: RunView
+
+
 class ViewChanged(Message):
     """There is something new to show."""
 
@@ -168,6 +188,7 @@ class Store:
     _index: Index | None = None
     _runs: list[Run] = field(default_factory=list)
     _logs: dict[Path, EndOfLog] = field(default_factory=dict)
+    _seen: dict[Path, SeenRun] = field(default_factory=dict)
     _wake: threading.Event = field(default_factory=threading.Event)
     _closed: bool = False
 
@@ -175,15 +196,16 @@ class Store:
         """Look until `close`, and tell of each change; for a thread of its own."""
         told: View | None = None
         while not self._closed:
-            began = time.monotonic()
+            began, worked = time.monotonic(), time.thread_time()
             view = self.look()
             if view != told:
                 tell(ViewChanged(view))
                 told = view
-            spent = time.monotonic() - began
+            spent, worked = time.monotonic() - began, time.thread_time() - worked
             is_quiet = not any(run.state.is_live or run.state is State.QUEUED for run in view.runs)
             seconds = POLL_SECONDS * (QUIET_POLLS if is_quiet else 1)
-            self._wake.wait(max(seconds, spent / POLL_SHARE))
+            # On a busy machine a look takes long and little; a slow disk is left alone as long.
+            self._wake.wait(max(seconds, worked / POLL_SHARE, spent))
             self._wake.clear()
 
     def look_soon(self) -> None:
@@ -204,7 +226,7 @@ class Store:
         return View(
             project=self._project,
             title=plain_line(self._project.name),
-            experiments=_experiment_views(self._project, self._runs, self._read_logs()),
+            experiments=_experiment_views(self._project, self._view_runs(self._read_logs())),
             warning=plain_line(warning),
             done_at=_done_at(self._runs),
         )
@@ -260,6 +282,22 @@ class Store:
         self._logs = {path: _end_of_log(file, before.get(path)) for path, file in files.items()}
         return self._logs
 
+    def _view_runs(self, logs: dict[Path, EndOfLog]) -> list[RunView]:
+        """What is shown of each run; the index gives a run that is over as the same object."""
+        before = self._seen
+        folders = [run.folder.path for run in self._runs]
+        self._seen = {
+            path: _see(run, logs.get(path), before.get(path))
+            for path, run in zip(folders, self._runs, strict=True)
+        }
+        return [self._seen[path].view for path in folders]
+
+
+def _see(run: Run, log: EndOfLog | None, before: SeenRun | None) -> SeenRun:
+    if before is not None and before.run is run and before.log is log:
+        return before
+    return SeenRun(run, log, _run_view(run, log))
+
 
 def _end_of_log(file: Path, before: EndOfLog | None) -> EndOfLog:
     log = (file, identity(file))
@@ -292,13 +330,10 @@ def _problems(project: Project) -> str:
     return lines[0] + more if lines else ""
 
 
-def _experiment_views(
-    project: Project, runs: list[Run], logs: dict[Path, EndOfLog]
-) -> tuple[ExperimentView, ...]:
+def _experiment_views(project: Project, runs: list[RunView]) -> tuple[ExperimentView, ...]:
     by_experiment: dict[str, list[RunView]] = {name: [] for name in project.bases}
     for run in runs:
-        family = by_experiment.setdefault(run.folder.experiment_name, [])
-        family.append(_run_view(run, logs.get(run.folder.path)))
+        by_experiment.setdefault(run.experiment, []).append(run)
     faults = _faults(project)
     return tuple(
         _experiment_view(project, name, faults.get(name, ""), family)
@@ -347,6 +382,7 @@ def _run_view(run: Run, log: EndOfLog | None) -> RunView:
         progress=run.progress,
         best=run.best,
         clean_accuracy=run.clean_accuracy,
+        ood=_ood_view(run),
         eta_seconds=run.eta_seconds,
         attempt=attempt.number if attempt else 0,
         began_at_epoch=attempt.began_at_epoch if attempt else 0,
@@ -355,6 +391,11 @@ def _run_view(run: Run, log: EndOfLog | None) -> RunView:
         alarms=tuple(plain_line(a.kind.replace("_", " ")) for a in run.history.alarms),
         skipped_lines=run.skipped_lines,
     )
+
+
+def _ood_view(run: Run) -> OodView | None:
+    accuracy = run.ood_accuracy
+    return None if accuracy is None else OodView(accuracy, run.ood_gap, run.ood is None)
 
 
 def _done_at(runs: list[Run]) -> str:

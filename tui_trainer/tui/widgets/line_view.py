@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 INKS = (
     *("strong", "muted", "faint", "accent", "good", "warn", "bad"),
-    *("cursor", "key", "train", "validation"),
+    *("cursor", "key", "train", "validation", "ood"),
 )
 
 

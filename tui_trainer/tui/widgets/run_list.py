@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # An experiment with more runs than this begins folded, unless one of them is live.
 RUNS_SHOWN_AT_FIRST = 5
 WHEEL_ROWS = 3
+# Columns from which on nothing gives way to the accuracy out of distribution.
+ROOM_FOR_ALL = 110
 # Less than this of a note says nothing; the status line has it whole.
 SHORTEST_NOTE = 24
 
@@ -50,13 +52,20 @@ class Layout:
     bar: Column
     val: Column
     test: Column
+    ood: Column
+    ood_gap: Column
     best: Column
     eta: Column
 
     @classmethod
-    def of(cls, width: int, longest_name: int) -> Layout:
-        """The columns that fit, the name and the note taking what is left."""
+    def of(cls, width: int, longest_name: int, *, has_ood: bool) -> Layout:
+        """The columns that fit, the name and the note taking what is left.
+
+        Where runs are measured out of distribution, a narrow list tells that in place of the best
+        epoch, which the status line has too.
+        """
         wide, medium = width >= 100, width >= 72
+        shows_ood = has_ood and medium
         gap = 2 if medium else 1
         limit = 60 if width >= 160 else 34
         layout = cls(
@@ -68,7 +77,9 @@ class Layout:
             bar=Column("", 16 if width >= 160 else 8 if wide else 0, right=False),
             val=Column("val", 5),
             test=Column("test", 5 if medium else 0),
-            best=Column("best", 10 if medium else 0),
+            ood=Column("ood", 5 if shows_ood else 0),
+            ood_gap=Column("gap", 5 if shows_ood else 0),
+            best=Column("best", 10 if medium and (not shows_ood or width >= ROOM_FOR_ALL) else 0),
             eta=Column("eta", 5 if medium else 0),
         )
         room = layout.width - 1 - sum(each.width + gap for each in layout.columns[1:])
@@ -78,8 +89,13 @@ class Layout:
     @property
     def columns(self) -> tuple[Column, ...]:
         """The columns that are shown, from left to right."""
-        every = (self.state, self.epoch, self.bar, self.val, self.test, self.best, self.eta)
+        every = (self.state, self.epoch, self.bar, self.val, *self.given_up)
         return (self.name, *(column for column in every if column.width))
+
+    @property
+    def given_up(self) -> tuple[Column, ...]:
+        """The last columns, which a dead run has less use for than for its cause."""
+        return (self.test, self.ood, self.ood_gap, self.best, self.eta)
 
     @property
     def room_for_note(self) -> int:
@@ -145,7 +161,8 @@ class RunList(LineView):
             return []
         self._scroll_to_cursor()
         longest = max((width_of(_name(row, self.glyphs)) for row in self._rows), default=0)
-        layout = Layout.of(width - self._is_cut, longest)
+        has_ood = any(run.ood for experiment in self._experiments for run in experiment.runs)
+        layout = Layout.of(width - self._is_cut, longest, has_ood=has_ood)
         lines = [draw_titles(layout)]
         for index in range(self._top, min(self._top + self._visible_rows, len(self._rows))):
             row = self._rows[index]
@@ -311,6 +328,8 @@ def _figures(run: RunView, layout: Layout, glyphs: Glyphs) -> Iterator[Span]:
         return
     for column, text, ink in (
         (layout.test, figures.percent(run.clean_accuracy), ""),
+        (layout.ood, figures.percent(run.ood.accuracy if run.ood else None), ""),
+        (layout.ood_gap, figures.percent(run.ood.gap if run.ood else None), "muted"),
         (layout.best, _best(run), "muted"),
         (layout.eta, "" if run.eta_seconds is None else figures.duration(run.eta_seconds), "muted"),
     ):
@@ -353,8 +372,7 @@ def _note(run: RunView, layout: Layout, glyphs: Glyphs) -> Line:
     """Why the run is as it is, and what helps, as far as there is room to say it."""
     room = layout.room_for_note
     if _cause_needs_room(run, layout):
-        given_up = (layout.test, layout.best, layout.eta)
-        room += sum(each.width + layout.gap for each in given_up if each.width)
+        room += sum(each.width + layout.gap for each in layout.given_up if each.width)
     if not run.cause:
         attempt = Span(f"attempt {run.attempt}" if run.attempt > 1 else "", "muted")
         return (attempt,) if width_of([attempt]) <= room else ()

@@ -24,6 +24,14 @@ BAR_WIDTH = 10
 # Beside curves, the end of the log is as long as this at the most.
 LOG_ROWS_BESIDE_CURVES = 6
 GAP = "   "
+# Less than this of a warning says nothing; `tui-trainer show` has it whole.
+SHORTEST_NOTE = 24
+
+
+class Cut(tuple[Span, ...]):
+    """A fact whose beginning says something."""
+
+    __slots__ = ()
 
 
 class StatusLine(LineView):
@@ -95,15 +103,17 @@ def _ending(run: RunView, width: int, glyphs: Glyphs) -> tuple[list[Line], list[
 
 
 def draw_status(row: Row | None, width: int, glyphs: Glyphs) -> Line:
-    """The most telling facts first; those that have no room are left out."""
+    """The most telling facts first; those that have no room are left out, warnings are cut."""
     if row is None:
         return ()
-    facts = list(_facts(row, glyphs))
-    line: list[Span] = [Span(" "), *facts[0]] if facts else []
-    for fact in facts[1:]:
-        if width_of(line) + len(GAP) + width_of(fact) > width:
-            break
-        line += [Span(GAP), *fact]
+    line: list[Span] = []
+    for fact in _facts(row, glyphs):
+        room = width - width_of(line) - len(GAP)
+        is_cut = isinstance(fact, Cut)
+        if not line:
+            line += [Span(" "), *fact]
+        elif width_of(fact) <= room or (is_cut and room >= SHORTEST_NOTE):
+            line += [Span(GAP), *fit_line(fact, room, glyphs.ellipsis)]
     return fit_line(line, width, glyphs.ellipsis)
 
 
@@ -128,9 +138,11 @@ def _live_facts(run: RunView, glyphs: Glyphs) -> Iterator[Line]:
     if run.progress is not None:
         yield from _progress(run, run.progress, glyphs)
     yield from _alarms(run, glyphs)
+    yield from _ood(run)
     yield from _newest_epoch(run)
     yield from _attempt(run)
-    yield from _notes(run, glyphs)
+    yield from _skipped(run, glyphs)
+    yield from _warnings(run, glyphs)
 
 
 def _progress(run: RunView, progress: Progress, glyphs: Glyphs) -> Iterator[Line]:
@@ -160,18 +172,30 @@ def _newest_epoch(run: RunView) -> Iterator[Line]:
 def _ended_facts(run: RunView, glyphs: Glyphs) -> Iterator[Line]:
     yield _state(run, glyphs)
     yield from _alarms(run, glyphs)
-    yield from _notes(run, glyphs)
+    yield from _skipped(run, glyphs)
     if run.state is State.FINISHED and run.clean_accuracy is not None:
         yield _fact(f"{figures.percent(run.clean_accuracy)} %", "test")
+    yield from _ood(run)
     if run.best is not None:
         best = f"{figures.percent(run.best.validation_accuracy)} %"
         yield _fact(f"{best} at epoch {run.best.epoch}", "best")
+    yield from _warnings(run, glyphs)
     seconds = sum(epoch.seconds or 0.0 for epoch in run.epochs)
     if seconds:
         yield _fact(figures.duration(seconds), "trained")
     yield from _attempt(run)
     if run.peak_memory_bytes:
         yield _fact(figures.size(run.peak_memory_bytes), "peak memory")
+
+
+def _ood(run: RunView) -> Iterator[Line]:
+    """Accuracy out of distribution and how far that is below clean, kept together."""
+    if run.ood is None:
+        return
+    word = "ood probe" if run.ood.is_probe else "ood"
+    accuracy = _fact(f"{figures.percent(run.ood.accuracy)} %", word)
+    gap = () if run.ood.gap is None else _fact(figures.percent(run.ood.gap), ", gap")
+    yield (*accuracy, *gap)
 
 
 def _state(run: RunView, glyphs: Glyphs) -> Line:
@@ -197,12 +221,15 @@ def _alarms(run: RunView, glyphs: Glyphs) -> Iterator[Line]:
         yield Span(f"{glyphs.warning} ", "warn"), Span(run.alarms[-1], "warn")
 
 
-def _notes(run: RunView, glyphs: Glyphs) -> Iterator[Line]:
+def _skipped(run: RunView, glyphs: Glyphs) -> Iterator[Line]:
     if run.skipped_lines:
         lines = figures.plural(run.skipped_lines, "unreadable line")
         yield Span(f"{glyphs.warning} ", "warn"), Span(f"{lines} skipped")
+
+
+def _warnings(run: RunView, glyphs: Glyphs) -> Iterator[Line]:
     if run.warnings:
-        yield Span(f"{glyphs.warning} ", "warn"), Span(run.warnings[-1])
+        yield Cut((Span(f"{glyphs.warning} ", "warn"), Span(run.warnings[-1])))
 
 
 def _fact(figure: str, word: str, *, word_first: bool = True) -> Line:

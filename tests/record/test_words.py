@@ -1,0 +1,60 @@
+"""A run's numbers in words: whole, aligned, and no wider than the narrowest terminal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tui_trainer.record.epochs import Epoch
+from tui_trainer.record.words import epoch_header, epoch_line, epoch_row
+
+NARROWEST = 80
+
+
+def measured(ood: float | None, number: int = 7) -> Epoch:
+    return Epoch(
+        epoch=number,
+        attempt=1,
+        step=133,
+        train_loss=0.41,
+        train_accuracy=1.0,
+        validation_loss=0.39,
+        validation_accuracy=0.88,
+        ood_accuracy=ood,
+        lr=0.1,
+        grad_norm=1.3,
+        seconds=4.2,
+        images_per_second=285.0,
+        time=None,
+    )
+
+
+def test_the_probe_stands_beside_the_clean_accuracy() -> None:
+    line = epoch_line(measured(0.614), 20)
+    assert "validation loss 0.3900 accuracy  88.0 %  ood accuracy  61.4 %  lr 1.00e-01" in line
+
+
+def test_without_a_probe_nothing_is_said_of_one() -> None:
+    line = epoch_line(measured(None), 20)
+    assert "accuracy  88.0 %  lr 1.00e-01" in line
+    for words in (line, epoch_row(measured(None), 20), epoch_header(measured(None))):
+        assert "ood" not in words
+        assert " - " not in words
+
+
+@pytest.mark.parametrize("ood", [None, 0.05, 1.0])
+def test_rows_stand_under_their_header_on_the_narrowest_terminal(ood: float | None) -> None:
+    header, row = epoch_header(measured(ood)), epoch_row(measured(ood, 1000), 1000)
+    assert len(header) == len(row) < NARROWEST
+    for title, figure in (("valid loss", "0.3900"), ("lr", "1.0e-01"), ("time", "4.2 s")):
+        assert header.index(title) + len(title) == row.index(figure) + len(figure)
+    if ood is not None:
+        figure = f"{100 * ood:.1f} %"
+        assert header.index("ood") + len("ood") == row.rindex(figure) + len(figure)
+
+
+def test_a_gap_needs_both_accuracies() -> None:
+    assert measured(0.6).ood_gap == pytest.approx(0.28)
+    assert measured(None).ood_gap is None
+    assert replace(measured(0.6), validation_accuracy=None).ood_gap is None
