@@ -12,7 +12,7 @@ import numpy as np
 from tui_trainer.record.digest import file_digest
 from tui_trainer.record.durable import encode_record, sync_folder, write_durably, write_once
 from tui_trainer.record.epochs import read_epochs
-from tui_trainer.record.events import Evaluated, append_event, read_events
+from tui_trainer.record.events import Evaluated, Extended, append_event, read_events
 from tui_trainer.record.fields import number, text
 from tui_trainer.record.run_folder import CheckpointName
 from tui_trainer.record.tail import read_json
@@ -93,9 +93,7 @@ class Results:
         name = str(file.relative_to(self.folder.path))
         is_table = file.suffix == ".json"
         result = (read_json(file) if is_table else None) or {}
-        digest = file_digest(file)
-        events = (e for e in read_events(self.folder.events_file) if isinstance(e, Evaluated))
-        if not any((event.file, event.sha256) == (name, digest) for event in events):
+        if name not in _told(self.folder):
             event = Evaluated(
                 attempt=self.attempt,
                 split=self._split(file),
@@ -103,7 +101,7 @@ class Results:
                 loss=number(result, "loss"),
                 accuracy=number(result, "accuracy"),
                 file=name,
-                sha256=digest,
+                sha256=file_digest(file),
             )
             append_event(self.folder.events_file, event)
         return result
@@ -135,14 +133,26 @@ def keep_former_results(folder: RunFolder, attempt: int, fingerprint: str) -> No
         attempt: The one that owns it.
         fingerprint: Of what the run is to come to; results with another one are of another end.
     """
-    former = read_json(folder.clean_results_file)
-    if former is not None and text(former, "fingerprint") != fingerprint:
+    former = text(read_json(folder.clean_results_file) or {}, "fingerprint")
+    # A result that somebody damaged or edited stays where it is: `verify` tells.
+    if former not in {"", fingerprint}:
         # One rename, so that a kill leaves them here or there, whole.
         folder.results.rename(folder.results_until(len(read_epochs(folder.epochs_file))))
         sync_folder(folder.path)
     for file in sorted(folder.path.glob("results-until-epoch-*/**/*")):
         if file.suffix in {".json", ".csv"}:
             Results(folder, attempt, CheckpointName(0, 0), fingerprint).announce(file)
+
+
+def _told(folder: RunFolder) -> set[str]:
+    """Files of results that the events tell of; a run that goes on writes its own anew."""
+    told, own = set[str](), f"{folder.results.name}/"
+    for event in read_events(folder.events_file):
+        if isinstance(event, Evaluated):
+            told.add(event.file)
+        elif isinstance(event, Extended):
+            told = {file for file in told if not file.startswith(own)}
+    return told
 
 
 def _archive(predictions: Predictions) -> bytes:
