@@ -44,7 +44,13 @@ def ended(exit_code: int, attempt: int = 1) -> AttemptEnded:
     return AttemptEnded(attempt=attempt, exit_code=exit_code, cause=cause, peak_memory_bytes=1)
 
 
-def beat(stage: str = "training", idle: float = 0.0, core: Owner | None = None) -> Heartbeat:
+def beat(
+    stage: str = "training",
+    idle: float = 0.0,
+    core: Owner | None = None,
+    step_seconds: float | None = 0.5,
+    restart_seconds: float | None = None,
+) -> Heartbeat:
     return Heartbeat(
         beat=3,
         attempt=1,
@@ -52,6 +58,8 @@ def beat(stage: str = "training", idle: float = 0.0, core: Owner | None = None) 
         core=core,
         progress=Progress(stage=stage, epoch=1, step=2, steps=9),
         idle_seconds=idle,
+        step_seconds=step_seconds,
+        restart_seconds=restart_seconds,
     )
 
 
@@ -65,6 +73,7 @@ def evidence(
     stop_request: bool | None = None,
 ) -> Evidence:
     return Evidence(
+        is_there=True,
         was_prepared=True,
         history=fold(events),
         newest_attempt=attempt,

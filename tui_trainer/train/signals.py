@@ -26,6 +26,8 @@ class Requests:
     """Save a checkpoint and end."""
     checkpoint: bool = False
     """Save a checkpoint and go on."""
+    stopped_by: int = 0
+    """The first signal that asked to stop; 0 where none did."""
 
     def listen(self) -> None:
         """Take requests from signals from now on. A second signal changes nothing."""
@@ -43,8 +45,8 @@ class Requests:
         if supervisor is not None and supervisor.presence() is Presence.DEAD:
             self.stop = True
 
-    def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
-        self.stop = True
+    def _ask_to_stop(self, number: int, _frame: FrameType | None) -> None:
+        self.stop, self.stopped_by = True, self.stopped_by or number
 
     def _ask_for_checkpoint(self, _number: int, _frame: FrameType | None) -> None:
         self.checkpoint = True
