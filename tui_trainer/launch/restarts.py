@@ -67,7 +67,7 @@ class Restarts:
         if ending.made_progress:
             self._without_progress = 0
         if self._without_progress == self._most:
-            return _given_up(ending, f"{self._most + 1} attempts in a row made no progress")
+            return _given_up(ending, f"{_counted(self._most)} in a row made no progress")
         self._without_progress += 1
         wait = FIRST_WAIT_SECONDS * 2 ** (self._without_progress - 1)
         return Decision(ending.cause, min(wait, LONGEST_WAIT_SECONDS))
@@ -79,3 +79,7 @@ def _given_up(ending: Ending, why: str) -> Decision:
 
 def _place(progress: Progress) -> tuple[str, int, int]:
     return progress.stage, progress.epoch, progress.step
+
+
+def _counted(restarts: int) -> str:
+    return "1 restart" if restarts == 1 else f"{restarts} restarts"

@@ -84,7 +84,7 @@ def _unsupervised(folder: RunFolder, requests: Requests, reporter: Reporter) -> 
 def _train(
     folder: RunFolder, attempt: AttemptFolder, requests: Requests, reporter: Reporter
 ) -> tuple[ExitCode, str, Hope]:
-    """Train; how it ended, why in words where it did not end well, and what a second try is worth."""
+    """Train; how it ended, why in words if not well, and what a second try is worth."""
     try:
         from tui_trainer.train import loop
 
@@ -127,7 +127,7 @@ def _is_for_want_of_memory(error: Exception) -> bool:
 
 def _occupy_standard_descriptors() -> None:
     """Whoever starts a program with its output closed must not find that in a checkpoint."""
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)
     os.close(descriptor)
 
