@@ -7,14 +7,16 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import CommandLine, kill
+from tests.conftest import ROOT, CommandLine, kill
 from tests.test_story import measured
+from tests.train.cifar_files import write_cifar
 from tui_trainer.errors import ExitCode
 from tui_trainer.record.heartbeat import Heartbeat
 from tui_trainer.record.owner import Owner, Presence
@@ -28,8 +30,10 @@ if TYPE_CHECKING:
 
 FAULTS_PROJECT = """
 [defaults]
+data = { name = "cifar10", verify = "shape" }
 batch_size = 16
 epochs = 2
+resources.slots = 1  # threads that wait for each other crawl on a busy machine
 optimizer = { name = "adam", lr = 3e-3 }
 [experiments.depth1]
 model = { name = "cnn", depth = 1, width = 6, dropout = 0.2 }
@@ -46,8 +50,15 @@ DEPTHS = ("depth1", "depth2", "depth3")
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    (tmp_path / "experiments.toml").write_text(FAULTS_PROJECT)
-    return tmp_path
+    return write_project(tmp_path)
+
+
+def write_project(folder: Path) -> Path:
+    """Experiments and data that take a second."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "experiments.toml").write_text(FAULTS_PROJECT)
+    write_cifar(folder / "data", "cifar10", train=320, test=40)
+    return folder
 
 
 def trains(run: Run) -> bool:
@@ -62,7 +73,7 @@ def begin(command_line: CommandLine, *options: str) -> tuple[RunFolder, Owner, O
     """A long run that trains; its supervisor and its core."""
     done = command_line("run", "long", "--detach", *options)
     assert done.returncode == ExitCode.DONE, done.stderr
-    run = command_line.wait("long", trains, 120)
+    run = command_line.wait("long", trains, 300)
     beat = Heartbeat.read(run.folder.heartbeat_file)
     assert beat is not None
     assert beat.core is not None
@@ -137,11 +148,11 @@ def test_hup_is_nothing_and_usr1_saves_and_goes_on(tui_trainer: CommandLine) -> 
 
 def test_a_core_that_is_killed_goes_on_by_itself_bit_for_bit(tui_trainer: CommandLine) -> None:
     """With the restarts that an experiment has by default."""
-    changes = ("--set", "epochs=4", "--set", "model.depth=2")
-    assert tui_trainer("run", "long", *changes).returncode == ExitCode.DONE
+    changes = ("--set", "epochs=40", "--set", "model.depth=2")
+    assert tui_trainer("run", "long", *changes, seconds=600).returncode == ExitCode.DONE
     _, _, core = begin(tui_trainer, *changes)
     os.kill(core.pid, signal.SIGKILL)
-    run = tui_trainer.wait("long", is_over, 180)
+    run = tui_trainer.wait("long", is_over, 600)
     assert run.state is State.FINISHED, run.cause
     assert len(run.attempts) == 2
     straight, restarted = (tui_trainer.json("show", f"long/{number}") for number in (1, 2))
@@ -169,7 +180,7 @@ def test_a_limit_on_the_size_of_files_is_an_error_and_no_death(tui_trainer: Comm
     )
     assert limited.returncode == ExitCode.CRASHED
     assert "file larger than the limit on files (ulimit -f)" in limited.stdout
-    assert tui_trainer("resume", "depth1").returncode == ExitCode.DONE
+    assert tui_trainer("resume", "depth1", seconds=600).returncode == ExitCode.DONE
 
 
 def test_runs_renamed_under_a_run_end_it_and_nothing_is_made_anew(
@@ -198,7 +209,10 @@ def test_runs_deleted_under_a_run_end_it_and_nothing_is_made_anew(
     runs = tui_trainer.folder / "runs"
     shutil.rmtree(runs.rename(runs.with_name("to-be-deleted")))
     wait_until_gone(supervisor, core)
-    assert sorted(path.name for path in tui_trainer.folder.iterdir()) == ["experiments.toml"]
+    assert sorted(path.name for path in tui_trainer.folder.iterdir()) == [
+        "data",
+        "experiments.toml",
+    ]
 
 
 def test_another_run_in_the_place_of_one_that_was_moved_is_not_written_to(
@@ -237,13 +251,10 @@ def test_who_wakes_after_a_takeover_writes_nothing(tui_trainer: CommandLine) -> 
 
 def begun_at_once(folder: Path) -> dict[str, Any]:
     """Runs of three depths, begun at once in one folder; what each came to."""
-    folder.mkdir()
-    (folder / "experiments.toml").write_text(FAULTS_PROJECT)
-    command_line = CommandLine(folder, {"OMP_NUM_THREADS": "1"})
-    slots = ("--set", "resources.slots=1")
-    processes = [command_line.start("run", depth, *slots) for depth in DEPTHS]
+    command_line = CommandLine(write_project(folder), {})
+    processes = [command_line.start("run", depth) for depth in DEPTHS]
     for process in processes:
-        output, errors = process.communicate(timeout=300)
+        output, errors = process.communicate(timeout=600)
         assert process.returncode == ExitCode.DONE, output + errors
     return {depth: results_of(command_line, depth) for depth in DEPTHS}
 
@@ -252,11 +263,8 @@ def begun_alone(folder: Path) -> dict[str, Any]:
     """The same runs, each in a folder of its own."""
     results = {}
     for depth in DEPTHS:
-        alone = folder / depth
-        alone.mkdir(parents=True)
-        (alone / "experiments.toml").write_text(FAULTS_PROJECT)
-        command_line = CommandLine(alone, {"OMP_NUM_THREADS": "1"})
-        done = command_line("run", depth, "--set", "resources.slots=1")
+        command_line = CommandLine(write_project(folder / depth), {})
+        done = command_line("run", depth, seconds=600)
         assert done.returncode == ExitCode.DONE, done.stdout
         results[depth] = results_of(command_line, depth)
     return results
@@ -285,3 +293,21 @@ def test_three_depths_begun_at_once_in_one_folder_do_not_touch_each_other(
     assert len({result["weights"] for result in alone.values()}) == len(DEPTHS)
     for repeat in range(repeats):
         assert begun_at_once(folder / f"together-{repeat}") == alone
+
+
+@pytest.mark.parametrize("closed", [">&- 2>&- <&-", "| true"])
+def test_a_core_whose_output_nobody_takes_trains_on(tui_trainer: CommandLine, closed: str) -> None:
+    tui_trainer.fake(exit_at=1, code=1)("run", "depth1")  # a run folder, and nothing trained
+    folder = find_run(tui_trainer.folder / "runs", "depth1")
+    core = f"{sys.executable} -m tui_trainer.train {folder.path}"
+    subprocess.run(
+        ["bash", "-c", f"{core} {closed}"],  # noqa: S607
+        env={**tui_trainer.environment, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    run = tui_trainer.wait("depth1", is_over, 300)
+    assert run.state is State.FINISHED
+    assert [epoch.epoch for epoch in run.epochs] == [1, 2]
+    assert b"epoch 1/2" not in b"".join(
+        content for name, content in contents(folder.path).items() if name.endswith(".pt")
+    )
