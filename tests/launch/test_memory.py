@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from tests.conftest import CommandLine
 
 LIMIT = 200 << 20
+ENTER = """
+import os, sys
+open(sys.argv[1], "w").write(str(os.getpid()))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 @pytest.mark.parametrize(
@@ -75,18 +81,17 @@ def limited_cgroup() -> Iterator[Path]:
 
 def test_a_run_over_its_memory_limit_says_so(tui_trainer: CommandLine) -> None:
     with limited_cgroup() as cgroup:
-        enter = "import os, sys; open(sys.argv[1], 'w').write(str(os.getpid())); os.execv(sys.argv[2], sys.argv[2:])"
         command_line = tui_trainer.fake(eat_at=2)
         command = command_line.command("run", "one")
         subprocess.run(
-            [sys.executable, "-c", enter, str(cgroup / "cgroup.procs"), *command],
+            [sys.executable, "-c", ENTER, str(cgroup / "cgroup.procs"), *command],
             cwd=command_line.folder,
             env=command_line.environment,
             capture_output=True,
             check=False,
         )
         run = command_line.wait("one", is_over)
-        deadline_free(cgroup)
+        wait_until_empty(cgroup)
     assert run.state is State.CRASHED
     assert "killed by SIGKILL for lack of memory: it used 0." in run.cause
     assert "lower batch_size" in run.cause
@@ -100,10 +105,8 @@ def test_a_run_over_its_memory_limit_says_so(tui_trainer: CommandLine) -> None:
         assert "for lack of memory" in words
 
 
-def deadline_free(cgroup: Path) -> None:
-    """Wait until everything in the cgroup is gone, so that it can be removed."""
-    import time
-
+def wait_until_empty(cgroup: Path) -> None:
+    """Only then it can be removed."""
     deadline = time.monotonic() + 20
     while (cgroup / "cgroup.procs").read_text() and time.monotonic() < deadline:
         time.sleep(0.05)
