@@ -135,7 +135,7 @@ def test_hup_is_nothing_and_usr1_saves_and_goes_on(tui_trainer: CommandLine) -> 
         os.kill(owner.pid, signal.SIGHUP)
     os.killpg(os.getpgid(supervisor.pid), signal.SIGUSR1)
     deadline = time.monotonic() + 60
-    saved = []
+    saved: list[dict[str, Any]] = []
     while not saved and time.monotonic() < deadline:
         lines = folder.events_file.read_text().splitlines()[before:]
         events = [json.loads(line) for line in lines if line.endswith("}")]

@@ -228,8 +228,10 @@ def test_a_machine_that_was_started_anew_is_named() -> None:
 @given(st.lists(st.floats(-86400, 86400), min_size=4, max_size=4))
 def test_clocks_that_jump_change_no_state(jumps: list[float]) -> None:
     """What is compared comes from counters; written times are for people."""
-    events = [LAUNCHED, started(), ended(1), started(attempt=2)]
-    jumped = [replace(event, time=event.time + by) for event, by in zip(events, jumps, strict=True)]
+    events: list[Event] = [LAUNCHED, started(), ended(1), started(attempt=2)]
+    jumped: list[Event] = [
+        replace(event, time=event.time + by) for event, by in zip(events, jumps, strict=True)
+    ]
     for count in range(1, 5):
         attempt = max(1, count - 2)
         before = judge(evidence(events[:count], attempt=attempt))

@@ -113,6 +113,17 @@ def test_a_signal_stops_it_after_a_checkpoint_and_nothing_is_lost(
     assert_same(folder, whole)
 
 
+def test_signals_until_the_very_end_do_no_harm(project: Path) -> None:
+    """Also not while the interpreter takes itself apart, which takes torch a while."""
+    core = Core(new_run(project, epochs=100_000))
+    core.wait_for("training")
+    while core.process.poll() is None:
+        core.process.send_signal(signal.SIGTERM)
+        core.process.send_signal(signal.SIGUSR1)
+        time.sleep(0.001)
+    assert core.end()[0] == 75
+
+
 def test_usr1_saves_and_goes_on_and_hup_does_nothing(project: Path) -> None:
     folder = new_run(project, model={"name": "cnn", "depth": 3, "width": 48}, batch_size=4)
     core = Core(folder)

@@ -38,8 +38,15 @@ _LESS_MEMORY = "lower batch_size; training.accumulate makes up for it"
 def main() -> ExitCode:
     """Train the run that the command line names."""
     _occupy_standard_descriptors()
-    requests, reporter = Requests(), Reporter.from_environment()
+    requests = Requests()
     requests.listen()
+    try:
+        return _run(requests, Reporter.from_environment())
+    finally:
+        requests.close()
+
+
+def _run(requests: Requests, reporter: Reporter) -> ExitCode:
     if len(sys.argv) != 2:
         reporter.complain("usage: python -m tui_trainer.train RUN_FOLDER")
         return ExitCode.USAGE

@@ -39,6 +39,15 @@ class Requests:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
+    def close(self) -> None:
+        """Take no more: what is to be done is done.
+
+        An interpreter that takes itself apart gives its handlers up before it ends; what is ignored
+        stays so, and a late signal does not make a death of a good end.
+        """
+        for number in (*STOPPING, signal.SIGUSR1):
+            signal.signal(number, signal.SIG_IGN)
+
     def stop_with(self, supervisor: Owner | None) -> None:
         """Stop when the process that started this one dies, or if it is dead already."""
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
