@@ -55,24 +55,33 @@ def test_a_slow_machine_makes_longer_steps_usual() -> None:
 
 
 def test_work_without_steps_is_seen_by_the_processor_it_uses() -> None:
-    pace = Pace()
+    clock = Clock()
+    pace = Pace(clock)
     pace.heard(at(0, "preparing"))
     pace.watch(os.getpid())
-    time.sleep(0.3)
     deadline = time.process_time() + 0.3
     while time.process_time() < deadline:
         pass
-    idle = pace.idle_seconds
+    clock.seconds = 1.0
+    assert pace.idle_seconds == 1.0
     pace.watch(os.getpid())
-    assert pace.idle_seconds < idle
+    assert pace.idle_seconds == 0.0
 
 
 def test_one_that_only_waits_uses_none() -> None:
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    pace = Pace()
-    time.sleep(1)
+    process = subprocess.Popen(
+        [sys.executable, "-c", "input('ready\\n')"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    process.stdout.readline()
+    clock = Clock()
+    pace = Pace(clock)
     pace.watch(process.pid)
-    time.sleep(1)
+    time.sleep(0.2)
+    clock.seconds = 1.0
     pace.watch(process.pid)
-    assert pace.idle_seconds > 1.5
+    assert pace.idle_seconds == 1.0
     process.communicate()
