@@ -33,6 +33,7 @@ name = "small"
 [defaults]
 epochs = 4
 batch_size = 256
+resources.max_restarts = 0  # a crash is an end, where a test does not say otherwise
 
 [experiments.one]
 model = { name = "cnn", depth = 1, width = 2 }

@@ -2,11 +2,14 @@
 
 Its behaviour is set by TUI_TRAINER_FAKE, a JSON object:
     seconds         per epoch (default 0.05)
-    crash_at        raise at the start of this epoch, in the first attempt only
+    attempts        that misbehave: the first so many (default 1)
+    crash_at        raise at the start of this epoch
     exit_at, code   exit with a code at the start of this epoch
-    kill_at         SIGKILL itself at the start of this epoch, in the first attempt only
+    kill_at         SIGKILL itself at the start of this epoch
+    eat_at          use up the memory at the start of this epoch
     hang_at         stop making progress at the start of this epoch
-    cause           what a crash gives as its cause
+    cause           what a crash gives as its cause; false: it cannot say any
+    hope            what it says that a second try is worth (default some)
     deaf            ignore SIGTERM
     drifts          weights depend on the attempt
     noise           text to print at the start
@@ -73,13 +76,20 @@ def main() -> int:
 
 
 def misbehave(epoch: int, attempt: int) -> None:
-    if knobs.get("crash_at") == epoch and attempt == 1:
-        tell({"cause": knobs.get("cause", f"RuntimeError: planted at epoch {epoch}")})
+    is_bad = attempt <= knobs.get("attempts", 1)
+    if knobs.get("crash_at") == epoch and is_bad:
+        cause = knobs.get("cause", f"RuntimeError: planted at epoch {epoch}")
+        if cause:
+            where = Progress(stage="training", epoch=epoch, steps=STEPS).as_record()
+            tell({**where, "cause": cause, "hope": knobs.get("hope", "some")})
         raise RuntimeError(f"planted at epoch {epoch}")
-    if knobs.get("exit_at") == epoch and attempt == 1:
+    if knobs.get("exit_at") == epoch and is_bad:
         sys.exit(int(knobs["code"]))
-    if knobs.get("kill_at") == epoch and attempt == 1:
+    if knobs.get("kill_at") == epoch and is_bad:
         os.kill(os.getpid(), signal.SIGKILL)
+    hoard = []
+    while knobs.get("eat_at") == epoch and is_bad:
+        hoard.append(b"x" * (1 << 22))
     while knobs.get("hang_at") == epoch:
         time.sleep(0.05)
 

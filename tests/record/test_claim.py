@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import claim_next
+from tests.record.pairs import failures_of_pairs
 from tui_trainer.errors import OwnedByAnotherError
 from tui_trainer.record.claim import claim
 from tui_trainer.record.index import look_until_sure
@@ -37,3 +38,20 @@ def test_who_claims_between_the_look_and_the_claim_keeps_the_run(
     newest = folder.newest_attempt()
     assert newest is not None
     assert newest.number == 1
+
+
+def test_of_two_claims_in_the_same_moment_exactly_one_wins(tmp_path: Path) -> None:
+    assert failures_of_pairs(tmp_path, pairs=50) == []
+
+
+@pytest.mark.soak
+def test_of_a_thousand_pairs_exactly_one_wins_each(tmp_path: Path) -> None:
+    assert failures_of_pairs(tmp_path, pairs=1000) == []
+
+
+def test_a_run_whose_folder_is_gone_is_not_made_anew(tmp_path: Path) -> None:
+    folder = claim_run(tmp_path / "runs", "cnn4")
+    (tmp_path / "runs").rename(tmp_path / "away")
+    with pytest.raises(FileNotFoundError):
+        folder.claim_attempt(Owner.of_process(os.getpid()), after=0)
+    assert not (tmp_path / "runs").exists()

@@ -24,7 +24,16 @@ from tui_trainer.record.events import (
 )
 from tui_trainer.record.heartbeat import Heartbeat, Progress
 from tui_trainer.record.owner import Owner
-from tui_trainer.record.state import STALLED_SECONDS, Evidence, State, exit_cause, fold, judge
+from tui_trainer.record.state import (
+    STALLED_SECONDS,
+    STALLED_WITHOUT_STEPS_SECONDS,
+    Evidence,
+    State,
+    exit_cause,
+    fold,
+    judge,
+    stop_cause,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +53,13 @@ def ended(exit_code: int, attempt: int = 1) -> AttemptEnded:
     return AttemptEnded(attempt=attempt, exit_code=exit_code, cause=cause, peak_memory_bytes=1)
 
 
-def beat(stage: str = "training", idle: float = 0.0, core: Owner | None = None) -> Heartbeat:
+def beat(
+    stage: str = "training",
+    idle: float = 0.0,
+    core: Owner | None = None,
+    step_seconds: float | None = 0.5,
+    restart_seconds: float | None = None,
+) -> Heartbeat:
     return Heartbeat(
         beat=3,
         attempt=1,
@@ -52,6 +67,8 @@ def beat(stage: str = "training", idle: float = 0.0, core: Owner | None = None) 
         core=core,
         progress=Progress(stage=stage, epoch=1, step=2, steps=9),
         idle_seconds=idle,
+        step_seconds=step_seconds,
+        restart_seconds=restart_seconds,
     )
 
 
@@ -65,6 +82,7 @@ def evidence(
     stop_request: bool | None = None,
 ) -> Evidence:
     return Evidence(
+        is_there=True,
         was_prepared=True,
         history=fold(events),
         newest_attempt=attempt,
@@ -91,6 +109,42 @@ CASES = {
     "no step for long": (
         evidence(RUNNING, heartbeat=beat(idle=STALLED_SECONDS + 1)),
         State.STALLED,
+    ),
+    "a first step that takes its time": (
+        evidence(RUNNING, heartbeat=beat("saving", idle=20 * STALLED_SECONDS)),
+        State.RUNNING,
+    ),
+    "only one step so far": (
+        evidence(RUNNING, heartbeat=beat(idle=20 * STALLED_SECONDS, step_seconds=None)),
+        State.RUNNING,
+    ),
+    "slow steps": (
+        evidence(RUNNING, heartbeat=beat(idle=19 * 30, step_seconds=30.0)),
+        State.RUNNING,
+    ),
+    "slow steps, and none for long": (
+        evidence(RUNNING, heartbeat=beat(idle=21 * 30, step_seconds=30.0)),
+        State.STALLED,
+    ),
+    "decodes images": (
+        evidence(RUNNING, heartbeat=beat("preparing", idle=20 * STALLED_SECONDS)),
+        State.PREFLIGHT,
+    ),
+    "a long evaluation": (
+        evidence(RUNNING, heartbeat=beat("evaluating", idle=20 * STALLED_SECONDS)),
+        State.EVALUATING,
+    ),
+    "an evaluation that hangs": (
+        evidence(RUNNING, heartbeat=beat("evaluating", idle=STALLED_WITHOUT_STEPS_SECONDS + 1)),
+        State.STALLED,
+    ),
+    "waits to start again": (
+        evidence(RUNNING, heartbeat=beat("waiting", restart_seconds=3.0)),
+        State.STALLED,
+    ),
+    "its folder is gone": (
+        replace(evidence([], attempt=0), is_there=False, was_prepared=False),
+        State.FAILED,
     ),
     "asked to stop": (evidence(RUNNING, heartbeat=beat(), stop_request=False), State.STOPPING),
     "owner gone": (evidence(RUNNING, owner=DEAD, heartbeat=beat()), State.CRASHED),
@@ -155,6 +209,33 @@ def test_exit_codes_have_words() -> None:
     assert exit_cause(-signal.SIGTERM) == "killed by SIGTERM"
     assert "memory" in exit_cause(-signal.SIGKILL)
     assert exit_cause(-200) == "killed by signal 200"
+
+
+def test_who_sent_a_signal_that_stopped_it_is_guessed_in_words() -> None:
+    assert stop_cause(0) == "stopped, resumable"
+    assert stop_cause(signal.SIGINT) == "stopped by SIGINT; resumable"
+    assert "wall-time" in stop_cause(signal.SIGUSR2)
+    assert "processor time" in stop_cause(signal.SIGXCPU)
+    assert "job 4711" in stop_cause(signal.SIGTERM, "4711")
+
+
+def test_a_machine_that_was_started_anew_is_named() -> None:
+    rebooted = replace(ME, boot_id="another")
+    cause = judge(evidence(RUNNING, owner=rebooted, is_beating=False)).cause
+    assert "its machine was started anew" in cause
+
+
+@given(st.lists(st.floats(-86400, 86400), min_size=4, max_size=4))
+def test_clocks_that_jump_change_no_state(jumps: list[float]) -> None:
+    """What is compared comes from counters; written times are for people."""
+    events: list[Event] = [LAUNCHED, started(), ended(1), started(attempt=2)]
+    jumped: list[Event] = [
+        replace(event, time=event.time + by) for event, by in zip(events, jumps, strict=True)
+    ]
+    for count in range(1, 5):
+        attempt = max(1, count - 2)
+        before = judge(evidence(events[:count], attempt=attempt))
+        assert judge(evidence(jumped[:count], attempt=attempt)) == before
 
 
 def test_live_and_resumable_exclude_each_other() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -12,17 +13,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 
 from tests.conftest import claim_next
 from tests.train.conftest import events_of, new_run, train
 from tests.train.test_loop import assert_same
-from tui_trainer.record.events import AttemptEnded, AttemptStarted, CheckpointSaved
+from tui_trainer.record.events import Alarmed, AttemptEnded, AttemptStarted, CheckpointSaved
+from tui_trainer.record.failure import Hope
 from tui_trainer.record.owner import Owner
+from tui_trainer.train import __main__ as door
+from tui_trainer.train.checkpoint import Checkpoints
+from tui_trainer.train.reporter import Reporter
+from tui_trainer.train.signals import Requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.record.run_folder import CheckpointName, RunFolder
 
 ROOT = Path(__file__).parents[2]
 
@@ -104,6 +111,17 @@ def test_a_signal_stops_it_after_a_checkpoint_and_nothing_is_lost(
     code, _, err = Core(folder).end()
     assert (code, err) == (0, "")
     assert_same(folder, whole)
+
+
+def test_signals_until_the_very_end_do_no_harm(project: Path) -> None:
+    """Also not while the interpreter takes itself apart, which takes torch a while."""
+    core = Core(new_run(project, epochs=100_000))
+    core.wait_for("training")
+    while core.process.poll() is None:
+        core.process.send_signal(signal.SIGTERM)
+        core.process.send_signal(signal.SIGUSR1)
+        time.sleep(0.001)
+    assert core.end()[0] == 75
 
 
 def test_usr1_saves_and_goes_on_and_hup_does_nothing(project: Path) -> None:
@@ -190,4 +208,64 @@ def test_it_does_not_outlive_its_supervisor(project: Path) -> None:
     while core.presence().value == "alive" and time.monotonic() < deadline:
         time.sleep(0.05)
     assert core.presence().value == "dead"
-    assert isinstance(events_of(folder)[-1], CheckpointSaved)
+    told = [event for event in events_of(folder) if not isinstance(event, Alarmed)]
+    assert isinstance(told[-1], CheckpointSaved)
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "hope"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/runs/x"),
+            "disk full: /runs/x",
+            Hope.SOME,
+        ),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "disk quota used up: Disk q", Hope.SOME),
+        (OSError(errno.EIO, "Input/output error"), "OSError: [Errno 5]", Hope.SOME),
+        (MemoryError(), "out of memory: MemoryError; lower batch_size", Hope.SOME),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to"), "out of memory: Out", Hope.SOME),
+        (RuntimeError("shapes differ\nat length"), "RuntimeError: shapes differ", Hope.ONCE),
+        (KeyError(), "KeyError", Hope.ONCE),
+    ],
+)
+def test_an_error_is_put_into_words_and_judged(
+    project: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, cause: str, hope: Hope
+) -> None:
+    """As raised by the network in the middle of an epoch; what was saved stands."""
+    folder = new_run(project)
+    save = Checkpoints.save
+
+    def save_and_break(self: Checkpoints, name: CheckpointName, content: dict[str, Any]) -> None:
+        save(self, name, content)
+        raise error
+
+    monkeypatch.setattr(Checkpoints, "save", save_and_break)
+    attempt = claim_next(folder, Owner.of_process(os.getpid()))
+    code, words, judged = door._train(folder, attempt, Requests(), Reporter())
+    assert code == 1
+    assert words.startswith(cause)
+    assert judged is hope
+    monkeypatch.undo()
+    train(folder)
+    assert folder.clean_results_file.exists()
+
+
+def test_what_the_core_refuses_leaves_no_hope(project: Path) -> None:
+    folder = new_run(project, optimizer={"name": "sgd", "lr": 1e9})
+    attempt = claim_next(folder, Owner.of_process(os.getpid()))
+    code, words, hope = door._train(folder, attempt, Requests(), Reporter())
+    assert code == 1
+    assert "finite" in words
+    assert hope is Hope.NONE
+
+
+def test_a_core_tells_where_it_failed_and_what_to_hope(project: Path) -> None:
+    folder = new_run(project, epochs=100_000)
+    core = Core(folder)
+    core.wait_for("training")
+    folder.checkpoints.rename(folder.checkpoints.with_name("away"))
+    assert core.end()[0] == 1
+    last = core.said[-1]
+    assert last["cause"].startswith("FileNotFoundError")
+    assert last["hope"] == "some"
+    assert last["epoch"] >= 1

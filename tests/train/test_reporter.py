@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+from tui_trainer.record.failure import Hope
 from tui_trainer.record.heartbeat import Progress
 from tui_trainer.train.reporter import Reporter
 
@@ -35,13 +36,13 @@ def test_a_full_pipe_and_a_supervisor_that_is_gone_do_not_matter() -> None:
         reporter.progress(Progress(stage=str(number)))
     assert all(json.loads(line) for line in os.read(reader, 1 << 20).splitlines())
     os.close(reader)
-    reporter.cause("nobody hears this")
+    reporter.cause("nobody hears this", Hope.NONE)
     os.close(writer)
 
 
 def test_a_cause_is_one_line_that_fits_into_the_pipe() -> None:
     reader, writer = pipe()
-    Reporter(writer).cause('words "and"\n' * 2000)
+    Reporter(writer).cause('words "and"\n' * 2000, Hope.NONE)
     (line,) = os.read(reader, 1 << 16).splitlines()
     assert json.loads(line)["cause"].startswith('words "and"')
     os.close(reader)

@@ -114,6 +114,7 @@ class RunWriter:
             core=None,
             progress=progress,
             idle_seconds=idle_seconds,
+            step_seconds=0.4,
         ).write(self.folder.heartbeat_file)
         return self
 

@@ -126,17 +126,27 @@ def tell_end(run: Run) -> None:
 def follow_log(
     folder: RunFolder, attempt: AttemptFolder, output: TextIO, *, until_end: bool
 ) -> None:
-    """Copy an attempt's log to `output`, made safe for a terminal; `until_end` waits for more."""
+    """Copy an attempt's log to `output`, made safe for a terminal.
+
+    Args:
+        folder: The run.
+        attempt: The attempt.
+        output: Where to.
+        until_end: Go on until the run ends, also into the attempts that follow.
+    """
     reader, offset = RunReader(folder), 0
     while True:
-        is_live = until_end and reader.look().state.is_live
+        run = reader.look()
         for piece in _pieces(attempt, offset):
             offset += len(piece)
             output.write(plain_text(piece.decode(errors="replace")))
         output.flush()
-        if not is_live:
+        if until_end and run.newest_attempt > attempt.number:
+            attempt, offset = folder.attempt(attempt.number + 1), 0
+        elif until_end and run.state.is_live:
+            time.sleep(SECONDS_PER_LOOK)
+        else:
             return
-        time.sleep(SECONDS_PER_LOOK)
 
 
 def _pieces(attempt: AttemptFolder, offset: int) -> Iterator[bytes]:

@@ -94,12 +94,17 @@ def logs(
 ) -> None:
     """Print what a run printed."""
     from tui_trainer.cli.follow import follow_log
+    from tui_trainer.cli.words import errors
+    from tui_trainer.record.index import RunReader
 
     folder = find(context, run)
     source = folder.newest_attempt() if attempt is None else folder.attempt(attempt)
     if source is None or not source.path.is_dir():
         raise UsageError(f"{folder.run} has no attempt{'' if attempt is None else f' {attempt}'}")
     follow_log(folder, source, sys.stdout, until_end=follow)
+    seen = RunReader(folder).look()
+    if seen.cause and seen.newest_attempt == (attempt or seen.newest_attempt):
+        errors.say(f"{seen.name} {seen.state.value}: {seen.cause}")
 
 
 def _print_runs(found: list[Run]) -> None:
@@ -180,11 +185,7 @@ def _print_whole(run: Run) -> None:
     if run.plan is not None:
         results.say(f"fingerprint {run.plan.fingerprint}")
     for attempt in run.attempts:
-        took = (
-            duration(attempt.ended - attempt.started)
-            if attempt.ended and attempt.started
-            else ABSENT
-        )
+        took = duration(attempt.seconds) if attempt.seconds else ABSENT
         results.say(
             f"attempt {attempt.number}: {attempt.owner or 'owner unknown'}, {took}, "
             f"{attempt.cause or ('done' if attempt.exit_code == 0 else 'no end recorded')}"

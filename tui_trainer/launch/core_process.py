@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tui_trainer.launch.pace import Pace
+from tui_trainer.record.failure import Hope
 from tui_trainer.record.fields import text
 from tui_trainer.record.heartbeat import Progress
 from tui_trainer.record.owner import Owner
@@ -33,7 +35,13 @@ MALLOC_SETTINGS = {
 }
 # Python takes a tenth of a second, on a cold file system several, until the core can hear these;
 # the core unblocks them once it listens.
-HELD_UNTIL_THE_CORE_LISTENS = (signal.SIGTERM, signal.SIGUSR1)
+HELD_UNTIL_THE_CORE_LISTENS = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGXCPU,
+)
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -46,7 +54,12 @@ class CoreProcess:
     progress_descriptor: int
     progress: Progress = field(default_factory=Progress)
     cause: str = ""
-    """Why it is about to fail, in the core's words."""
+    """Why it is about to end, in the core's words."""
+    hope: Hope | None = None
+    """What a second try is worth in its opinion; None where it did not say."""
+    peak_memory_bytes: int = 0
+    """Largest resident set; known once it ended."""
+    pace: Pace = field(default_factory=Pace)
     _unfinished: bytes = b""
 
     @classmethod
@@ -69,22 +82,35 @@ class CoreProcess:
             os.close(writer)
         return cls(process, Owner.of_process(process.pid), reader)
 
-    def hear(self) -> bool:
-        """Take in what the core has said; whether it said anything."""
+    def hear(self) -> None:
+        """Take in what the core has said."""
         said = self._read()
         *lines, self._unfinished = (self._unfinished + said).split(b"\n")
         for record in filter(None, map(parse_record, lines)):
-            self.cause = text(record, "cause") or self.cause
+            if "cause" in record:
+                self.cause, self.hope = text(record, "cause"), Hope.of(text(record, "hope"))
             if "stage" in record:
                 self.progress = Progress.from_record(record)
-        return bool(said)
+                self.pace.heard(self.progress)
+
+    def exit_code(self) -> int | None:
+        """What it ended with, negative for a signal; None while it lives."""
+        if self.process.returncode is None:
+            # Unlike Popen.poll this says what this one core used, not the greediest of several.
+            pid, status, used = os.wait4(self.process.pid, os.WNOHANG)
+            if pid:
+                self.process.returncode = os.waitstatus_to_exitcode(status)
+                self.peak_memory_bytes = used.ru_maxrss * 1024
+        return self.process.returncode
 
     def send(self, signal_number: int) -> None:
         """Send the core a signal, if it still lives."""
-        self.process.send_signal(signal_number)
+        if self.process.returncode is None:
+            os.kill(self.process.pid, signal_number)
 
     def close(self) -> None:
-        """Let go of the pipe."""
+        """Take in its last words and let go of the pipe."""
+        self.hear()
         os.close(self.progress_descriptor)
 
     def _read(self) -> bytes:

@@ -78,27 +78,26 @@ def _slots_on_this_host(environment: Mapping[str, str]) -> int | None:
 
 def _cgroup_quotas() -> Iterator[int]:
     """Whole cores that each cgroup around this process may use per period."""
-    for line in _read(OWN_CGROUPS).splitlines():
+    for folder in cgroups("cpu"):
+        quota, _, period = read_fact(folder / "cpu.max").partition(" ")
+        if not period:
+            quota = read_fact(folder / "cpu.cfs_quota_us")
+            period = read_fact(folder / "cpu.cfs_period_us")
+        if quota.isdigit() and period.isdigit():
+            yield max(1, int(quota) // int(period))
+
+
+def cgroups(controller: str) -> Iterator[Path]:
+    """Folders of the cgroups around this process that may say something of `cpu` or `memory`.
+
+    Both forms of the kernel's interface: one tree for all (v2), or a tree for each controller (v1).
+    """
+    for line in read_fact(OWN_CGROUPS).splitlines():
         hierarchy, controllers, path = line.split(":", 2)
-        relative = path.lstrip("/")
         if hierarchy == "0":
-            yield from _quotas_v2(CGROUP_ROOT, relative)
-        elif "cpu" in controllers.split(","):
-            yield from _quotas_v1(CGROUP_ROOT / "cpu", relative)
-
-
-def _quotas_v2(root: Path, relative: str) -> Iterator[int]:
-    for folder in _upwards(root, relative):
-        quota, _, period = _read(folder / "cpu.max").partition(" ")
-        if quota.isdigit() and period.isdigit():
-            yield max(1, int(quota) // int(period))
-
-
-def _quotas_v1(root: Path, relative: str) -> Iterator[int]:
-    for folder in _upwards(root, relative):
-        quota, period = _read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us")
-        if quota.isdigit() and period.isdigit():
-            yield max(1, int(quota) // int(period))
+            yield from _upwards(CGROUP_ROOT, path.lstrip("/"))
+        elif controller in controllers.split(","):
+            yield from _upwards(CGROUP_ROOT / controller, path.lstrip("/"))
 
 
 def _upwards(root: Path, relative: str) -> Iterator[Path]:
@@ -110,7 +109,8 @@ def _upwards(root: Path, relative: str) -> Iterator[Path]:
         folder = folder.parent
 
 
-def _read(path: Path) -> str:
+def read_fact(path: Path) -> str:
+    """What the kernel says in a file of its own; empty where it does not."""
     try:
         return path.read_text(encoding="ascii", errors="replace").strip()
     except OSError:

@@ -1,17 +1,19 @@
-"""Takes a run over: looks whether it has a living owner, and claims the next attempt if not."""
+"""Who may write to a run: takes one over that has no living owner, and notices having lost it."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
 
-from tui_trainer.errors import OwnedByAnotherError
+from tui_trainer.errors import OwnedByAnotherError, RunCrashedError
 from tui_trainer.record.durable import sweep
 from tui_trainer.record.index import RunReader, look_until_sure
 from tui_trainer.record.owner import Owner
 
 if TYPE_CHECKING:
     from tui_trainer.record.run_folder import AttemptFolder, RunFolder
+
+MOVED = "nothing was written elsewhere; put the folder back and resume the run"
 
 
 def claim(folder: RunFolder) -> tuple[AttemptFolder, Owner]:
@@ -35,3 +37,28 @@ def claim(folder: RunFolder) -> tuple[AttemptFolder, Owner]:
     for swept in (folder.path, folder.attempts):
         sweep(swept)
     return attempt, owner
+
+
+def check_ownership(folder: RunFolder, attempt: int, owner: Owner | None) -> None:
+    """Make sure that an attempt still is the newest one, and of the run that it began.
+
+    Args:
+        folder: The run.
+        attempt: The number that was claimed.
+        owner: Who claimed it; None where that cannot be read.
+
+    Raises:
+        OwnedByAnotherError: It is not, and must write nothing more.
+        RunCrashedError: The run folder is gone, or another run's stands in its place.
+    """
+    newest = folder.newest_attempt()
+    if newest is None:
+        raise RunCrashedError(f"the run folder was removed or renamed: {folder.path}", hint=MOVED)
+    if newest.number != attempt:
+        raise OwnedByAnotherError(
+            f"attempt {newest.number} took {folder.run} over: {newest.owner()}",
+            hint="nothing was overwritten; this attempt ends",
+        )
+    claimed_by = newest.owner()
+    if owner is not None and claimed_by is not None and claimed_by.token != owner.token:
+        raise RunCrashedError(f"another run stands in the place of {folder.path}", hint=MOVED)

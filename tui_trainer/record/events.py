@@ -58,6 +58,8 @@ class AttemptEnded(_Event):
     """In words; empty for an attempt that finished."""
     peak_memory_bytes: int
     """Largest resident set of the core."""
+    seconds: float = 0.0
+    """How long the attempt took, by a clock that nobody sets."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ class Progress:
     """Where the core stands; the core says it, the supervisor passes it on."""
 
     stage: str = "starting"
-    """`starting`, `preparing`, `training`, `validating`, `saving` or `evaluating`."""
+    """`waiting`, `starting`, `preparing`, `training`, `validating`, `saving` or `evaluating`."""
     epoch: int = 0
     """The epoch in progress, from 1."""
     step: int = 0
@@ -61,7 +61,11 @@ class Heartbeat:
     core: Owner | None
     progress: Progress
     idle_seconds: float
-    """Since the core last said that it came forward, by the supervisor's clock."""
+    """Since the core last came forward, by the supervisor's clock."""
+    step_seconds: float | None = None
+    """What a training step usually takes; None while too few were seen."""
+    restart_seconds: float | None = None
+    """Until the core is started again; None unless the supervisor waits for that."""
 
     @classmethod
     def read(cls, path: Path) -> Heartbeat | None:
@@ -77,6 +81,8 @@ class Heartbeat:
             core=Owner.from_record(core) if core else None,
             progress=Progress.from_record(record),
             idle_seconds=number(record, "idle_seconds") or 0.0,
+            step_seconds=number(record, "step_seconds"),
+            restart_seconds=number(record, "restart_seconds"),
         )
 
     def write(self, path: Path) -> None:
@@ -86,7 +92,13 @@ class Heartbeat:
             "attempt": self.attempt,
             **self.progress.as_record(),
             "idle_seconds": round(self.idle_seconds, 3),
+            "step_seconds": _rounded(self.step_seconds),
+            "restart_seconds": _rounded(self.restart_seconds),
             "owner": self.owner.as_record(),
             "core": None if self.core is None else self.core.as_record(),
         }
         replace_quickly(path, json.dumps(record).encode())
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

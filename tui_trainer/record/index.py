@@ -165,6 +165,7 @@ class RunReader:
         owner = None if attempt is None else attempt.owner()
         verdict = judge(
             Evidence(
+                is_there=self.folder.path.is_dir(),
                 was_prepared=self.folder.experiment_file.exists(),
                 history=self._history,
                 newest_attempt=number,

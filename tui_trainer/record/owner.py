@@ -77,6 +77,18 @@ class Owner:
             return Presence.ALIVE
         return Presence.OUT_OF_SIGHT if _is_hidden(self.pid) else Presence.DEAD
 
+    def is_of_another_boot(self) -> bool:
+        """Whether it ran on the host of this name before that was started anew."""
+        return (
+            self.host == socket.gethostname()
+            and bool(self.boot_id)
+            and (self.boot_id != _boot_id())
+        )
+
+    def is_suspended(self) -> bool:
+        """Whether the process lives and SIGSTOP holds it, as far as it can be seen from here."""
+        return self.presence() is Presence.ALIVE and _stat_fields(self.pid)[:1] in (["T"], ["t"])
+
     def __str__(self) -> str:
         where = f"pid {self.pid} on {self.host}"
         return f"{where} (job {self.job_id})" if self.job_id else where
@@ -94,10 +106,23 @@ def _pid_namespace() -> str:
         return ""
 
 
+def processor_seconds(pid: int) -> float:
+    """What a process of this host has used of the processors so far, in all its threads."""
+    fields = _stat_fields(pid)
+    if len(fields) < 20:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _stat_fields(pid: int) -> list[str]:
+    """/proc/PID/stat from field 3 on, the state; empty for a process that is gone."""
+    # The command name, field 2, may hold spaces and parentheses: count from its last one.
+    return _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+
+
 def _start_ticks(pid: int) -> int | None:
     """Start time of a living process; None for one that is gone or only waits to be reaped."""
-    # The command name, field 2, may hold spaces and parentheses: count from its last one.
-    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    fields = _stat_fields(pid)
     if len(fields) < 20 or fields[0] in "ZXx":
         return None
     return int(fields[19])

@@ -204,7 +204,9 @@ class RunFolder:
         """
         attempt = self.attempt(after + 1)
         prepared = temporary_beside(attempt.path)
-        prepared.mkdir(parents=True)
+        # Not the run folder itself: one that was removed must not come into being again.
+        self.attempts.mkdir(exist_ok=True)
+        prepared.mkdir()
         try:
             write_once(prepared / attempt.owner_file.name, json.dumps(owner.as_record()).encode())
             prepared.rename(attempt.path)

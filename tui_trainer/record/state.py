@@ -30,8 +30,13 @@ if TYPE_CHECKING:
 
     from tui_trainer.record.heartbeat import Heartbeat
 
-# A step that takes twenty times a slow CPU step of a large network (3 s) is no step any more.
+# Twenty times the usual step, whose time is measured, is no step any more; under a minute it may
+# still be a busy machine.
+STALLED_STEPS = 20
 STALLED_SECONDS = 60.0
+# Where no step can be counted: data decoded, a network compiled in its first step, a checkpoint
+# on its way to a slow disk. NVIDIA's ft_launcher waits as long for a first sign.
+STALLED_WITHOUT_STEPS_SECONDS = 1800.0
 
 
 class State(str, Enum):
@@ -81,8 +86,14 @@ class Attempt:
     exit_code: int | None = None
     cause: str = ""
     peak_memory_bytes: int = 0
+    seconds: float = 0.0
+    """How long it took; 0 where that was not recorded."""
     began_at_epoch: int = 0
     """The first epoch it trained; 0 until it got so far."""
+    began_at_step: int = 0
+    """Steps of that epoch that were done before."""
+    made_progress: bool = False
+    """Whether it saved a checkpoint of more than it began with."""
 
 
 @dataclass
@@ -125,15 +136,17 @@ class History:
     def _(self, event: AttemptEnded) -> None:
         attempt = self._attempt(event.attempt)
         attempt.ended, attempt.exit_code, attempt.cause = event.time, event.exit_code, event.cause
-        attempt.peak_memory_bytes = event.peak_memory_bytes
+        attempt.peak_memory_bytes, attempt.seconds = event.peak_memory_bytes, event.seconds
 
     @apply.register(TrainingBegan)
     def _(self, event: TrainingBegan) -> None:
-        self._attempt(event.attempt).began_at_epoch = event.epoch
+        attempt = self._attempt(event.attempt)
+        attempt.began_at_epoch, attempt.began_at_step = event.epoch, event.step
 
     @apply.register(CheckpointSaved)
     def _(self, event: CheckpointSaved) -> None:
         self.checkpoint = event
+        self._note_progress(event)
 
     @apply.register(CheckpointRejected)
     def _(self, event: CheckpointRejected) -> None:
@@ -157,6 +170,12 @@ class History:
             # The attempt that goes on sets these results aside and tells where they stand.
             self.evaluations = {}
 
+    def _note_progress(self, saved: CheckpointSaved) -> None:
+        attempt = self.attempts.get(saved.attempt)
+        if attempt is not None and attempt.began_at_epoch:
+            began = (attempt.began_at_epoch - 1, attempt.began_at_step)
+            attempt.made_progress |= (saved.epoch, saved.step) > began
+
     def _attempt(self, number: int) -> Attempt:
         return self.attempts.setdefault(number, Attempt(number))
 
@@ -173,6 +192,8 @@ def fold(events: Iterable[Event]) -> History:
 class Evidence:
     """All that can be known of a run at this moment."""
 
+    is_there: bool
+    """Whether the run folder stands where it stood."""
     was_prepared: bool
     """Whether the run folder holds its experiment."""
     history: History
@@ -222,7 +243,39 @@ _EXIT_CAUSES: dict[int, str] = {
 }
 
 
+def stop_cause(number: int, job_id: str = "") -> str:
+    """What ended a process that a signal asked to save and end, in words.
+
+    Args:
+        number: The signal; 0 where none was seen.
+        job_id: Of the scheduler's job that it lived in, if any.
+    """
+    if not number:
+        return _EXIT_CAUSES[ExitCode.STOPPED]
+    sender = _SENDERS.get(number, "")
+    if number == signal.SIGTERM and job_id:
+        sender = f", as schedulers send when the wall-time ends or job {job_id} is cancelled"
+    return f"stopped by {signal_name(number)}{sender}; resumable"
+
+
+def signal_name(number: int) -> str:
+    """`SIGTERM`."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+# Grid Engine: -notify sends SIGUSR2 before the kill, s_cpu SIGXCPU. Slurm: --signal=USR2@120.
+_SENDERS: dict[int, str] = {
+    signal.SIGUSR2: ", as schedulers send when the wall-time is about to end",
+    signal.SIGXCPU: ": its processor time is used up",
+}
+
+
 def _without_attempt(evidence: Evidence) -> Verdict:
+    if not evidence.is_there:
+        return Verdict(State.FAILED, "its folder was removed or renamed")
     if not evidence.was_prepared:
         return Verdict(State.FAILED, "its launch was cut off before the experiment was written")
     if evidence.history.launch_failure:
@@ -261,39 +314,65 @@ def _unfinished(evidence: Evidence) -> Verdict:
 
 def _out_of_sight(evidence: Evidence) -> Verdict:
     if evidence.is_beating is False:
-        return Verdict(State.LOST, f"no sign of life from {evidence.owner or 'its owner'}")
+        owner = evidence.owner
+        since = ", and its machine was started anew" if owner and owner.is_of_another_boot() else ""
+        return Verdict(State.LOST, f"no sign of life from {owner or 'its owner'}{since}")
     return _alive(evidence)
 
 
 def _core_lives(evidence: Evidence) -> bool:
-    beat = evidence.heartbeat
-    return (
-        beat is not None
-        and beat.attempt == evidence.newest_attempt
-        and beat.core is not None
-        and beat.core.presence() is Presence.ALIVE
-    )
+    beat = _own_beat(evidence)
+    return beat is not None and beat.core is not None and beat.core.presence() is Presence.ALIVE
 
 
 def _alive(evidence: Evidence) -> Verdict:
+    standstill = _standstill(evidence)
     if evidence.stop_request is not None:
-        return Verdict(State.STOPPING)
+        return Verdict(State.STOPPING, standstill)
+    if standstill:
+        return Verdict(State.STALLED, standstill)
+    beat = _own_beat(evidence)
+    stage = beat.progress.stage if beat else ""
+    return Verdict(_STATE_OF_STAGE.get(stage, State.RUNNING))
+
+
+def _standstill(evidence: Evidence) -> str:
+    """Why a run that lives does not come forward; empty for one that does."""
+    beat = _own_beat(evidence)
+    owners = [evidence.owner, beat.core if beat else None]
+    for owner in owners:
+        if owner is not None and owner.is_suspended():
+            return f"suspended by SIGSTOP; kill -CONT {owner.pid} lets it go on"
+    if beat is None:
+        return ""
+    if beat.restart_seconds is not None:
+        return f"starts again in {beat.restart_seconds:.0f} s{_last_end(evidence)}"
+    if beat.idle_seconds > _longest_pause(beat):
+        return f"no step for {beat.idle_seconds:.0f} s"
+    return ""
+
+
+def _last_end(evidence: Evidence) -> str:
+    before = evidence.history.attempts.get(evidence.newest_attempt - 1)
+    return f"; attempt {before.number} ended: {before.cause}" if before and before.cause else ""
+
+
+def _longest_pause(beat: Heartbeat) -> float:
+    if beat.progress.stage != "training" or beat.step_seconds is None:
+        return STALLED_WITHOUT_STEPS_SECONDS
+    return max(STALLED_SECONDS, STALLED_STEPS * beat.step_seconds)
+
+
+def _own_beat(evidence: Evidence) -> Heartbeat | None:
+    """The beat of the newest attempt, if there is one."""
     beat = evidence.heartbeat
-    if beat is None or beat.attempt != evidence.newest_attempt:
-        return Verdict(State.RUNNING)
-    if beat.idle_seconds > STALLED_SECONDS:
-        return Verdict(State.STALLED, f"no step for {beat.idle_seconds:.0f} s")
-    return Verdict(_STATE_OF_STAGE.get(beat.progress.stage, State.RUNNING))
+    return beat if beat is not None and beat.attempt == evidence.newest_attempt else None
 
 
 _STATE_OF_STAGE = {"preparing": State.PREFLIGHT, "evaluating": State.EVALUATING}
 
 
 def _signal_cause(number: int) -> str:
-    try:
-        name = signal.Signals(number).name
-    except ValueError:
-        name = f"signal {number}"
     if number == signal.SIGKILL:
-        return f"killed by {name}: by a person, the scheduler, or for lack of memory"
-    return f"killed by {name}"
+        return "killed by SIGKILL: by a person, the scheduler, or for lack of memory"
+    return f"killed by {signal_name(number)}"

@@ -28,6 +28,8 @@ class Resources(Table, frozen=True):
     slots: Annotated[int, Meta(ge=1, le=4096)] | None = None
     """CPU slots. Default, and upper bound: what this process is allotted."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    max_restarts: Annotated[int, Meta(ge=0, le=1000)] = 3
+    """Restarts in a row after a crash that may bring no progress; 0: no restarts at all."""
 
 
 class Experiment(Table, frozen=True, kw_only=True):

@@ -7,28 +7,46 @@ code and, for the supervisor, as a cause in words.
 from __future__ import annotations
 
 import errno
+import faulthandler
 import os
 import resource
 import sys
+import time
 import traceback
 from pathlib import Path
 
 from tui_trainer.errors import ExitCode, TuiTrainerError
 from tui_trainer.record.claim import claim
 from tui_trainer.record.events import AttemptEnded, AttemptStarted, append_event
+from tui_trainer.record.failure import Hope
 from tui_trainer.record.run_folder import AttemptFolder, RunFolder
-from tui_trainer.record.state import exit_cause
+from tui_trainer.record.state import exit_cause, stop_cause
 from tui_trainer.train.reporter import Reporter
 from tui_trainer.train.signals import Requests
 
 ATTEMPT_VARIABLE = "TUI_TRAINER_ATTEMPT"
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+# What the system says, in words that name what to look at.
+_FILE_FAULTS = {
+    errno.ENOSPC: "disk full",
+    errno.EDQUOT: "disk quota used up",
+    errno.EFBIG: "file larger than the limit on files (ulimit -f)",
+    errno.EROFS: "disk mounted read-only",
+}
+_LESS_MEMORY = "lower batch_size; training.accumulate makes up for it"
 
 
 def main() -> ExitCode:
     """Train the run that the command line names."""
-    requests, reporter = Requests(), Reporter.from_environment()
+    _occupy_standard_descriptors()
+    requests = Requests()
     requests.listen()
+    try:
+        return _run(requests, Reporter.from_environment())
+    finally:
+        requests.close()
+
+
+def _run(requests: Requests, reporter: Reporter) -> ExitCode:
     if len(sys.argv) != 2:
         reporter.complain("usage: python -m tui_trainer.train RUN_FOLDER")
         return ExitCode.USAGE
@@ -40,9 +58,11 @@ def main() -> ExitCode:
         return _unsupervised(folder, requests, reporter)
     attempt = folder.attempt(int(claimed))
     requests.stop_with(attempt.owner())
-    code, cause = _train(folder, attempt, requests, reporter)
+    # Native code that crashes leaves the Python stack in the log.
+    faulthandler.enable()
+    code, cause, hope = _train(folder, attempt, requests, reporter)
     if cause:
-        reporter.cause(cause)
+        reporter.cause(cause, hope)
     return code
 
 
@@ -52,15 +72,17 @@ def _unsupervised(folder: RunFolder, requests: Requests, reporter: Reporter) -> 
         attempt, owner = claim(folder)
     except TuiTrainerError as error:
         return _refused(error, reporter)[0]
+    began = time.monotonic()
     number = attempt.number
     threads = len(os.sched_getaffinity(0))
     append_event(folder.events_file, AttemptStarted(attempt=number, owner=owner, threads=threads))
-    code, cause = _train(folder, attempt, requests, reporter)
+    code, cause, _ = _train(folder, attempt, requests, reporter)
     ended = AttemptEnded(
         attempt=number,
         exit_code=code,
         cause=cause or exit_cause(code),
         peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        seconds=round(time.monotonic() - began, 3),
     )
     append_event(folder.events_file, ended)
     return code
@@ -68,33 +90,53 @@ def _unsupervised(folder: RunFolder, requests: Requests, reporter: Reporter) -> 
 
 def _train(
     folder: RunFolder, attempt: AttemptFolder, requests: Requests, reporter: Reporter
-) -> tuple[ExitCode, str]:
-    """Train; how it ended, and why in words where it failed."""
+) -> tuple[ExitCode, str, Hope]:
+    """Train; how it ended, why in words if not well, and what a second try is worth."""
     try:
         from tui_trainer.train import loop
 
         try:
             loop.run(folder, attempt.number, requests, reporter)
         except loop.Stopped:
-            return ExitCode.STOPPED, ""
+            return ExitCode.STOPPED, stop_cause(requests.stopped_by), Hope.NONE
     except TuiTrainerError as error:
         return _refused(error, reporter)
     except Exception as error:  # noqa: BLE001  the door where every error ends
         reporter.complain(traceback.format_exc().rstrip())
-        return ExitCode.CRASHED, _cause(error)
-    return ExitCode.DONE, ""
+        return ExitCode.CRASHED, *_judged(error)
+    return ExitCode.DONE, "", Hope.NONE
 
 
-def _refused(error: TuiTrainerError, reporter: Reporter) -> tuple[ExitCode, str]:
+def _refused(error: TuiTrainerError, reporter: Reporter) -> tuple[ExitCode, str, Hope]:
     reporter.complain(f"error: {error.message}" + (f"\nhint: {error.hint}" if error.hint else ""))
-    return error.exit_code, error.message
+    return error.exit_code, error.message, Hope.NONE
 
 
-def _cause(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno in _DISK_FULL:
-        return f"disk full: {error.filename or os.strerror(error.errno)}"
+def _judged(error: Exception) -> tuple[str, Hope]:
+    """An error in words, and what a second try is worth."""
     first_line = str(error).partition("\n")[0]
-    return f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
+    named = f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
+    if isinstance(error, OSError):
+        fault = _FILE_FAULTS.get(error.errno or 0)
+        return f"{fault}: {error.filename or error.strerror}" if fault else named, Hope.SOME
+    if _is_for_want_of_memory(error):
+        return f"out of memory: {named}; {_LESS_MEMORY}", Hope.SOME
+    return named, Hope.ONCE
+
+
+def _is_for_want_of_memory(error: Exception) -> bool:
+    """Python's own error, PyTorch's on an accelerator, and PyTorch's on a processor."""
+    is_of_accelerator = type(error).__name__ == "OutOfMemoryError"
+    return (
+        isinstance(error, MemoryError) or is_of_accelerator or "can't allocate memory" in str(error)
+    )
+
+
+def _occupy_standard_descriptors() -> None:
+    """Whoever starts a program with its output closed must not find that in a checkpoint."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
 
 
 if __name__ == "__main__":

@@ -82,6 +82,7 @@ class Checkpoints:
 
     def tidy(self) -> None:
         """Make the folder and remove what killed attempts left half done."""
+        self._ledger.check_ownership()
         self._folder.mkdir(exist_ok=True)
         sweep(self._folder)
         for digest in self._folder.glob("*.pt.sha256"):

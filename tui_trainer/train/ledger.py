@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from tui_trainer.errors import OwnedByAnotherError, RunCrashedError
+from tui_trainer.record.claim import check_ownership
 from tui_trainer.record.durable import append_record
 from tui_trainer.record.epochs import read_epochs, write_epochs
 from tui_trainer.record.events import Alarmed, Event, Warned, append_event, read_events
@@ -24,6 +24,7 @@ class Ledger:
     def __init__(self, folder: RunFolder, attempt: int, reporter: Reporter) -> None:
         self.folder = folder
         self.attempt = attempt
+        self._owner = folder.attempt(attempt).owner()
         self._reporter = reporter
 
     def check_ownership(self) -> None:
@@ -33,14 +34,7 @@ class Ledger:
             OwnedByAnotherError: It is not, and must write nothing more.
             RunCrashedError: The run folder is gone.
         """
-        newest = self.folder.newest_attempt()
-        if newest is None:
-            raise RunCrashedError(f"the run folder was removed: {self.folder.path}")
-        if newest.number != self.attempt:
-            raise OwnedByAnotherError(
-                f"attempt {newest.number} took {self.folder.run} over: {newest.owner()}",
-                hint="nothing was overwritten; this attempt ends",
-            )
+        check_ownership(self.folder, self.attempt, self._owner)
 
     def event(self, event: Event) -> None:
         """Record what happened."""

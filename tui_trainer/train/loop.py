@@ -295,8 +295,13 @@ class Training:
         loaded = self.checkpoints.best(self.state.epochs)
         load_weights(self.state.network, loaded.content["model"])
         self.ledger.check_ownership()
-        fingerprint = self.plan.fingerprint
-        results = Results(self.ledger.folder, self.ledger.attempt, loaded.name, fingerprint)
+        results = Results(
+            self.ledger.folder,
+            self.ledger.attempt,
+            loaded.name,
+            self.plan.fingerprint,
+            check_ownership=self.ledger.check_ownership,
+        )
         tools = self._tools()
         if not results.clean_file.exists():
             results.write_clean(self._predictions(tools.network), self._beside(tools))

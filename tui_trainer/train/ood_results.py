@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from tui_trainer.train.ood import OodSource, Tools
-    from tui_trainer.train.ood_files import OodFolder
+    from tui_trainer.train.ood_files import OodFile, OodFolder
     from tui_trainer.train.result import Results
 
 SUBMISSION = "submission_ood.csv"
@@ -63,7 +66,8 @@ def submit(path: Path, results: Results, folder: OodFolder, classes: int, tools:
         check_submission(path, folder, classes)
         tools.tell(f"it stands already: {path}")
     else:
-        digest = write_submission(path, predicted_labels(folder, tools), folder, classes)
+        labels = _while_owned(predicted_labels(folder, tools), results)
+        digest = write_submission(path, labels, folder, classes)
         tools.tell(f"{folder.images:,} rows, checked: {path} (sha256 {digest})")
     if path.is_relative_to(results.folder.results):
         results.announce(path)
@@ -86,6 +90,16 @@ def verify_submission(path: Path, folder: OodFolder, classes: int, tools: Tools)
             hint="write beside it: --output FILE",
         )
     tools.tell(f"it stands already, and says the same: {path} (sha256 {digest})")
+
+
+def _while_owned(
+    labels: Iterator[tuple[OodFile, NDArray[np.int64]]], results: Results
+) -> Iterator[tuple[OodFile, NDArray[np.int64]]]:
+    """The same, as long as whoever predicts may write to the run: it takes minutes."""
+    for one_file in labels:
+        results.check_ownership()
+        yield one_file
+    results.check_ownership()
 
 
 def _measure(results: Results, source: OodSource, tools: Tools, name: str) -> None:

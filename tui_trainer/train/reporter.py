@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tui_trainer.record.failure import Hope
     from tui_trainer.record.heartbeat import Progress
 
 SECONDS_BETWEEN_STEPS = 0.2
@@ -31,6 +32,7 @@ class Reporter:
         self._descriptor = descriptor
         self._stage = ""
         self._said_at = 0.0
+        self._where: Mapping[str, Any] = {}
 
     @classmethod
     def from_environment(cls) -> Reporter:
@@ -48,15 +50,16 @@ class Reporter:
 
     def progress(self, progress: Progress) -> None:
         """Where training stands; within a stage at most a few times a second."""
+        self._where = progress.as_record()
         now = time.monotonic()
         if progress.stage == self._stage and now - self._said_at < SECONDS_BETWEEN_STEPS:
             return
         self._stage, self._said_at = progress.stage, now
-        self._tell(progress.as_record())
+        self._tell(self._where)
 
-    def cause(self, cause: str) -> None:
-        """Why the core is about to fail."""
-        self._tell({"cause": cause[:_LONGEST_CAUSE]})
+    def cause(self, cause: str, hope: Hope) -> None:
+        """Why the core is about to end, where that was, and whether to try it again."""
+        self._tell({**self._where, "cause": cause[:_LONGEST_CAUSE], "hope": hope.value})
 
     def _tell(self, record: Mapping[str, Any]) -> None:
         if self._descriptor is None:

@@ -18,11 +18,15 @@ from tui_trainer.record.run_folder import CheckpointName
 from tui_trainer.record.tail import read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.train.metrics import Predictions
+
+
+def _anybody() -> None:
+    """What is written once may be written by anybody."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Results:
     checkpoint: CheckpointName
     fingerprint: str
     is_final: bool = True
+    check_ownership: Callable[[], None] = _anybody
+    """Raises where whoever measured may write no more: a run can be lost while it is evaluated."""
 
     @property
     def place(self) -> Path:
@@ -70,7 +76,7 @@ class Results:
         """
         if self.clean_file.exists():
             return
-        self.place.mkdir(parents=True, exist_ok=True)
+        self._make_place()
         # The numbers refer to the predictions, which therefore go first.
         write_durably(self.predictions_file, _archive(predictions))
         self._write(
@@ -85,7 +91,7 @@ class Results:
 
     def write_ood(self, measured: Mapping[str, Any], name: str = "ood") -> None:
         """Write what was found out of distribution, unless that stands already."""
-        self.place.mkdir(parents=True, exist_ok=True)
+        self._make_place()
         self._write(self.ood_file(name), measured)
 
     def announce(self, file: Path) -> dict[str, Any]:
@@ -103,8 +109,15 @@ class Results:
                 file=name,
                 sha256=file_digest(file),
             )
+            self.check_ownership()
             append_event(self.folder.events_file, event)
         return result
+
+    def _make_place(self) -> None:
+        """The folders below the run's, which must not come into being again if it was removed."""
+        self.check_ownership()
+        self.folder.results.mkdir(exist_ok=True)
+        self.place.mkdir(exist_ok=True)
 
     def _split(self, file: Path) -> str:
         """`test` and `ood` for the run's own results, the file's path for others."""

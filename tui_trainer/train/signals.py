@@ -26,6 +26,8 @@ class Requests:
     """Save a checkpoint and end."""
     checkpoint: bool = False
     """Save a checkpoint and go on."""
+    stopped_by: int = 0
+    """The first signal that asked to stop; 0 where none did."""
 
     def listen(self) -> None:
         """Take requests from signals from now on. A second signal changes nothing."""
@@ -37,14 +39,23 @@ class Requests:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
+    def close(self) -> None:
+        """Take no more: what is to be done is done.
+
+        An interpreter that takes itself apart gives its handlers up before it ends; what is ignored
+        stays so, and a late signal does not make a death of a good end.
+        """
+        for number in (*STOPPING, signal.SIGUSR1):
+            signal.signal(number, signal.SIG_IGN)
+
     def stop_with(self, supervisor: Owner | None) -> None:
         """Stop when the process that started this one dies, or if it is dead already."""
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if supervisor is not None and supervisor.presence() is Presence.DEAD:
             self.stop = True
 
-    def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
-        self.stop = True
+    def _ask_to_stop(self, number: int, _frame: FrameType | None) -> None:
+        self.stop, self.stopped_by = True, self.stopped_by or number
 
     def _ask_for_checkpoint(self, _number: int, _frame: FrameType | None) -> None:
         self.checkpoint = True

@@ -1,0 +1,307 @@
+"""One attempt of a run under its supervisor: waits, starts the core, beats, tells how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui_trainer.errors import ExitCode, OwnedByAnotherError, RunCrashedError, TuiTrainerError
+from tui_trainer.launch.core_process import CoreProcess
+from tui_trainer.launch.last_words import last_words
+from tui_trainer.launch.memory import MemoryWatch
+from tui_trainer.launch.resources import allotted_cores, threads_for
+from tui_trainer.launch.restarts import Ending
+from tui_trainer.launch.signals import FORWARDED
+from tui_trainer.record.claim import check_ownership
+from tui_trainer.record.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Event,
+    Warned,
+    append_event,
+    event_from_record,
+)
+from tui_trainer.record.failure import Hope
+from tui_trainer.record.heartbeat import SECONDS_PER_BEAT, Heartbeat, Progress
+from tui_trainer.record.run_folder import RunFolder
+from tui_trainer.record.state import exit_cause, fold, stop_cause
+from tui_trainer.record.tail import Tail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tui_trainer.launch.signals import Signals
+    from tui_trainer.record.owner import Owner
+    from tui_trainer.record.run_folder import AttemptFolder
+
+# Five minutes for somebody to make room, with the run's owner alive and seen.
+TRIES_TO_RECORD_THE_END = 300
+# Over NFS a folder can be out of sight for a moment, and a folder that was moved stays away.
+BEATS_WITHOUT_FOLDER = 3
+# What SIGTERM ends within its ten seconds; a core that may not write has nothing to save.
+SECONDS_TO_LEAVE = 10.0
+# Ends that a core decides on itself, and signals by which somebody wanted it to end.
+DECIDED = {ExitCode.DONE, ExitCode.USAGE, ExitCode.PREFLIGHT, ExitCode.OWNED, ExitCode.STOPPED}
+WANTED = {signal.SIGTERM, signal.SIGINT, signal.SIGUSR2, signal.SIGXCPU, signal.SIGHUP}
+
+
+class SupervisedAttempt:
+    """From the claim of an attempt to the record of its end.
+
+    Args:
+        folder: The run.
+        attempt: The attempt that this process claimed.
+        owner: This process, as it claimed it.
+        slots: The CPU slots that the experiment declares, if it does.
+        signals: What this process is sent.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        attempt: AttemptFolder,
+        owner: Owner,
+        slots: int | None,
+        signals: Signals,
+    ) -> None:
+        self._folder = folder
+        self.folder = attempt
+        self._owner = owner
+        self._slots = slots
+        self._signals = signals
+        self._began = time.monotonic()
+        self._beat, self._beat_at = 0, 0.0
+        self._obeyed: bool | None = None
+        self._stopped_by = 0
+        self._lost = ""
+        self._lost_at = 0.0
+        self._beats_without_folder = 0
+
+    def live(self, wait_seconds: float = 0.0) -> Ending:
+        """Run the core to its end, after a wait.
+
+        Args:
+            wait_seconds: Before the core is started, if nobody asks to stop in the meantime.
+        """
+        try:
+            threads = self._begin()
+            if not self._wait(wait_seconds):
+                return self._ending(ExitCode.STOPPED, "")
+            memory = MemoryWatch()
+            core = CoreProcess.start(self._folder, self.folder, threads)
+        except OSError as error:
+            return self._ending(ExitCode.CRASHED, f"the core could not be started: {error}")
+        self._give_sign_of_life(core)
+        self._accompany(core)
+        return self._ending_of(core, memory)
+
+    def record_end(self, ending: Ending, cause: str, *, now_owned_by: SupervisedAttempt) -> None:
+        """Record how it ended; a disk that is full is given time to be cleared.
+
+        Args:
+            ending: Of this attempt.
+            cause: In words.
+            now_owned_by: The attempt that owns the run by now: this one, or the next.
+        """
+        ended = AttemptEnded(
+            attempt=self.folder.number,
+            exit_code=ending.exit_code,
+            cause=cause,
+            peak_memory_bytes=ending.peak_memory_bytes,
+            seconds=round(time.monotonic() - self._began, 3),
+        )
+        for _ in range(TRIES_TO_RECORD_THE_END):
+            try:
+                now_owned_by.record(ended)
+                break
+            except RunCrashedError as error:
+                log(error.message)
+                with contextlib.suppress(TuiTrainerError, OSError):
+                    now_owned_by.record(ended, _where_it_went())
+                break
+            except TuiTrainerError as error:
+                log(error.message)
+                break
+            except OSError:
+                time.sleep(SECONDS_PER_BEAT)
+        log(f"attempt {self.folder.number} ended: {cause or 'done'}")
+
+    def record(self, event: Event, folder: RunFolder | None = None) -> None:
+        """Write an event into the run's folder, unless this attempt lost the run.
+
+        Raises:
+            OwnedByAnotherError: It did.
+            RunCrashedError: The folder is gone.
+            OSError: The disk is full or failing.
+        """
+        folder = folder or self._folder
+        check_ownership(folder, self.folder.number, self._owner)
+        append_event(folder.events_file, event)
+
+    def _begin(self) -> int:
+        """Record that it begins; how many threads it gets."""
+        allotment, number = allotted_cores(), self.folder.number
+        threads = threads_for(self._slots, allotment)
+        with self._noting_a_loss():
+            self.record(AttemptStarted(attempt=number, owner=self._owner, threads=threads))
+            for warning in allotment.warnings:
+                self.record(Warned(attempt=number, message=warning))
+        log(f"attempt {number}: {_counted(threads)} ({allotment.source})")
+        return threads
+
+    def _wait(self, seconds: float) -> bool:
+        """Wait before the core is started; False where it is not to be started any more."""
+        until = time.monotonic() + seconds
+        while not self._is_asked_to_stop() and not self._lost:
+            left = until - time.monotonic()
+            if left <= 0:
+                return True
+            if not self._seconds_to_beat():
+                self._give_sign_of_life(None, restart_seconds=left)
+            self._signals.wait(min(left, self._seconds_to_beat()))
+            self._note(self._signals.take())
+        return False
+
+    def _accompany(self, core: CoreProcess) -> None:
+        while core.exit_code() is None:
+            self._signals.wait(self._seconds_to_beat(), core.progress_descriptor)
+            for number in self._note(self._signals.take()):
+                core.send(FORWARDED[signal.Signals(number)])
+            self._obey_stop_request(core)
+            core.hear()
+            if not self._seconds_to_beat():
+                core.pace.watch(core.process.pid)
+                self._give_sign_of_life(core)
+                self._end_what_is_lost(core)
+        core.close()
+
+    def _note(self, numbers: list[int]) -> list[int]:
+        stops = [number for number in numbers if number != signal.SIGUSR1]
+        self._stopped_by = self._stopped_by or next(iter(stops), 0)
+        return numbers
+
+    def _is_asked_to_stop(self) -> bool:
+        return bool(self._stopped_by) or self.folder.stop_request() is not None
+
+    def _obey_stop_request(self, core: CoreProcess) -> None:
+        at_once = self.folder.stop_request()
+        if at_once is None or at_once == self._obeyed:
+            return
+        core.send(signal.SIGKILL if at_once else signal.SIGTERM)
+        self._obeyed = at_once
+
+    def _end_what_is_lost(self, core: CoreProcess) -> None:
+        """A core whose run belongs to another, or is gone, may write no more and is to end."""
+        if not self._lost:
+            return
+        if not self._lost_at:
+            log(f"{self._lost}; the core is ended")
+            self._lost_at = time.monotonic()
+            core.send(signal.SIGTERM)
+        elif time.monotonic() - self._lost_at > SECONDS_TO_LEAVE:
+            core.send(signal.SIGKILL)
+
+    def _give_sign_of_life(
+        self, core: CoreProcess | None, restart_seconds: float | None = None
+    ) -> None:
+        self._beat, self._beat_at = self._beat + 1, time.monotonic()
+        beat = Heartbeat(
+            beat=self._beat,
+            attempt=self.folder.number,
+            owner=self._owner,
+            core=core.owner if core else None,
+            progress=core.progress if core else Progress(stage="waiting"),
+            idle_seconds=core.pace.idle_seconds if core else 0.0,
+            step_seconds=core.pace.step_seconds if core else None,
+            restart_seconds=restart_seconds,
+        )
+        # A full disk must not end a run: the core meets it on its own and says so.
+        with contextlib.suppress(OSError), self._noting_a_loss():
+            check_ownership(self._folder, self.folder.number, self._owner)
+            self._beats_without_folder = 0
+            beat.write(self._folder.heartbeat_file)
+
+    @contextlib.contextmanager
+    def _noting_a_loss(self) -> Iterator[None]:
+        try:
+            yield
+        except OwnedByAnotherError as error:
+            self._lost = error.message
+        except TuiTrainerError as error:
+            self._beats_without_folder += 1
+            if self._beats_without_folder >= BEATS_WITHOUT_FOLDER:
+                self._lost = error.message
+
+    def _seconds_to_beat(self) -> float:
+        return max(0.0, self._beat_at + SECONDS_PER_BEAT - time.monotonic())
+
+    def _ending_of(self, core: CoreProcess, memory: MemoryWatch) -> Ending:
+        code = core.process.returncode
+        told, hope = core.cause, core.hope
+        cause = told or self._cause_of(code)
+        if code == -signal.SIGKILL and self._obeyed is None:
+            cause = memory.cause(core.peak_memory_bytes) or cause
+        return self._ending(code, cause, hope, core)
+
+    def _cause_of(self, exit_code: int) -> str:
+        """How it ended, for a core that could not say it itself."""
+        said = last_words(self.folder.log_file) if exit_code not in DECIDED else ""
+        return f"{exit_cause(exit_code)}: {said}" if said else exit_cause(exit_code)
+
+    def _ending(
+        self,
+        exit_code: int,
+        cause: str,
+        hope: Hope | None = None,
+        core: CoreProcess | None = None,
+    ) -> Ending:
+        return Ending(
+            exit_code=exit_code,
+            cause=self._stop_cause(cause) if exit_code == ExitCode.STOPPED else cause,
+            hope=self._hope(exit_code, hope),
+            where=core.progress if core else Progress(),
+            made_progress=self._made_progress(),
+            peak_memory_bytes=core.peak_memory_bytes if core else 0,
+        )
+
+    def _stop_cause(self, told: str) -> str:
+        """Who stopped it: whoever asked, what this process was sent, or what the core was sent."""
+        if self.folder.stop_request() is not None:
+            return stop_cause(0)
+        return stop_cause(self._stopped_by, self._owner.job_id) if self._stopped_by else told
+
+    def _hope(self, exit_code: int, told: Hope | None) -> Hope:
+        is_over = exit_code in DECIDED or -exit_code in WANTED
+        if is_over or self._lost or self._is_asked_to_stop():
+            return Hope.NONE
+        if told is not None:
+            return told
+        return Hope.SOME if exit_code < 0 else Hope.ONCE
+
+    def _made_progress(self) -> bool:
+        with contextlib.suppress(OSError):
+            batches = Tail(self._folder.events_file).batches()
+            records = (record for records, _ in batches for record in records)
+            history = fold(filter(None, map(event_from_record, records)))
+            attempt = history.attempts.get(self.folder.number)
+            return attempt is not None and attempt.made_progress
+        return False
+
+
+def log(line: str) -> None:
+    """One line into the attempt's log, which standard output leads to."""
+    with contextlib.suppress(OSError):
+        os.write(1, f"{line}\n".encode(errors="backslashreplace"))
+
+
+def _where_it_went() -> RunFolder:
+    """The run folder after somebody renamed it: the log in it is still open."""
+    return RunFolder(Path("/proc/self/fd/1").readlink().parents[2])
+
+
+def _counted(threads: int) -> str:
+    return "1 thread" if threads == 1 else f"{threads} threads"
