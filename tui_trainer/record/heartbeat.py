@@ -26,7 +26,7 @@ class Progress:
     """Where the core stands; the core says it, the supervisor passes it on."""
 
     stage: str = "starting"
-    """`starting`, `preparing`, `training`, `validating`, `saving` or `evaluating`."""
+    """`starting`, `rehearsing`, `preparing`, `training`, `validating`, `saving` or `evaluating`."""
     epoch: int = 0
     """The epoch in progress, from 1."""
     step: int = 0

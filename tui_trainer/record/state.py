@@ -250,7 +250,11 @@ def _alive(evidence: Evidence) -> Verdict:
     return Verdict(_STATE_OF_STAGE.get(beat.progress.stage, State.RUNNING))
 
 
-_STATE_OF_STAGE = {"preparing": State.PREFLIGHT, "evaluating": State.EVALUATING}
+_STATE_OF_STAGE = {
+    "rehearsing": State.PREFLIGHT,
+    "preparing": State.PREFLIGHT,
+    "evaluating": State.EVALUATING,
+}
 
 
 def _signal_cause(number: int) -> str:

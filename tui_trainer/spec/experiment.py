@@ -27,6 +27,17 @@ class Resources(Table, frozen=True):
     slots: Annotated[int, Meta(ge=1, le=4096)] | None = None
     """CPU slots. Default, and upper bound: what this process is allotted."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    walltime: Annotated[str, Meta(pattern=r"^[0-9]{1,5}:[0-5][0-9]:[0-5][0-9]$")] | None = None
+    """Hours, minutes and seconds that one attempt may take, such as "12:00:00"; before training the
+    time that is needed is compared with it."""
+
+    @property
+    def wall_seconds(self) -> int | None:
+        """The wall-time in seconds."""
+        if self.walltime is None:
+            return None
+        hours, minutes, seconds = map(int, self.walltime.split(":"))
+        return 3600 * hours + 60 * minutes + seconds
 
 
 class Experiment(Table, frozen=True, kw_only=True):

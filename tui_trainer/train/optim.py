@@ -109,13 +109,14 @@ class Schedule:
         self._warmup = experiment.warmup
         self._warmup_steps = experiment.warmup.steps or experiment.warmup.epochs * steps_per_epoch
         self._scheduler = _scheduler(experiment, optimizer, steps_per_epoch)
-        self.lr = self._scheduled
+        self.lr = self.scheduled
         """What the newest step used."""
         self.reloads = 0
         """How often training began an epoch again; each time halves the learning rate."""
 
     @property
-    def _scheduled(self) -> float:
+    def scheduled(self) -> float:
+        """The learning rate that the scheduler gives, without warm-up and reloads."""
         return float(self._optimizer.param_groups[0]["lr"])
 
     @contextmanager
@@ -125,12 +126,23 @@ class Schedule:
         scheduled, factor = [group["lr"] for group in groups], self._factor(step)
         for group in groups:
             group["lr"] = group["lr"] * factor
-        self.lr = self._scheduled
+        self.lr = self.scheduled
         try:
             yield
         finally:
             for group, lr in zip(groups, scheduled, strict=True):
                 group["lr"] = lr
+
+    @property
+    def is_by_batch(self) -> bool:
+        """Whether it is stepped after each optimizer step, in place of each epoch."""
+        return self._by_batch
+
+    @property
+    def length(self) -> int | None:
+        """The optimizer steps that it is laid out for, where it is for a number of them."""
+        one_cycle = isinstance(self._scheduler, lr_scheduler.OneCycleLR)
+        return int(vars(self._scheduler)["total_steps"]) if one_cycle else None
 
     def _factor(self, step: int) -> float:
         start, length = self._warmup.start, self._warmup_steps
