@@ -239,6 +239,7 @@ NOT_DECIDING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "Cifar.verify": (CIFAR, {"data": {"verify": "shape"}}),
     "Resources.slots": ({}, {"resources": {"slots": 2}}),
     "Resources.device": ({}, {"resources": {"device": "cpu"}}),
+    "Resources.walltime": ({}, {"resources": {"walltime": "12:00:00"}}),
 }
 # One value only, so nothing can be changed.
 WITHOUT_CHOICE = {"CrossEntropy.name", "launcher"}

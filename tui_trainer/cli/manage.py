@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -27,6 +28,14 @@ SEVERITY = (
     ExitCode.PREFLIGHT,
     ExitCode.CRASHED,
 )
+ChangesOption = Annotated[
+    Optional[list[str]],  # noqa: UP045  typer evaluates this, also on Python 3.10
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a key for this time: epochs=5, model.activation=gelu.",
+    ),
+]
 DetachOption = Annotated[
     bool, typer.Option("--detach", "-d", help="Start it and return; it goes on by itself.")
 ]
@@ -50,14 +59,10 @@ def run(
             autocompletion=complete_experiments,
         ),
     ],
-    changes: Annotated[
-        Optional[list[str]],  # noqa: UP045  typer evaluates this, also on Python 3.10
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Change a key for these runs: epochs=5, model.activation=gelu.",
-        ),
-    ] = None,
+    changes: ChangesOption = None,
+    no_preflight: Annotated[
+        bool, typer.Option("--no-preflight", help="Train without a rehearsal of every stage.")
+    ] = False,
     detach: DetachOption = False,
 ) -> None:
     """Launch a new run of each experiment and show it to its end."""
@@ -69,7 +74,8 @@ def run(
         project.experiment(name, changes or ())
     if project.problems:
         errors.say(f"{project.path.name} has mistakes elsewhere; tui-trainer list names them")
-    starts = [lambda name=name: launch(project, name, changes or ()) for name in experiments]
+    start = partial(launch, project, changes=changes or (), preflight=not no_preflight)
+    starts = [partial(start, name) for name in experiments]
     raise typer.Exit(_each(starts, detach=detach))
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SEVERITIES: Final = 5
 LABELS: Final = "labels.npy"
+_DISTORTION_NAME = "distortion{:02}.npy"
 _DISTORTION = re.compile(r"distortion([0-9]{2})\.npy")
 
 
@@ -86,6 +87,14 @@ def open_folder(path: Path, classes: int) -> OodFolder:
 def is_distortion(path: Path) -> bool:
     """Whether a file is named as one without labels."""
     return _DISTORTION.fullmatch(path.name) is not None
+
+
+def missing_numbers(folder: OodFolder) -> list[str]:
+    """Names of files without labels that are not there, while one with a higher number is."""
+    if folder.labels is not None:
+        return []
+    names = [file.path.name for file in folder.files]
+    return [name for name in map(_DISTORTION_NAME.format, range(len(names))) if name not in names]
 
 
 def open_images(path: Path) -> NDArray[np.uint8]:

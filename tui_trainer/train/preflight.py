@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 import time
 from pathlib import Path
@@ -27,6 +28,7 @@ from tui_trainer.spec.snapshot import experiment_from_toml
 from tui_trainer.train import forecast, randomness
 from tui_trainer.train.answer import answer
 from tui_trainer.train.equipment import Equipment
+from tui_trainer.train.ood_files import missing_numbers
 from tui_trainer.train.rehearsal import Rehearsal
 from tui_trainer.train.reporter import Reporter
 from tui_trainer.train.stages import Interrupted, Stage, tabulate
@@ -40,7 +42,8 @@ if TYPE_CHECKING:
     from tui_trainer.train.ledger import Ledger
     from tui_trainer.train.signals import Requests
 
-_SCRATCH = "preflight"
+# With the host, whose processes alone can be known to be gone.
+_SCRATCH = f"preflight-{socket.gethostname()}"
 
 
 def before(
@@ -82,7 +85,7 @@ def before(
         reporter.say(_line(finding))
     if not table.errors:
         for finding in table.warnings:
-            ledger.warn(f"{finding.subject}: {finding.found}")
+            ledger.warn(f"preflight: {finding.found}")
     # A disk that takes no table was told in it.
     try:
         table.write(folder.attempt(ledger.attempt).preflight_file)
@@ -145,7 +148,7 @@ class Inspection:
             Stage("ood files", self._look_at_ood_files, ("data",)),
             Stage("schedule", self._look_at_schedule, ("data",)),
             Stage("pipeline", rehearsal.pipeline, ("data",)),
-            Stage("network", rehearsal.network, ("data", "weights", "schedule")),
+            Stage("network", rehearsal.network, ("data", "weights")),
             Stage("step", rehearsal.step, ("network",)),
             Stage("validation", rehearsal.validation, ("step",)),
             Stage("disk", self._look_at_room, ("step", "folder", "ood files")),
@@ -198,6 +201,13 @@ class Inspection:
         if ood is None or ood.folder is None:
             found = "none are named" if ood is None else "none: corruptions are computed"
             return Finding("ood files", "ok", found)
+        missing = missing_numbers(ood.folder)
+        if missing:
+            named = ", ".join(missing)
+            raise PreflightError(
+                f"{ood.folder.files[0].path.parent} has no {named}, but later ones",
+                hint="copy or download what is missing",
+            )
         labels = "labelled" if ood.is_labelled else "without labels"
         files = len(ood.folder.files)
         return Finding("ood files", "ok", f"{files} with {ood.folder.images:,} images, {labels}")
@@ -219,7 +229,7 @@ class Inspection:
         equipment, pace = self._equipment, self._rehearsal.pace
         probe = equipment.experiment.ood.probe if equipment.experiment.ood else 0
         measured = len(equipment.data.validation) + probe
-        trained = pace.train * len(equipment.data.train)
+        trained = pace.training * len(equipment.data.train)
         epoch = trained + pace.evaluation * measured
         return forecast.time_needed(equipment.experiment, epoch, equipment.experiment.epochs)
 
@@ -291,7 +301,7 @@ def _check_labels(data: Dataset) -> None:
 def _sweep(place: Path) -> None:
     """Remove scratch folders that killed processes of this host left."""
     for leftover in place.glob(f".{_SCRATCH}.*{TEMPORARY_SUFFIX}"):
-        pid = leftover.name.split(".")[2]
+        pid = leftover.name.split(".")[-3]
         if not Path("/proc", pid).exists():
             shutil.rmtree(leftover, ignore_errors=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,7 +18,7 @@ from tui_trainer.record.finding import Finding
 from tui_trainer.record.words import byte_size, percent
 from tui_trainer.spec.learning import NoScheduler
 from tui_trainer.spec.training import Warmup
-from tui_trainer.train import health, optim, randomness
+from tui_trainer.train import optim, randomness
 from tui_trainer.train.checkpoint import Checkpoints
 from tui_trainer.train.dataset import Dataset
 from tui_trainer.train.equipment import Equipment
@@ -28,11 +29,11 @@ from tui_trainer.train.ood_files import LABELS, SEVERITIES
 from tui_trainer.train.ood_results import SUBMISSION, submit
 from tui_trainer.train.reporter import Reporter
 from tui_trainer.train.result import Results
-from tui_trainer.train.state import Sums, TrainingState
+from tui_trainer.train.state import Sums, TrainingState, load_weights
 from tui_trainer.train.stepping import Windows, scaler_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from torch import Tensor
@@ -47,8 +48,9 @@ _MOST_TRAINED_ON_CPU = 128
 _EVALUATED = 64
 _OF_EACH_SEVERITY = 12
 _PROBED = 16
-# Adam's first step can raise the loss of a network that learns well; five do not.
-_MOST_STEPS_TO_LOWER = 5
+# A learning rate that is right for a training can be too high for its first step.
+_HALVINGS = (0, 4, 8)
+_HARMLESS = 60
 # Of a small network's steps several are needed to tell how long one takes.
 _MOST_STEPS, _SECONDS_OF_STEPS = 8, 0.4
 # Resizing on an accelerator may round otherwise for other batches.
@@ -57,14 +59,19 @@ _SKEW = 1e-5
 
 @dataclass
 class Pace:
-    """How long things took; what a forecast is made of."""
+    """How long things took, in seconds; what a forecast is made of."""
 
-    train: float = 0.0
-    """Seconds per image."""
+    steps: list[float] = field(default_factory=list)
+    """Each step of training."""
+    images: int = 1
+    """In such a step."""
     evaluation: float = 0.0
-    """Seconds per image."""
-    save: float = 0.0
-    """Seconds per checkpoint."""
+    """For an image."""
+
+    @property
+    def training(self) -> float:
+        """For an image; the first step also readies the libraries."""
+        return min(self.steps[1:], default=0.0) / self.images
 
 
 class Witnessed(NamedTuple):
@@ -103,6 +110,7 @@ class Rehearsal:
         # As many steps as the run has, or a schedule could not be laid out.
         small.windows = Windows(whole.windows.spans, 1)
         small.pipeline, small.loss = whole.pipeline, whole.loss
+        self.pace.images = len(small.data.train)
         return small
 
     @cached_property
@@ -133,30 +141,25 @@ class Rehearsal:
         return Finding("pipeline", "ok", f"one image is the same {shape} tensor in {names}")
 
     def step(self) -> Finding:
-        """Train on one batch until its loss is lower than before."""
-        state, losses, seconds = self.state, list[float](), list[float]()
-        state.network.train()
-        while _wants_another(losses, seconds):
-            state.sums = Sums.zero(self.equipment.device)
-            began = time.monotonic()
-            self.small.train_on(torch.arange(len(self.small.data.train)), state)
-            losses.append(float(state.sums.values[0] / state.sums.values[2]))
-            seconds.append(time.monotonic() - began)
-            _check_gradients(state)
-            self.go_on()
-        # The first step also readies the libraries.
-        self.pace.train = min(seconds[1:]) / len(self.small.data.train)
-        count, lr = len(losses) - 1, state.sums.lr
-        steps = "a step" if count == 1 else f"{count} steps"
-        change = f"{losses[0]:.4g} -> {losses[-1]:.4g}"
-        if _is_lowered(losses):
-            return Finding("step", "ok", f"{steps} on one batch took its loss {change}")
-        return Finding(
-            "step",
-            "warning",
-            f"{steps} at a learning rate of {lr:.2g} did not lower the loss of one batch: {change}",
-            "lower optimizer.lr, or see to it that it learns: tui-trainer model, alarms in show",
-        )
+        """Let a step lower the loss of one batch: at the run's learning rate, or far below it."""
+        start = {name: entry.clone() for name, entry in self.state.network.state_dict().items()}
+        self.state.network.train()
+        for halvings in _HALVINGS:
+            before, after = self._step_from(start, halvings)
+            if after < before:
+                break
+        else:
+            raise PreflightError(
+                f"no step lowers the loss of one batch: {before:.4g} -> {after:.4g} even at "
+                f"1/{2**halvings} of the learning rate",
+                hint="does the optimizer minimise, and its learning rate change anything?",
+            )
+        self._load(start)
+        while len(self.pace.steps) < _MOST_STEPS and sum(self.pace.steps) < _SECONDS_OF_STEPS:
+            self._timed_step(_HARMLESS)
+        self._load(start)
+        rate = f" at 1/{2**halvings} of the learning rate" if halvings else ""
+        return Finding("step", "ok", f"the loss of one batch: {before:.4g} -> {after:.4g}{rate}")
 
     def validation(self) -> Finding:
         """Measure validation images, and the probe's where there is one."""
@@ -180,10 +183,8 @@ class Rehearsal:
         """Save, reload into a fresh network, compare what both say."""
         checkpoints = Checkpoints(self._ledger, self.fingerprint)
         checkpoints.tidy()
-        began = time.monotonic()
         name, content = self.state.name, self.small.checkpoint(self.state, self.fingerprint)
         checkpoints.save(name, content)
-        self.pace.save = time.monotonic() - began
         size = (self.scratch.checkpoints / str(name)).stat().st_size
         loaded = checkpoints.newest()
         if loaded is None:
@@ -229,6 +230,43 @@ class Rehearsal:
             return None
         few = structs.replace(settings, folder=None, probe=min(settings.probe, _PROBED))
         return OodSource(few, self.small.data, self.equipment.project).probe()
+
+    def _step_from(self, start: Mapping[str, Tensor], halvings: int) -> tuple[float, float]:
+        """The loss before and after a step from these weights, infinite where it is no number."""
+        self._load(start)
+        self.state.optimizer.state.clear()
+        before = self._timed_step(halvings)
+        # A scaler leaves steps out until it knows how much the gradients can bear.
+        if not float(self.state.sums.values[3]) and not self.state.scaler.is_enabled():
+            raise PreflightError(
+                "no gradient reaches the weights",
+                hint="what the network returns must be computed from its parameters, undetached",
+            )
+        if not math.isfinite(before):
+            raise PreflightError(
+                "the loss of the first batch is no finite number",
+                hint="are the images and the network's first weights finite?",
+            )
+        after = self._timed_step(halvings)
+        return before, after if math.isfinite(after) else math.inf
+
+    def _timed_step(self, halvings: int) -> float:
+        """Train on the batch and return the loss that it had."""
+        state, count = self.state, len(self.small.data.train)
+        state.schedule.reloads = halvings
+        state.sums = Sums.zero(self.equipment.device)
+        began = time.monotonic()
+        self.small.train_on(torch.arange(count, device=self.equipment.device), state)
+        loss = float(state.sums.values[0] / count)  # waits for an accelerator
+        self.pace.steps.append(time.monotonic() - began)
+        state.schedule.reloads = 0
+        self.go_on()
+        return loss
+
+    def _load(self, weights: Mapping[str, Tensor]) -> None:
+        load_weights(self.state.network, weights)
+        if self.state.averaged is not None:
+            load_weights(self.state.averaged, weights)
 
     @cached_property
     def _ledger(self) -> Ledger:
@@ -324,31 +362,6 @@ def _few(whole: Equipment) -> Dataset:
 
 def _beginning(split: Split) -> Tensor:
     return torch.arange(min(len(split), _EVALUATED), device=split.labels.device)
-
-
-def _wants_another(losses: list[float], seconds: list[float]) -> bool:
-    if len(losses) < 2:
-        return True
-    if not _is_lowered(losses):
-        return len(losses) <= _MOST_STEPS_TO_LOWER
-    return len(losses) < _MOST_STEPS and sum(seconds) < _SECONDS_OF_STEPS
-
-
-def _is_lowered(losses: list[float]) -> bool:
-    return min(losses[1:]) < losses[0]
-
-
-def _check_gradients(state: TrainingState) -> None:
-    try:
-        health.check(state)
-    except health.Diverged as diverged:
-        raise PreflightError(f"{diverged} after a step", hint=health.ADVICE) from diverged
-    # A scaler leaves steps out until it knows how much the gradients can bear.
-    if not float(state.sums.values[3]) and not state.scaler.is_enabled():
-        raise PreflightError(
-            "no gradient reaches the weights",
-            hint="what the network returns must be computed from its parameters, undetached",
-        )
 
 
 def _part_of(folder: OodFolder, place: Path) -> Path:
