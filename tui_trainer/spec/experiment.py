@@ -27,7 +27,7 @@ class Resources(Table, frozen=True):
     slots: Annotated[int, Meta(ge=1, le=4096)] | None = None
     """CPU slots. Default, and upper bound: what this process is allotted."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    walltime: Annotated[str, Meta(pattern=r"^[0-9]{1,5}:[0-5][0-9]:[0-5][0-9]$")] | None = None
+    walltime: str | None = None
     """Hours, minutes and seconds that one attempt may take, such as "12:00:00"; before training the
     time that is needed is compared with it."""
 
