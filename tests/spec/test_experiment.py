@@ -252,6 +252,7 @@ NOT_DECIDING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "Resources.slots": ({}, {"resources": {"slots": 2}}),
     "Resources.device": ({}, {"resources": {"device": "cpu"}}),
     "Resources.max_restarts": ({}, {"resources": {"max_restarts": 0}}),
+    "Resources.walltime": ({}, {"resources": {"walltime": "12:00:00"}}),
 }
 # One value only, so nothing can be changed.
 WITHOUT_CHOICE = {"CrossEntropy.name", "launcher"}

@@ -51,6 +51,7 @@ NADAM = {"name": "torch.optim.NAdam"}
         ({"warmup": {"epochs": 1, "steps": 1}}, "warmup.epochs", "epochs or steps, not both"),
         ({"warmup": {"epochs": 3}, "epochs": 2}, "warmup.epochs", "does not end in a run of 2"),
         ({"ema": {"decay": 1}}, "ema.decay", "must be a number >= 0 and < 1"),
+        ({"resources": {"walltime": "12h"}}, "resources.walltime", "hours:minutes:seconds"),
         ({"training": {"accumulate": 0}}, "training.accumulate", "must be an integer from 1"),
     ],
 )

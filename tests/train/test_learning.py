@@ -24,7 +24,8 @@ from tui_trainer.record.events import Alarmed
 from tui_trainer.spec.training import Training as Settings
 from tui_trainer.train import hardware, loop, models, optim, randomness, stepping
 from tui_trainer.train.checkpoint import weights_digest
-from tui_trainer.train.loop import Stopped, Training
+from tui_trainer.train.equipment import Equipment
+from tui_trainer.train.loop import Stopped
 from tui_trainer.train.state import TrainingState
 from tui_trainer.train.stepping import Stepping, Windows
 
@@ -310,15 +311,14 @@ def test_an_epoch_tells_where_its_time_and_memory_went(project: Path) -> None:
 
 def spoil(monkeypatch: pytest.MonkeyPatch, epoch: int, reloads: int) -> None:
     """Let a batch of an epoch be NaN until training was begun again so many times."""
-    original = Training._augmented
+    original = Equipment.augmented
 
-    def augmented(self: Training, indices: Tensor) -> tuple[Tensor, Tensor]:
-        images, targets = original(self, indices)
-        state = self.state
+    def augmented(self: Equipment, indices: Tensor, state: TrainingState) -> tuple[Tensor, Tensor]:
+        images, targets = original(self, indices, state)
         bad = state.epoch == epoch and state.steps == 1 and state.schedule.reloads < reloads
         return (images * math.nan if bad else images), targets
 
-    monkeypatch.setattr(loop.Training, "_augmented", augmented)
+    monkeypatch.setattr(Equipment, "augmented", augmented)
 
 
 def nan_alarms(folder: RunFolder) -> list[str]:

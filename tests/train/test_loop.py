@@ -17,8 +17,9 @@ from tui_trainer.record.events import Alarmed, CheckpointSaved, Evaluated, Train
 from tui_trainer.record.owner import Owner
 from tui_trainer.train import hardware
 from tui_trainer.train.checkpoint import weights_digest
+from tui_trainer.train.equipment import spans
 from tui_trainer.train.ledger import Ledger
-from tui_trainer.train.loop import Stopped, spans
+from tui_trainer.train.loop import Stopped
 from tui_trainer.train.signals import Requests
 
 if TYPE_CHECKING:

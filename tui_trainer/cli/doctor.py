@@ -9,16 +9,14 @@ import platform
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
 from importlib import metadata
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import psutil
-from rich.text import Text
 
 from tui_trainer.errors import TuiTrainerError
 from tui_trainer.launch.resources import allotted_cores
-from tui_trainer.record.plain_text import plain_line
+from tui_trainer.record.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,12 +24,6 @@ if TYPE_CHECKING:
 
     from tui_trainer.spec.choices import DataName
 
-Level = Literal["ok", "warning", "error"]
-STYLES: dict[Level, tuple[str, str]] = {
-    "ok": ("✓", "green"),
-    "warning": ("!", "yellow"),
-    "error": ("✕", "bold red"),
-}
 # The first import of torch from a cold network file system takes a minute; three are a fault.
 IMPORT_SECONDS = 180
 # A ResNet-50 with Adam keeps three checkpoints of 0.3 GB; ten such runs should fit.
@@ -43,26 +35,6 @@ torchvision.ops.nms(torch.zeros(1, 4), torch.zeros(1), 0.5)
 print(json.dumps([torch.__version__, torchvision.__version__, torch.cuda.is_available()]))
 """
 PAIR_CURE = "install a pair that fits: pip install --upgrade --force-reinstall torch torchvision"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    subject: str
-    level: Level
-    found: str
-    cure: str = ""
-
-    def as_record(self) -> dict[str, str]:
-        """One object of `doctor --json`."""
-        return asdict(self)
-
-    def text(self) -> Text:
-        """One line of `doctor`."""
-        mark, style = STYLES[self.level]
-        line = Text.assemble((f"{mark} ", style), f"{self.subject:<15}", plain_line(self.found))
-        return line.append(f"  -> {self.cure}", style="bold") if self.cure else line
 
 
 def examine(folder: Path) -> list[Finding]:

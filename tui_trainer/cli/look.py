@@ -231,7 +231,8 @@ def _files(folder: RunFolder) -> list[Path]:
     return sorted(
         path
         for path in folder.path.rglob("*")
-        if path.suffix != TEMPORARY_SUFFIX and path.is_file()
+        if path.is_file()
+        and not any(part.endswith(TEMPORARY_SUFFIX) for part in path.relative_to(folder.path).parts)
     )
 
 

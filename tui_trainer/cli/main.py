@@ -11,7 +11,7 @@ from typing import Annotated, Optional
 import typer
 
 from tui_trainer import __version__
-from tui_trainer.cli import assess, data, keep, look, manage, model, project, prove
+from tui_trainer.cli import assess, data, keep, look, manage, model, preflight, project, prove
 from tui_trainer.errors import TuiTrainerError, UsageError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app = typer.Typer(
 COMMANDS = (
     *project.COMMANDS,
     *model.COMMANDS,
+    *preflight.COMMANDS,
     *manage.COMMANDS,
     *assess.COMMANDS,
     *look.COMMANDS,

@@ -30,6 +30,14 @@ SEVERITY = (
 )
 # As many as experiments.toml may ask for.
 MOST_EPOCHS = 1_000_000
+ChangesOption = Annotated[
+    Optional[list[str]],  # noqa: UP045  typer evaluates this, also on Python 3.10
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a key for this time: epochs=5, model.activation=gelu.",
+    ),
+]
 DetachOption = Annotated[
     bool, typer.Option("--detach", "-d", help="Start it and return; it goes on by itself.")
 ]
@@ -53,14 +61,10 @@ def run(
             autocompletion=complete_experiments,
         ),
     ],
-    changes: Annotated[
-        Optional[list[str]],  # noqa: UP045  typer evaluates this, also on Python 3.10
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Change a key for these runs: epochs=5, model.activation=gelu.",
-        ),
-    ] = None,
+    changes: ChangesOption = None,
+    no_preflight: Annotated[
+        bool, typer.Option("--no-preflight", help="Train without a rehearsal of every stage.")
+    ] = False,
     detach: DetachOption = False,
 ) -> None:
     """Launch a new run of each experiment and show it to its end."""
@@ -72,7 +76,8 @@ def run(
         project.experiment(name, changes or ())
     if project.problems:
         errors.say(f"{project.path.name} has mistakes elsewhere; tui-trainer list names them")
-    starts = [lambda name=name: launch(project, name, changes or ()) for name in experiments]
+    start = partial(launch, project, changes=changes or (), preflight=not no_preflight)
+    starts = [partial(start, name) for name in experiments]
     raise typer.Exit(_each(starts, detach=detach))
 
 

@@ -92,14 +92,13 @@ def doctor(context: typer.Context, as_json: JsonOption = False) -> None:
     """Check this machine: packages, cores, disk, terminal, data, schedulers."""
     from tui_trainer.cli.doctor import examine
     from tui_trainer.cli.for_programs import print_json
-    from tui_trainer.cli.words import results
+    from tui_trainer.cli.words import print_findings
 
     findings = examine(Path(context.obj))
     if as_json:
         print_json([finding.as_record() for finding in findings])
     else:
-        for finding in findings:
-            results.print(finding.text(), soft_wrap=True)
+        print_findings(findings)
     raise typer.Exit(1 if any(finding.level == "error" for finding in findings) else 0)
 
 

@@ -18,6 +18,7 @@ from tui_trainer.tui.terminal import terminal_speaks_unicode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tui_trainer.record.finding import Finding, Level
     from tui_trainer.record.index import Run
 
 # Colour only where it carries meaning; the mark and the word say the same.
@@ -32,6 +33,11 @@ STYLES: dict[State, str] = {
     State.RUNNING: "green",
     State.EVALUATING: "green",
     State.FINISHED: "green",
+}
+LEVELS: dict[Level, tuple[str, str]] = {
+    "ok": ("✓", "green"),
+    "warning": ("!", "yellow"),
+    "error": ("✕", "bold red"),
 }
 # A pipe has no right edge: programs and greps get whole lines.
 PIPE_WIDTH = 1000
@@ -117,3 +123,14 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str | Text]]) ->
     for row in cells:
         table.add_row(*row)
     results.print(table, crop=False)
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """One line each: how it stands, what was found and, where something is wrong, the cure."""
+    for finding in findings:
+        mark, style = LEVELS[finding.level]
+        subject = f"{finding.subject:<15}"
+        line = Text.assemble((f"{mark} ", style), subject, plain_line(finding.found))
+        if finding.cure:
+            line.append(f"  -> {plain_line(finding.cure)}", style="bold")
+        results.print(line, soft_wrap=True)

@@ -29,27 +29,34 @@ if TYPE_CHECKING:
     from tui_trainer.spec.project import Project
 
 
-def launch(project: Project, name: str, changes: Sequence[str] = ()) -> RunFolder:
+def launch(
+    project: Project, name: str, changes: Sequence[str] = (), *, preflight: bool = True
+) -> RunFolder:
     """Start a new run of an experiment.
 
     Args:
         project: The project whose experiments.toml defines the experiment.
         name: The experiment.
         changes: `KEY=VALUE` texts that apply on top of what the file says.
+        preflight: Whether its attempts begin with one.
 
     Raises:
         UsageError: there is no such experiment.
         InvalidExperimentsError: the experiment or a change is wrong.
         RunCrashedError: the supervisor did not come to life.
     """
-    folder = prepare(project, name, project.experiment(name, changes))
+    experiment = project.experiment(name, changes)
+    folder = prepare(project, name, experiment, preflight=preflight)
     _start(folder)
     return folder
 
 
-def prepare(project: Project, name: str, experiment: Experiment) -> RunFolder:
+def prepare(
+    project: Project, name: str, experiment: Experiment, *, preflight: bool = True
+) -> RunFolder:
     """Claim a run folder and write down what is to run there."""
-    content = experiment_to_toml(experiment, provenance(project.folder, experiment))
+    origin = {**provenance(project.folder, experiment), "preflight": preflight}
+    content = experiment_to_toml(experiment, origin)
     launched = Launched(launcher=experiment.launcher, owner=Owner.of_process(os.getpid()))
     folder = claim_run(project.folder / "runs", name)
     try:

@@ -78,6 +78,11 @@ class AttemptFolder:
         return self.path / "stop.json"
 
     @property
+    def preflight_file(self) -> Path:
+        """What was found before this attempt trained."""
+        return self.path / "preflight.json"
+
+    @property
     def epochs_taken_back_file(self) -> Path:
         """Lines of epochs.jsonl that this attempt trains again: their checkpoints are gone."""
         return self.path / "epochs_taken_back.jsonl"

@@ -369,7 +369,11 @@ def _own_beat(evidence: Evidence) -> Heartbeat | None:
     return beat if beat is not None and beat.attempt == evidence.newest_attempt else None
 
 
-_STATE_OF_STAGE = {"preparing": State.PREFLIGHT, "evaluating": State.EVALUATING}
+_STATE_OF_STAGE = {
+    "rehearsing": State.PREFLIGHT,
+    "preparing": State.PREFLIGHT,
+    "evaluating": State.EVALUATING,
+}
 
 
 def _signal_cause(number: int) -> str:

@@ -64,3 +64,26 @@ def _ood_words(epoch: Epoch) -> str:
 def _decimal(value: float | None) -> str:
     """A loss with fixed decimals; one that was not finite is named as such."""
     return "not finite" if value is None else f"{value:.4f}"
+
+
+def about(seconds: float) -> str:
+    """A span of time in its two largest units: `45 s`, `12 min`, `7 h 10 min`, `2 d 4 h`."""
+    if seconds < 1:
+        return "under 1 s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def byte_size(count: int) -> str:
+    """Bytes in the unit that leaves few digits: `12 kB`, `640 MB`, `7.8 GB`."""
+    if count < 1e6:
+        return f"{count / 1e3:.0f} kB"
+    return f"{count / 1e6:.0f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"

@@ -30,6 +30,17 @@ class Resources(Table, frozen=True):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     max_restarts: Annotated[int, Meta(ge=0, le=1000)] = 3
     """Restarts in a row after a crash that may bring no progress; 0: no restarts at all."""
+    walltime: str | None = None
+    """Hours, minutes and seconds that one attempt may take, such as "12:00:00"; before training the
+    time that is needed is compared with it."""
+
+    @property
+    def wall_seconds(self) -> int | None:
+        """The wall-time in seconds."""
+        if self.walltime is None:
+            return None
+        hours, minutes, seconds = map(int, self.walltime.split(":"))
+        return 3600 * hours + 60 * minutes + seconds
 
 
 class Experiment(Table, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui_trainer.spec.augmentation import (
@@ -15,7 +16,7 @@ from tui_trainer.spec.augmentation import (
 )
 from tui_trainer.spec.choices import names_a_file, weights_of
 from tui_trainer.spec.data import OwnData
-from tui_trainer.spec.experiment import Experiment
+from tui_trainer.spec.experiment import Experiment, Resources
 from tui_trainer.spec.learning import MultiStepLR, Sgd, TorchOptimizer, TorchScheduler
 from tui_trainer.spec.model import Classifier, OwnModel, ResNet
 from tui_trainer.spec.ood import Ood
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from msgspec import Struct
 
     from tui_trainer.spec.wording import Keys
+
+
+_WALLTIME = re.compile(r"[0-9]{1,5}:[0-5][0-9]:[0-5][0-9]")
 
 
 class Broken(NamedTuple):
@@ -136,6 +140,13 @@ def _one_length(table: Warmup) -> Iterator[Broken]:
         yield Broken((("epochs",), ("steps",)), "a warm-up takes epochs or steps, not both")
 
 
+def _walltime(table: Resources) -> Iterator[Broken]:
+    wanted = table.walltime
+    if wanted is not None and not _WALLTIME.fullmatch(wanted):
+        message = f'must be hours:minutes:seconds such as "12:00:00", not {quote(wanted)}'
+        yield Broken((("walltime",),), message)
+
+
 def _warmup_ends(experiment: Experiment) -> Iterator[Broken]:
     length, epochs = experiment.warmup.epochs, experiment.epochs
     if length > epochs:
@@ -193,6 +204,7 @@ _RULES: dict[type[Struct], tuple[Callable[[Any], Iterator[Broken]], ...]] = {
     TorchScheduler: (_finite_parameters,),
     Training: (_one_clipping,),
     Warmup: (_one_length,),
+    Resources: (_walltime,),
     Ood: (_something_to_measure, _no_repetition, _enough_to_adapt),
     Experiment: (_blur_fits_image, _mixing_is_last, _warmup_ends, _consistency_of_views),
 }

@@ -55,6 +55,11 @@ _KEYS = {
 _KEPT = 2
 
 
+def standing_at_most(epochs: int) -> int:
+    """How many stand at once in a run of so many epochs, the one that is being written included."""
+    return min(epochs, _KEPT + 1) + 1 if epochs else 0
+
+
 class DamagedCheckpointError(Exception):
     """A checkpoint that must not be used, and why."""
 

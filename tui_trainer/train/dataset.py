@@ -47,6 +47,11 @@ class Split:
         """The same images in a device's memory."""
         return replace(self, pixels=self.pixels.to(device), labels=self.labels.to(device))
 
+    def only(self, indices: Tensor) -> Split:
+        """These images alone, in this order."""
+        words = self.pixels[:-1].view(len(self), self.area)[indices].flatten()
+        return Split(torch.cat([words, self.pixels[-1:]]), self.labels[indices], self.side)
+
     def take(self, indices: Tensor, places: Tensor | None = None) -> Tensor:
         """Images as (count, 3, side, side) bytes, in channels-last order.
 

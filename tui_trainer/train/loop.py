@@ -7,8 +7,6 @@ import math
 import time
 from typing import TYPE_CHECKING, NoReturn
 
-import torch
-
 from tui_trainer.errors import RunCrashedError
 from tui_trainer.record import own_files
 from tui_trainer.record.epochs import Epoch, best_epoch
@@ -17,47 +15,31 @@ from tui_trainer.record.experiment_file import read_experiment
 from tui_trainer.record.fields import number, table
 from tui_trainer.record.heartbeat import Progress
 from tui_trainer.record.words import epoch_line, percent
-from tui_trainer.spec.table import plain
-from tui_trainer.train import (
-    augment,
-    consistency,
-    hardware,
-    health,
-    mixing,
-    models,
-    optim,
-    own,
-    randomness,
-    sources,
-)
+from tui_trainer.train import hardware, health, own, preflight, randomness
 from tui_trainer.train.alarms import EPOCHS_BETWEEN_COUNTS, Alarms, Firing
 from tui_trainer.train.checkpoint import Checkpoints
+from tui_trainer.train.equipment import Equipment
 from tui_trainer.train.evaluate import Measured, measure, predictions
 from tui_trainer.train.ledger import Ledger
-from tui_trainer.train.ood import OodSource, Tools
+from tui_trainer.train.ood import Tools
 from tui_trainer.train.ood_results import judge_ood, words_beside
-from tui_trainer.train.pipeline import ImagePipeline
 from tui_trainer.train.result import Results, keep_former_results
 from tui_trainer.train.staging import Stage
-from tui_trainer.train.state import TrainingState, load_weights
-from tui_trainer.train.stepping import Stepping, Windows, averaged_copy, scaler_for
+from tui_trainer.train.state import load_weights
 from tui_trainer.train.writer import writer_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
-    from torch import Tensor, nn
+    from torch import nn
 
     from tui_trainer.record.experiment_file import LaunchedExperiment
     from tui_trainer.record.run_folder import CheckpointName, RunFolder
     from tui_trainer.train.checkpoint import Loaded
-    from tui_trainer.train.dataset import Dataset
     from tui_trainer.train.metrics import Predictions
     from tui_trainer.train.reporter import Reporter
     from tui_trainer.train.signals import Requests
-
-_LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 
 
 class Stopped(Exception):  # noqa: N818  somebody asked for it
@@ -74,16 +56,25 @@ def run(folder: RunFolder, attempt: int, requests: Requests, reporter: Reporter)
         OwnedByAnotherError: Another attempt owns the run.
     """
     launched, ledger = read_experiment(folder), Ledger(folder, attempt, reporter)
-    Training(launched, ledger, requests, reporter).run()
+    stage = Stage(reporter.say, ledger.warn, lambda: reporter.progress(Progress(stage="preparing")))
+    equipment = Equipment(launched.experiment, folder.project, stage)
+    preflight.before(launched, equipment, ledger, requests, reporter)
+    Training(launched, equipment, ledger, requests, reporter).run()
 
 
 class Training:
     """One attempt's work on a run."""
 
     def __init__(
-        self, launched: LaunchedExperiment, ledger: Ledger, requests: Requests, reporter: Reporter
+        self,
+        launched: LaunchedExperiment,
+        equipment: Equipment,
+        ledger: Ledger,
+        requests: Requests,
+        reporter: Reporter,
     ) -> None:
         self.experiment = launched.experiment
+        self.equipment = equipment
         self.fingerprint = launched.fingerprint
         self.plan = launched.plan
         self.provenance = launched.provenance
@@ -111,49 +102,18 @@ class Training:
             self._recover(diverged)
 
     def _prepare(self) -> None:
-        """Build everything that the experiment names; all that can be missing is missed here."""
+        """Ask for everything that the experiment names; all that can be missing is missed here."""
         self._show("preparing")
-        experiment = self.experiment
-        hardware.settle()
-        device = hardware.choose_device(experiment.resources.device)
-        hardware.check_precision(experiment.training.precision, device)
-        self.circumstances = hardware.Circumstances.of(device)
-        self.writer = writer_for(device)
-        project = self.ledger.folder.project
-        stage = Stage(self.reporter.say, self.ledger.warn, lambda: self._show("preparing"))
-        loaded = sources.load(experiment.data, project, experiment.pipeline.size, stage)
-        self.data: Dataset = loaded.to(device)
-        self.device, self.layout = device, _LAYOUTS[experiment.training.layout]
-        self.pipeline = ImagePipeline(experiment.pipeline, device, self.layout)
-        self.ood = OodSource(experiment.ood, self.data, project) if experiment.ood else None
-        self.probe = self.ood.probe() if self.ood else None
-        self.spans = list(spans(len(self.data.train), experiment.batch_size))
-        self.windows = Windows(self.spans, experiment.training.accumulate)
-        smallest = min(stop - start for start, stop in self.spans)
-        size, classes = experiment.pipeline.size, self.data.classes
-        models.check_batch(experiment.model, size, classes, smallest, self.ledger.folder.project)
-        weights = optim.class_weights(experiment.loss, self.data.train.labels, classes)
-        self.loss = optim.loss_for(experiment.loss, weights)
-        self.stepping = Stepping(experiment.training, experiment.ema.decay, device)
-        self.alarms = Alarms(self.ledger, self.plan.epochs, classes)
-        self.state = self._initial_state()
+        equipment = self.equipment
+        self.circumstances, self.data = equipment.circumstances, equipment.data
+        self.writer = writer_for(equipment.device)
+        self.pipeline, self.windows = equipment.pipeline, equipment.windows
+        self.ood, self.probe = equipment.ood, equipment.probe
+        equipment.check_network()
+        self.alarms = Alarms(self.ledger, self.plan.epochs, self.data.classes)
+        self.state = equipment.initial_state()
         self._tools()  # for what it refuses
         self.reporter.say(f"{self._named()} on {self.circumstances.device}; {self.data}")
-
-    def _initial_state(self) -> TrainingState:
-        """That of a training that has not begun."""
-        experiment = self.experiment
-        randomness.reseed(experiment.seed, "weights")
-        size, project = experiment.pipeline.size, self.ledger.folder.project
-        network = models.build(experiment.model, size, self.data.classes, project)
-        network.to(self.device, memory_format=self.layout)  # type: ignore[call-overload]
-        averaged = averaged_copy(network) if experiment.ema.decay else None
-        optimizer = optim.optimizer_for(experiment.optimizer, network.parameters())
-        schedule = optim.Schedule(experiment, optimizer, self.windows.count)
-        if experiment.training.compile:
-            network.compile()
-        scaler = scaler_for(experiment.training.precision, self.device)
-        return TrainingState(network, optimizer, schedule, scaler, averaged)
 
     def _resume(self) -> None:
         """Go on from the newest checkpoint that can be trusted, or begin."""
@@ -185,7 +145,7 @@ class Training:
         self.checkpoints.forget_within()
         again = f"the epoch begins again with the learning rate x {0.5**reloads}"
         self.alarms.tell("nan", epoch, f"{where}: {again}")
-        self.state = self._initial_state()
+        self.state = self.equipment.initial_state()
         self._restore_newest()
         self.ledger.rewrite_epochs(self.state.epochs)
         self._note_saved()
@@ -207,52 +167,14 @@ class Training:
         order = randomness.permutation(seed, state.epoch, len(self.data.train))
         order = order.to(self.data.train.labels.device)
         state.network.train()
-        for start, stop in self.spans[state.steps :]:
+        for start, stop in self.windows.spans[state.steps :]:
             with state.sums.clock(training=True):
-                self._train_step(order[start:stop])
+                self.equipment.train_on(order[start:stop], state)
             state.steps += 1
             if state.steps % health.STEPS_BETWEEN_LOOKS == 0:
                 health.check_loss(state)
             self._show("training", self._images_per_second(stop))
             self._obey()
-
-    def _train_step(self, indices: Tensor) -> None:
-        state, moment = self.state, (self.experiment.seed, self.state.epoch, self.state.steps)
-        with state.sums.data_clock():
-            images, targets = self._augmented(indices)
-        randomness.reseed(moment[0], "dropout", *moment[1:])
-        with self.stepping.autocast():
-            logits = state.network(images)
-            loss = self.loss(logits, targets)
-        self.stepping.backward(state, loss, self.windows.share(state.steps))
-        norm = self._optimizer_step() if self.windows.is_complete(state.steps) else None
-        correct = mixing.right_answers(logits[: len(indices)], targets)
-        state.sums.add(loss, correct, len(indices), norm)
-
-    def _optimizer_step(self) -> Tensor:
-        state = self.state
-        before = (state.epoch - 1) * self.windows.count + self.windows.number(state.steps)
-        norm = self.stepping.step(state, before + 1)
-        state.sums.lr = state.schedule.lr
-        state.schedule.after_step()
-        return norm
-
-    def _augmented(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """What the network sees and what it shall answer."""
-        generator = randomness.generator(
-            self.experiment.seed, "augment", self.state.epoch, self.state.steps
-        )
-        train, steps, labels = (
-            self.data.train,
-            self.experiment.augment,
-            self.data.train.labels[indices],
-        )
-        if self.experiment.loss.jsd:
-            views = consistency.views(train, indices, steps, self.pipeline, generator)
-            return self.pipeline.normalise(views), labels
-        drawn = augment.draw(steps, len(indices), self.pipeline.size, generator)
-        images = augment.augmented(train, indices, drawn, self.pipeline)
-        return self.pipeline.normalise(images), augment.targets(drawn, labels, self.data.classes)
 
     def _validate(self) -> Measured:
         self._show("validating")
@@ -361,12 +283,7 @@ class Training:
         if name != self.saved:
             health.check(self.state)
             self._show("saving")
-            content = {
-                **self.state.content(self.circumstances),
-                "fingerprint": self.fingerprint,
-                "circumstances": {**self.circumstances.as_record(), "own_files": self.own_files},
-                "pipeline": plain(self.experiment.pipeline),
-            }
+            content = self.equipment.checkpoint(self.state, self.fingerprint, self.own_files)
             self.writer.write(content, lambda content: self._keep(name, content, then))
         self._note_saved()
 
@@ -402,7 +319,7 @@ class Training:
             time=time.time(),
             data_seconds=round(sums.data_seconds, 3),
             compute_seconds=round(max(sums.train_seconds - sums.data_seconds, 0.0), 3),
-            peak_memory_bytes=hardware.peak_memory(self.device),
+            peak_memory_bytes=hardware.peak_memory(self.equipment.device),
         )
 
     def _announce_start(self, loaded: Loaded | None) -> None:
@@ -461,7 +378,7 @@ class Training:
                 stage=stage,
                 epoch=min(state.epoch, self.plan.epochs) if state else 0,
                 step=state.steps if state else 0,
-                steps=len(self.spans) if state else 0,
+                steps=len(self.windows.spans) if state else 0,
                 images_per_second=images_per_second,
             )
         )
@@ -476,20 +393,6 @@ class Training:
     def _named(self) -> str:
         threads = self.circumstances.threads
         return f"{self._run}: {self.experiment.model.name} with {threads} threads"
-
-
-def spans(count: int, batch_size: int) -> Iterator[tuple[int, int]]:
-    """The batches of an epoch as ranges of its order.
-
-    Every image is used. A single image left over joins the batch before it, because batch
-    normalisation cannot take the variance of one value.
-    """
-    start = 0
-    while start < count:
-        stop = min(start + batch_size, count)
-        stop = count if count - stop == 1 and batch_size > 1 else stop
-        yield start, stop
-        start = stop
 
 
 def _finite(value: float) -> float | None:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SEVERITIES: Final = 5
-_LABELS: Final = "labels.npy"
+LABELS: Final = "labels.npy"
+_DISTORTION_NAME = "distortion{:02}.npy"
 _DISTORTION = re.compile(r"distortion([0-9]{2})\.npy")
 
 
@@ -72,12 +73,12 @@ def open_folder(path: Path, classes: int) -> OodFolder:
             f"there is no folder {path}",
             hint="ood.folder begins at the project's folder, --folder at the current one",
         )
-    if (path / _LABELS).exists():
+    if (path / LABELS).exists():
         return _labelled(path, classes)
     files = tuple(_checked(file) for file in sorted(path.iterdir()) if is_distortion(file))
     if not files:
         raise PreflightError(
-            f"{path} holds neither {_LABELS} nor distortion00.npy",
+            f"{path} holds neither {LABELS} nor distortion00.npy",
             hint="labels.npy and one .npy for each corruption, or distortion00.npy and so on",
         )
     return OodFolder(files, None)
@@ -86,6 +87,14 @@ def open_folder(path: Path, classes: int) -> OodFolder:
 def is_distortion(path: Path) -> bool:
     """Whether a file is named as one without labels."""
     return _DISTORTION.fullmatch(path.name) is not None
+
+
+def missing_numbers(folder: OodFolder) -> list[str]:
+    """Names of files without labels that are not there, while one with a higher number is."""
+    if folder.labels is not None:
+        return []
+    names = [file.path.name for file in folder.files]
+    return [name for name in map(_DISTORTION_NAME.format, range(len(names))) if name not in names]
 
 
 def open_images(path: Path) -> NDArray[np.uint8]:
@@ -105,15 +114,15 @@ def open_images(path: Path) -> NDArray[np.uint8]:
 
 
 def _labelled(path: Path, classes: int) -> OodFolder:
-    labels = _open(path / _LABELS)
+    labels = _open(path / LABELS)
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer) or not labels.size:
         raise _wrong(
-            path / _LABELS, f"its array is {labels.dtype}{labels.shape}", "integers (count,)"
+            path / LABELS, f"its array is {labels.dtype}{labels.shape}", "integers (count,)"
         )
     if not 0 <= int(labels.min()) <= int(labels.max()) < classes:
         found = f"its labels are from {labels.min()} to {labels.max()}"
-        raise _wrong(path / _LABELS, found, f"0 to {classes - 1}")
-    names = sorted(file for file in path.glob("*.npy") if file.name != _LABELS)
+        raise _wrong(path / LABELS, found, f"0 to {classes - 1}")
+    names = sorted(file for file in path.glob("*.npy") if file.name != LABELS)
     files = tuple(map(_checked, names))
     if not files:
         raise PreflightError(f"{path} holds labels and no images")

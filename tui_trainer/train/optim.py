@@ -140,6 +140,17 @@ class Schedule:
             for group, lr in zip(groups, scheduled, strict=True):
                 group["lr"] = lr
 
+    @property
+    def is_by_batch(self) -> bool:
+        """Whether it is stepped after each optimizer step, in place of each epoch."""
+        return self._by_batch
+
+    @property
+    def length(self) -> int | None:
+        """The optimizer steps that it is laid out for, where it is for a number of them."""
+        one_cycle = isinstance(self._scheduler, lr_scheduler.OneCycleLR)
+        return int(vars(self._scheduler)["total_steps"]) if one_cycle else None
+
     def _factor(self, step: int) -> float:
         start, length = self._warmup.start, self._warmup_steps
         warm = 1.0 if step >= length else start + (1 - start) * step / length

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import random
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
 
@@ -30,3 +35,16 @@ def reseed(seed: int, purpose: str, *counters: int) -> None:
 def permutation(seed: int, epoch: int, count: int) -> Tensor:
     """The order in which an epoch visits its images."""
     return torch.randperm(count, generator=generator(seed, "order", epoch))
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Whatever is drawn in here, also by a user's own code, what comes after draws the same."""
+    ours, numpys = random.getstate(), np.random.get_state()  # noqa: NPY002  a user's code may use it
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    try:
+        with torch.random.fork_rng(devices):
+            yield
+    finally:
+        random.setstate(ours)
+        np.random.set_state(numpys)  # noqa: NPY002

@@ -89,7 +89,7 @@ def head_of(network: nn.Module) -> str:
 
 
 def _read(source: Source, network: str) -> State:
-    _check_file(source, network)
+    check_file(source, network)
     try:
         content = torch.load(source.path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, ValueError, LookupError, EOFError) as error:
@@ -105,7 +105,12 @@ def _read(source: Source, network: str) -> State:
     return state
 
 
-def _check_file(source: Source, network: str) -> None:
+def check_file(source: Source, network: str) -> None:
+    """Make sure that a file of weights is there, and whole as far as its name can tell.
+
+    Raises:
+        PreflightError: It is not.
+    """
     hint = _cure(source)
     try:
         with source.path.open("rb") as file:

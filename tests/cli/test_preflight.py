@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tui_trainer.errors import ExitCode
+from tui_trainer.record.preflight import Preflight
+from tui_trainer.record.state import State
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import CommandLine
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(tui_trainer: CommandLine) -> None:
+    """Two that spin for each other take a minute on a machine that is busy."""
+    tui_trainer.environment["OMP_NUM_THREADS"] = "1"
+
+
+def test_the_table_says_what_is_well_and_leaves_nothing_behind(tui_trainer: CommandLine) -> None:
+    before = sorted(tui_trainer.folder.rglob("*"))
+    done = tui_trainer(
+        "preflight", "one", "two", "--set", "resources.walltime=100:00:00", seconds=600
+    )
+    assert done.returncode == ExitCode.DONE, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if line.startswith("one: ready to run, ")]
+    assert [line for line in lines if line.startswith("two: ready to run, ")]
+    assert sum("saved, reloaded, the same logits" in line for line in lines) == 2
+    assert sum("the wall-time is 4 d 4 h" in line for line in lines) == 2
+    assert sorted(tui_trainer.folder.rglob("*")) == before
+
+
+def test_an_error_ends_it_with_3_and_says_what_to_do(tui_trainer: CommandLine) -> None:
+    done = tui_trainer("preflight", "one", "--set", "ood.folder=images")
+    assert done.returncode == ExitCode.PREFLIGHT
+    assert done.stdout.startswith("one: 1 error, 1 warning, ")
+    (line,) = (line for line in done.stdout.splitlines() if "✕" in line)
+    assert f"there is no folder {tui_trainer.folder / 'images'}  -> ood.folder begins" in line
+
+
+def test_json_holds_the_same(tui_trainer: CommandLine) -> None:
+    changes = ("--set", "data={ name = 'cifar10' }")
+    done = tui_trainer("preflight", "one", *changes, "--json")
+    assert done.returncode == ExitCode.PREFLIGHT
+    (table,) = json.loads(done.stdout)
+    assert (table["experiment"], table["rehearsed"]) == ("one", True)
+    errors = [finding for finding in table["findings"] if finding["level"] == "error"]
+    assert [error["subject"] for error in errors] == ["data"]
+    assert "tui-trainer data fetch cifar10" in errors[0]["cure"]
+
+
+def test_an_unknown_experiment_is_no_question_to_the_core(tui_trainer: CommandLine) -> None:
+    done = tui_trainer("preflight", "one", "three")
+    assert done.returncode == ExitCode.USAGE
+    assert "there is no experiment" in done.stderr
+
+
+def test_a_run_that_is_refused_reads_failed_with_its_cause(tui_trainer: CommandLine) -> None:
+    done = tui_trainer("run", "one", "--set", "ood.folder=images")
+    assert done.returncode == ExitCode.PREFLIGHT
+    (run,) = tui_trainer.json("runs")
+    assert (run["state"], run["epoch"]) == ("failed", 0)
+    assert run["cause"] == f"there is no folder {tui_trainer.folder / 'images'}"
+    table = Preflight.read(tui_trainer.look("one/1").folder.attempt(1).preflight_file)
+    assert table is not None
+    assert [error.subject for error in table.errors] == ["ood files"]
+    assert "preflight error    ood files" in tui_trainer("logs", "one").stdout
+
+
+def test_without_a_preflight_none_is_kept(tui_trainer: CommandLine) -> None:
+    done = tui_trainer("run", "one", "--no-preflight", "--set", "epochs=1")
+    assert done.returncode == ExitCode.DONE, done.stderr
+    assert not tui_trainer.look("one/1").folder.attempt(1).preflight_file.exists()
+    assert tui_trainer.json("show", "one")["provenance"]["preflight"] is False
+
+
+def test_the_state_is_preflight_while_it_rehearses(tui_trainer: CommandLine) -> None:
+    tui_trainer("run", "one", "--detach", "--set", "model.width=64")
+    run = tui_trainer.wait(
+        "one", lambda run: run.progress is not None and run.progress.stage == "rehearsing", 300
+    )
+    assert run.state is State.PREFLIGHT
+    tui_trainer.wait("one", lambda run: run.state is State.FINISHED, 300)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a tmpfs needs root")
+def test_runs_on_a_read_only_file_system(tui_trainer: CommandLine, project: Path) -> None:
+    runs = project / "runs"
+    runs.mkdir()
+    tmpfs = ["mount", "-t", "tmpfs", "-o", "size=1m,ro", "none", str(runs)]
+    subprocess.run(tmpfs, check=True)
+    try:
+        done = tui_trainer("preflight", "one")
+        assert done.returncode == ExitCode.PREFLIGHT
+        (line,) = (line for line in done.stdout.splitlines() if "✕" in line)
+        assert "Read-only file system" in line
+        refused = tui_trainer("run", "one")
+        assert refused.returncode == ExitCode.USAGE
+        assert "Read-only file system" in refused.stderr
+        assert "Traceback" not in refused.stderr
+    finally:
+        subprocess.run(["umount", "--lazy", str(runs)], check=True)  # noqa: S607

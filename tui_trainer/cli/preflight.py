@@ -1,0 +1,75 @@
+"""The command that rehearses experiments without a run: preflight."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tui_trainer.cli.manage import ChangesOption, complete_experiments
+from tui_trainer.cli.project import JsonOption, load
+from tui_trainer.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tui_trainer.record.preflight import Preflight
+    from tui_trainer.spec.project import Project
+
+
+def preflight(
+    context: typer.Context,
+    experiments: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="EXPERIMENT...",
+            help="One or more; one after the other.",
+            autocompletion=complete_experiments,
+        ),
+    ],
+    changes: ChangesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Rehearse every stage of a run on a batch or two, and leave nothing behind."""
+    from tui_trainer.cli.for_programs import print_json
+
+    project = load(context.obj)
+    for name in experiments:
+        project.experiment(name, changes or ())
+    tables = []
+    for name in experiments:
+        table = _asked(project, name, changes or ())
+        tables.append(table)
+        if not as_json:
+            _print(name, table)
+    if as_json:
+        named = zip(experiments, tables, strict=True)
+        print_json([{"experiment": name, **table.as_record()} for name, table in named])
+    failed = any(table.errors for table in tables)
+    raise typer.Exit(ExitCode.PREFLIGHT if failed else ExitCode.DONE)
+
+
+def _asked(project: Project, name: str, changes: Sequence[str]) -> Preflight:
+    from tui_trainer.cli.core_question import ask_core
+    from tui_trainer.record.preflight import Preflight
+    from tui_trainer.spec.snapshot import experiment_to_toml
+
+    text = experiment_to_toml(project.experiment(name, changes), {})
+    return Preflight.from_record(ask_core("preflight", str(project.folder), text=text))
+
+
+def _print(name: str, table: Preflight) -> None:
+    from tui_trainer.cli.words import print_findings, results
+
+    results.say(f"{name}: {_verdict(table)}, {table.seconds:.0f} s")
+    print_findings(table.findings)
+
+
+def _verdict(table: Preflight) -> str:
+    from tui_trainer.tui.figures import plural
+
+    counted = ((table.errors, "error"), (table.warnings, "warning"))
+    return ", ".join(plural(len(some), word) for some, word in counted if some) or "ready to run"
+
+
+COMMANDS = (preflight,)
