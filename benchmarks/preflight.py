@@ -48,7 +48,7 @@ print(json.dumps([used() - before, time.monotonic() - began]))
 
 
 def experiment(network: dict[str, str]) -> str:
-    """The snapshot of an experiment that trains this network as the study does."""
+    """The experiment with a network, as a run folder holds it."""
     checked = check_experiment(
         {
             "model": network,
@@ -67,42 +67,41 @@ def experiment(network: dict[str, str]) -> str:
         }
     )
     if checked.table is None:
-        raise SystemExit(str(checked.problems))
+        raise SystemExit(checked.problems)
     return experiment_to_toml(checked.table, {})
 
 
 def main() -> None:
-    """Rehearse each network in processes of its own, one after another."""
+    """Print one line for each network."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
     environment = {**os.environ, **MALLOC_SETTINGS, **dict.fromkeys(THREAD_VARIABLES, "1")}
     with tempfile.TemporaryDirectory() as folder:
         write_cifar(Path(folder, "data"), "cifar100", train=2000, test=500)
-        print(
-            f"| network | CPU s, median of {rounds} | least | wall s, median |\n|---|---|---|---|"
-        )
+        print(f"| network | CPU s, median of {rounds} | least | wall s, median |")
+        print("|---|---|---|---|")
         for network in NETWORKS:
-            figures = [
-                json.loads(
-                    subprocess.run(
-                        [sys.executable, "-c", PROBE, folder],
-                        input=experiment(network),
-                        env=environment,
-                        capture_output=True,
-                        text=True,
-                        check=True,
-                    ).stdout
-                )
-                for _ in range(rounds)
-            ]
+            figures = [measured(network, folder, environment) for _ in range(rounds)]
             processor, wall = zip(*figures, strict=True)
-            print(
-                f"| `{' '.join(network.values())}` | {statistics.median(processor):.1f} "
-                f"| {min(processor):.1f} "
-                f"| {statistics.median(wall):.1f} |",
-                flush=True,
-            )
+            middle, least = statistics.median(processor), min(processor)
+            name = " ".join(network.values())
+            line = f"| `{name}` | {middle:.1f} | {least:.1f} | {statistics.median(wall):.1f} |"
+            print(line, flush=True)
+
+
+def measured(network: dict[str, str], folder: str, environment: dict[str, str]) -> list[float]:
+    """CPU and wall seconds of one preflight in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, folder],
+        input=experiment(network),
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seconds: list[float] = json.loads(done.stdout)
+    return seconds
 
 
 if __name__ == "__main__":

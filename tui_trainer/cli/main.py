@@ -11,17 +11,7 @@ from typing import Annotated, Optional
 import typer
 
 from tui_trainer import __version__
-from tui_trainer.cli import (
-    assess,
-    data,
-    keep,
-    look,
-    manage,
-    model,
-    preflight,
-    project,
-    prove,
-)
+from tui_trainer.cli import assess, data, keep, look, manage, model, preflight, project, prove
 from tui_trainer.errors import TuiTrainerError, UsageError
 
 app = typer.Typer(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tui_trainer.train.dataset import Dataset, Split
 
 _LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
+_UNHEARD: Final = Stage()
 
 
 class Equipment:
@@ -42,21 +43,16 @@ class Equipment:
     Args:
         experiment: What is trained.
         project: The folder that relative paths begin at.
-        stage: Takes what is mapped into memory nearer, where the experiment says so.
+        stage: Copies data to the node, where the experiment wants that.
 
     Raises:
         PreflightError: By each piece that is asked for and is missing, damaged or no fit.
     """
 
-    def __init__(
-        self,
-        experiment: Experiment,
-        project: Path,
-        stage: Stage = Stage(),  # noqa: B008  it holds nothing that changes
-    ) -> None:
+    def __init__(self, experiment: Experiment, project: Path, stage: Stage = _UNHEARD) -> None:
         self.experiment = experiment
         self.project = project
-        self.stage = stage
+        self._stage = stage
 
     @cached_property
     def device(self) -> torch.device:
@@ -75,7 +71,7 @@ class Equipment:
     def data(self) -> Dataset:
         """The images, on the device."""
         size = self.experiment.pipeline.size
-        loaded = sources.load(self.experiment.data, self.project, size, self.stage)
+        loaded = sources.load(self.experiment.data, self.project, size, self._stage)
         return loaded.to(self.device)
 
     @cached_property
@@ -171,19 +167,19 @@ class Equipment:
         return self.pipeline.normalise(images), augment.targets(drawn, labels, self.data.classes)
 
     def checkpoint(
-        self, state: TrainingState, fingerprint: str, own_files: Mapping[str, str]
+        self, state: TrainingState, fingerprint: str, own_files: Mapping[str, Any]
     ) -> dict[str, Any]:
         """All that a checkpoint of this moment holds.
 
         Args:
-            state: At this moment.
-            fingerprint: Of what the run was launched with.
-            own_files: Digests of the user's own code and data.
+            state: What is kept.
+            fingerprint: The experiment's.
+            own_files: The user's own code and data, by their digests.
         """
         return {
             **state.content(self.circumstances),
             "fingerprint": fingerprint,
-            "circumstances": {**self.circumstances.as_record(), "own_files": dict(own_files)},
+            "circumstances": {**self.circumstances.as_record(), "own_files": own_files},
             "pipeline": plain(self.experiment.pipeline),
         }
 

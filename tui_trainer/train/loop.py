@@ -106,10 +106,10 @@ class Training:
         self._show("preparing")
         equipment = self.equipment
         self.circumstances, self.data = equipment.circumstances, equipment.data
+        self.writer = writer_for(equipment.device)
         self.pipeline, self.windows = equipment.pipeline, equipment.windows
         self.ood, self.probe = equipment.ood, equipment.probe
         equipment.check_network()
-        self.writer = writer_for(equipment.device)
         self.alarms = Alarms(self.ledger, self.plan.epochs, self.data.classes)
         self.state = equipment.initial_state()
         self._tools()  # for what it refuses

@@ -27,11 +27,11 @@ from tui_trainer.spec.model import Classifier, ResNet
 from tui_trainer.spec.snapshot import experiment_from_toml
 from tui_trainer.train import forecast, randomness
 from tui_trainer.train.answer import answer
+from tui_trainer.train.checks import Check, Interrupted, tabulate
 from tui_trainer.train.equipment import Equipment
 from tui_trainer.train.ood_files import missing_numbers
 from tui_trainer.train.rehearsal import Rehearsal
 from tui_trainer.train.reporter import Reporter
-from tui_trainer.train.stages import Interrupted, Stage, tabulate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,8 +72,8 @@ def before(
     folder, began, has_begun = ledger.folder, time.monotonic(), _has_begun(ledger.folder)
     try:
         if has_begun:
-            stages = Recheck(folder, launched.experiment, launched.plan.epochs).stages()
-            findings = tabulate(stages, go_on, reporter)
+            checks = Recheck(folder, launched.experiment, launched.plan.epochs).checks()
+            findings = tabulate(checks, go_on, reporter)
         else:
             place = Place(folder.path, launched.fingerprint, folder)
             findings = Inspection(equipment, place, go_on, reporter).findings()
@@ -131,31 +131,31 @@ class Inspection:
         """Look at everything; random draws that come later are as if nobody had."""
         try:
             with randomness.undisturbed():
-                return tabulate(self._stages(), self._go_on, self._reporter)
+                return tabulate(self._checks(), self._go_on, self._reporter)
         finally:
             shutil.rmtree(self._scratch, ignore_errors=True)
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
 
-    def _stages(self) -> Sequence[Stage]:
+    def _checks(self) -> Sequence[Check]:
         rehearsal = self._rehearsal
         return (
-            Stage("device", self._look_at_device),
-            Stage("folder", self._look_at_folder),
-            Stage("results", self._look_at_results),
-            Stage("weights", self._look_at_weights),
-            Stage("data", self._look_at_data, ("device",)),
-            Stage("ood files", self._look_at_ood_files, ("data",)),
-            Stage("schedule", self._look_at_schedule, ("data",)),
-            Stage("pipeline", rehearsal.pipeline, ("data",)),
-            Stage("network", rehearsal.network, ("data", "weights")),
-            Stage("step", rehearsal.step, ("network",)),
-            Stage("validation", rehearsal.validation, ("step",)),
-            Stage("disk", self._look_at_room, ("step", "folder", "ood files")),
-            Stage("checkpoint", rehearsal.checkpoint, ("validation", "disk")),
-            Stage("test", rehearsal.test, ("checkpoint",)),
-            Stage("ood", self._rehearse_ood, ("test",)),
-            Stage("time", self._look_at_time, ("validation",)),
+            Check("device", self._look_at_device),
+            Check("folder", self._look_at_folder),
+            Check("results", self._look_at_results),
+            Check("weights", self._look_at_weights),
+            Check("data", self._look_at_data, ("device",)),
+            Check("ood files", self._look_at_ood_files, ("data",)),
+            Check("schedule", self._look_at_schedule, ("data",)),
+            Check("pipeline", rehearsal.pipeline, ("data",)),
+            Check("network", rehearsal.network, ("data", "weights")),
+            Check("step", rehearsal.step, ("network",)),
+            Check("validation", rehearsal.validation, ("step",)),
+            Check("disk", self._look_at_room, ("step", "folder", "ood files")),
+            Check("checkpoint", rehearsal.checkpoint, ("validation", "disk")),
+            Check("test", rehearsal.test, ("checkpoint",)),
+            Check("ood", self._rehearse_ood, ("test",)),
+            Check("time", self._look_at_time, ("validation",)),
         )
 
     def _look_at_device(self) -> Finding:
@@ -243,12 +243,12 @@ class Recheck:
         self._epochs = read_epochs(run.epochs_file)
         self._left = max(0, epochs - len(self._epochs))
 
-    def stages(self) -> Sequence[Stage]:
+    def checks(self) -> Sequence[Check]:
         """Each without torch's help, in no time."""
         return (
-            Stage("folder", self._look_at_folder),
-            Stage("disk", self._look_at_room, ("folder",)),
-            Stage("time", self._look_at_time),
+            Check("folder", self._look_at_folder),
+            Check("disk", self._look_at_room, ("folder",)),
+            Check("time", self._look_at_time),
         )
 
     def _look_at_folder(self) -> Finding:

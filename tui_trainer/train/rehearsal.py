@@ -26,7 +26,7 @@ from tui_trainer.train.evaluate import measure, predictions
 from tui_trainer.train.ledger import Ledger
 from tui_trainer.train.ood import OodSource, Tools, images_of, measure_ood
 from tui_trainer.train.ood_files import LABELS, SEVERITIES
-from tui_trainer.train.ood_results import SUBMISSION, submit
+from tui_trainer.train.ood_results import SUBMISSION, submit_all
 from tui_trainer.train.reporter import Reporter
 from tui_trainer.train.result import Results
 from tui_trainer.train.state import Sums, TrainingState, load_weights
@@ -121,9 +121,7 @@ class Rehearsal:
     def network(self) -> Finding:
         """Build it and let it take the smallest batch."""
         self.equipment.check_network()
-        network, pipeline = self.state.evaluated, self.small.pipeline
-        # For the ways to look at it that it does not allow.
-        Tools.of(self.equipment.experiment, network, pipeline, self.go_on, _unheard)
+        self._tools(self.state.evaluated)  # for what it refuses
         count = sum(parameter.numel() for parameter in self.state.network.parameters())
         name, classes = self.equipment.experiment.model.name, self.equipment.data.classes
         found = f"{name}: {count:,} parameters, {classes:,} classes"
@@ -222,8 +220,8 @@ class Rehearsal:
             found = f"{measured['images']} images of {', '.join(measured['corruptions'])} measured"
             return Finding("ood", "ok", found)
         assert source.folder is not None  # noqa: S101  or it would have labels
-        path, classes = self._results.place / SUBMISSION, self.small.data.classes
-        submit(path, self._results, source.folder, classes, tools)
+        classes = self.small.data.classes
+        submit_all(self._results, source.folder, classes, tools)
         found = f"{SUBMISSION}: {source.folder.images} rows written and checked"
         return Finding("submission", "ok", found)
 
@@ -289,7 +287,8 @@ class Rehearsal:
         return predictions(state.evaluated, self.small.data.test, self.small.pipeline, self.go_on)
 
     def _tools(self, network: nn.Module) -> Tools:
-        return Tools(network, self.small.pipeline, self.go_on, _unheard)
+        experiment, pipeline = self.small.experiment, self.small.pipeline
+        return Tools.of(experiment, network, pipeline, self.go_on, lambda _line: None)
 
     def _small_ood(self) -> OodSource:
         """The experiment's own, with a part of its corruptions or of its files."""
@@ -324,7 +323,7 @@ class Rehearsal:
         yield Witnessed("validation", witness.seen)
         predictions(witness, one, plain.pipeline, go_on)
         yield Witnessed("test", witness.seen)
-        tools = Tools(witness, plain.pipeline, go_on, _unheard)
+        tools = Tools(witness, plain.pipeline, go_on, lambda _line: None)
         tools.predict(lambda start, stop: images_of(one, start, stop), 1)
         yield Witnessed("out of distribution", witness.seen)
 
@@ -391,10 +390,6 @@ def _bytes_in(content: object) -> int:
     if isinstance(content, dict):
         return sum(map(_bytes_in, content.values()))
     return sum(map(_bytes_in, content)) if isinstance(content, (list, tuple)) else 0
-
-
-def _unheard(_line: str) -> None:
-    """What a rehearsal has to tell is its finding."""
 
 
 def _skewed(found: str) -> PreflightError:

@@ -1,4 +1,4 @@
-"""Goes through the stages of a preflight: each gives a line, and one that fails ends no other."""
+"""Goes through the checks of a preflight: each gives a line, and one that fails ends no other."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ class Interrupted(Exception):  # noqa: N818  somebody asked for it
     """The run is to stop."""
 
 
-class Stage(NamedTuple):
+class Check(NamedTuple):
     """One line of the table, and how it comes about."""
 
     subject: str
     look: Callable[[], Finding]
     needs: tuple[str, ...] = ()
-    """Stages without which this one cannot be."""
+    """Checks without which this one cannot be."""
 
 
 def tabulate(
-    stages: Sequence[Stage], go_on: Callable[[], None], reporter: Reporter
+    checks: Sequence[Check], go_on: Callable[[], None], reporter: Reporter
 ) -> list[Finding]:
-    """What each stage found; those that lack what they need are named in a line of their own.
+    """What each check found; those that lack what they need are named in a line of their own.
 
     Args:
-        stages: In order.
+        checks: In order.
         go_on: Called before each.
         reporter: Hears tracebacks of what nobody expected.
 
     Raises:
-        Interrupted: By `go_on`, or in a stage.
+        Interrupted: By `go_on`, or in a check.
     """
     failed, left_out, findings = set[str](), list[str](), list[Finding]()
-    for stage in stages:
+    for check in checks:
         go_on()
-        if failed.intersection(stage.needs):
-            left_out.append(stage.subject)
-            failed.add(stage.subject)
+        if failed.intersection(check.needs):
+            left_out.append(check.subject)
+            failed.add(check.subject)
             continue
-        finding = _look(stage, reporter)
+        finding = _look(check, reporter)
         if finding.level == "error":
-            failed.add(stage.subject)
-        # A piece that several stages ask for is missing once.
+            failed.add(check.subject)
+        # A piece that several checks ask for is missing once.
         if finding.level != "error" or all(finding.found != other.found for other in findings):
             findings.append(finding)
     if left_out:
@@ -61,19 +61,19 @@ def tabulate(
     return findings
 
 
-def _look(stage: Stage, reporter: Reporter) -> Finding:
+def _look(check: Check, reporter: Reporter) -> Finding:
     try:
-        return stage.look()
+        return check.look()
     except Interrupted:
         raise
     except TuiTrainerError as error:
-        return Finding(stage.subject, "error", error.message, error.hint)
+        return Finding(check.subject, "error", error.message, error.hint)
     except OSError as error:
-        return Finding(stage.subject, "error", str(error), "is the disk full, or failing?")
+        return Finding(check.subject, "error", str(error), "is the disk full, or failing?")
     except torch.OutOfMemoryError as error:
         found = f"the device has too little memory: {str(error).partition('. ')[0]}"
-        return Finding(stage.subject, "error", found, "lower batch_size")
+        return Finding(check.subject, "error", found, "lower batch_size")
     except Exception as error:  # noqa: BLE001  whatever the run would end with
         reporter.complain(traceback.format_exc().rstrip())
         first = str(error).partition("\n")[0]
-        return Finding(stage.subject, "error", f"{type(error).__name__}: {first}")
+        return Finding(check.subject, "error", f"{type(error).__name__}: {first}")
