@@ -48,7 +48,12 @@ def experiment_for(job: Job) -> Experiment:
             "batch_size": job.batch,
             "seed": SEED,
             "optimizer": {"name": "sgd", "lr": LEARNING_RATE, "momentum": MOMENTUM},
-            "training": {"precision": job.precision, "compile": job.compile},
+            "training": {
+                "precision": job.precision,
+                "compile": job.compile,
+                # Where losses are compared step by step, sums are made in one order by all.
+                "layout": "contiguous" if job.in_order else "channels_last",
+            },
             "resources": {"device": job.device},
         }
     )
