@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from tui_trainer.train.dataset import Split, stratified_order
+from tui_trainer.train.dataset import OUTSIDE, Split, stratified_order
 
 
 def random_split(count: int, side: int) -> tuple[Split, torch.Tensor]:
@@ -21,7 +21,7 @@ def test_what_is_packed_comes_out_again() -> None:
 
 def test_a_place_outside_is_black() -> None:
     split, images = random_split(2, 3)
-    places = torch.full((2, 9), split.area)
+    places = torch.full((2, 9), OUTSIDE)
     places[0, 4] = 0
     taken = split.take(torch.tensor([1, 0]), places)
     assert torch.equal(taken[0, :, 1, 1], images[1, :, 0, 0])

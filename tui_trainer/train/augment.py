@@ -7,7 +7,6 @@ from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, TypeAlias
 
 import torch
-from torch.nn import functional
 
 from tui_trainer.spec import augmentation as spec
 from tui_trainer.train import mixing, policies
@@ -35,8 +34,8 @@ class Blur:
     def apply(self, images: Tensor) -> Tensor:
         """Blur along both axes; beyond its edge an image is mirrored."""
         weights = self._weights().to(images.device)
-        blurred = _convolve_last(images, weights).transpose(-1, -2)
-        return _convolve_last(blurred, weights).transpose(-1, -2)
+        pixels = images.permute(0, 2, 3, 1).contiguous()
+        return _convolved(_convolved(pixels, 2, weights), 1, weights).permute(0, 3, 1, 2)
 
     def _weights(self) -> Tensor:
         distance = torch.arange(self.kernel_size) - self.kernel_size // 2
@@ -197,12 +196,17 @@ def _moves(step: Drawn) -> bool:
     return isinstance(step, Moving)
 
 
-def _convolve_last(images: Tensor, weights: Tensor) -> Tensor:
-    """Along the last axis, each image by its own row of weights."""
-    reach, width = weights.shape[1] // 2, images.shape[-1]
-    padded = functional.pad(images, (reach, reach, 0, 0), mode="reflect")
-    total = torch.zeros_like(images)
-    for offset in range(weights.shape[1]):
-        weight = weights[:, offset].view(-1, 1, 1, 1)
-        total.addcmul_(padded[..., offset : offset + width], weight)
+def _convolved(pixels: Tensor, axis: int, weights: Tensor) -> Tensor:
+    """Along an axis of (count, side, side, channels), each image by its own row of weights."""
+    side, reach = pixels.shape[axis], weights.shape[1] // 2
+    before = pixels.narrow(axis, 1, reach).flip(axis)
+    after = pixels.narrow(axis, side - 1 - reach, reach).flip(axis)
+    padded = torch.cat((before, pixels, after), axis)
+    first, *others = (
+        (padded.narrow(axis, offset, side), weights[:, offset].view(-1, 1, 1, 1))
+        for offset in range(weights.shape[1])
+    )
+    total = torch.mul(*first)
+    for part, weight in others:
+        total.addcmul_(part, weight)
     return total

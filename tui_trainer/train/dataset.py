@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+OUTSIDE = 2**62
+"""As a place in an image: none of its pixels. Beyond any data set, and exact as a float, too."""
+
 
 @dataclass(frozen=True)
 class Split:
@@ -40,7 +43,7 @@ class Split:
 
     @property
     def area(self) -> int:
-        """Pixels of an image; as a place in an image: outside."""
+        """Pixels of an image."""
         return self.side * self.side
 
     def to(self, device: torch.device) -> Split:
@@ -58,12 +61,11 @@ class Split:
         Args:
             indices: Which images.
             places: For each pixel of the result where in its image it comes from, (count, area);
-                `area` means black. Without it each pixel stays where it is.
+                `OUTSIDE` means black. Without it each pixel stays where it is.
         """
         if places is None:
             places = torch.arange(self.area, device=indices.device).expand(len(indices), -1)
-        sources = indices[:, None] * self.area + places
-        sources = torch.where(places == self.area, len(self.pixels) - 1, sources)
+        sources = (indices[:, None] * self.area + places).clamp_(max=len(self.pixels) - 1)
         words = self.pixels.index_select(0, sources.flatten())
         pixels = words.view(torch.uint8).view(-1, self.side, self.side, 4)
         return pixels[..., :3].permute(0, 3, 1, 2)

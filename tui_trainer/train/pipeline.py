@@ -10,7 +10,7 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tui_trainer.spec.data import Pipeline
+    from tui_trainer.spec.data import Channels, Pipeline
 
 
 class ImagePipeline:
@@ -27,8 +27,10 @@ class ImagePipeline:
     ) -> None:
         self.size = settings.size
         self._layout = layout
-        self._mean = torch.tensor(settings.mean, device=device).view(1, 3, 1, 1)
-        self._std = torch.tensor(settings.std, device=device).view(1, 3, 1, 1)
+        self._mean, self._std = (
+            self._everywhere(settings.mean, device),
+            self._everywhere(settings.std, device),
+        )
 
     def __call__(self, images: Tensor) -> Tensor:
         """Bytes (count, 3, side, side) to the network's input."""
@@ -47,3 +49,9 @@ class ImagePipeline:
         """Take the mean off and divide by the standard deviation, per channel."""
         normalised = images.sub(self._mean).div_(self._std)
         return normalised.contiguous(memory_format=self._layout)
+
+    def _everywhere(self, channels: Channels, device: torch.device) -> Tensor:
+        """A value of each channel at every pixel: the processor broadcasts three values slowly."""
+        values = torch.tensor(channels, device=device).view(1, 3, 1, 1)
+        values = values.expand(-1, -1, self.size, self.size)
+        return values.contiguous(memory_format=torch.channels_last)

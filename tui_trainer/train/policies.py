@@ -87,7 +87,6 @@ class Chain:
     def _moved(self, images: Tensor, operators: Tensor, magnitudes: Tensor) -> Tensor:
         side = images.shape[-1]
         grid = _affine(operators, magnitudes, side).grid(side, images.device)
-        grid = grid.view(-1, side, side, 2)
         moved: Tensor = functional.grid_sample(images, grid, mode=self.mode, align_corners=False)
         return moved
 

@@ -29,7 +29,11 @@ def generator(seed: int, purpose: str, *counters: int) -> torch.Generator:
 
 def reseed(seed: int, purpose: str, *counters: int) -> None:
     """Begin torch's own generators, on every device, at the key: for weights and dropout."""
-    torch.manual_seed(key(seed, purpose, *counters))
+    value = key(seed, purpose, *counters)
+    torch.default_generator.manual_seed(value)
+    # For a device that is not in use torch would note a stack trace at every step: 0.15 ms.
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.manual_seed_all(value)
 
 
 def permutation(seed: int, epoch: int, count: int) -> Tensor:
