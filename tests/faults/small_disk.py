@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -37,6 +38,12 @@ class SmallDisk:
             except OSError:
                 file.truncate(max(0, file.tell() - spare))
         return filler
+
+    @property
+    def inodes(self) -> int:
+        """How many are in use."""
+        about = os.statvfs(self.place)
+        return about.f_files - about.f_ffree
 
     def unmount(self) -> None:
         subprocess.run(["umount", "--lazy", str(self.place)], check=True)  # noqa: S607

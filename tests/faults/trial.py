@@ -39,6 +39,7 @@ class Bench:
         self.wanted = checker.result(self.whole.path)
         self.bystander = checker.digests(self.whole.path)
         self.seconds = ended.seconds
+        self.log = ended.log.read_text()
 
     def trial(self) -> Trial:
         """A run of the same experiment."""
@@ -55,10 +56,17 @@ class Trial:
     faults: list[str] = field(default_factory=list)
     """Promises that were broken."""
 
-    def suffer(self, fault: Fault | None, signals: Sequence[tuple[float, int]] = ()) -> Ended:
+    def suffer(
+        self,
+        fault: Fault | None,
+        signals: Sequence[tuple[float, int]] = (),
+        largest_file: int | None = None,
+    ) -> Ended:
         """Let a core work on the run until what happens ends it, and check what it left."""
         with Watcher(self.folder.path, dict(self.shown)) as watcher:
-            ended = self.bench.zygote.train(self.folder, fault, signals=signals)
+            ended = self.bench.zygote.train(
+                self.folder, fault, signals=signals, largest_file=largest_file
+            )
         self.shown = watcher.shown
         self.faults += watcher.faults
         self.check(ended)

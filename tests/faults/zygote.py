@@ -10,6 +10,7 @@ import contextlib
 import gc
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -68,6 +69,8 @@ class Zygote:
         *,
         signals: Sequence[tuple[float, int]] = (),
         trace: Path | None = None,
+        log: Path | None = None,
+        largest_file: int | None = None,
     ) -> Ended:
         """Let a core bring a run on until it ends, however that is.
 
@@ -75,15 +78,18 @@ class Zygote:
             folder: The run.
             fault: What is to happen to it.
             signals: What it is sent, each after so many seconds.
-            trace: Gets a line for every call on a file of the run.
+            trace: Gets a line for every call that the fault is about, or else for all of the run.
+            log: Where it prints; without one a file beside the run folder.
+            largest_file: The limit on the size of a file, in bytes.
         """
-        log = folder.path.with_name(f"{folder.path.name}.log")
+        log = log or folder.path.with_name(f"{folder.path.name}.log")
         request = {
             "run": str(folder.path),
             "log": str(log),
             "fault": fault.as_record() if fault else None,
             "signals": list(signals),
             "trace": str(trace) if trace else "",
+            "largest_file": largest_file,
         }
         assert self._process.stdin
         assert self._process.stdout
@@ -168,7 +174,7 @@ def _wait(pid: int, signals: list[tuple[float, int]], began: float) -> int | Non
 
 def _be_core(request: dict[str, Any]) -> None:
     """Become the core that the request asks for; ends this process."""
-    code = 70
+    code = 1
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         descriptor = os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -179,13 +185,15 @@ def _be_core(request: dict[str, Any]) -> None:
         os.chdir(request["run"])
         from tui_trainer.train.__main__ import main as train
 
+        if request["largest_file"]:
+            _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (request["largest_file"], most))
         shim.arm(request["fault"], request["trace"], f"{request['run']}/*")
         code = train()
     except BaseException:  # noqa: BLE001  whatever it is, the child must not go on as the zygote
         import traceback
 
         traceback.print_exc()
-        code = 1
     finally:
         os._exit(code)
 

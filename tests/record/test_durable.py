@@ -148,16 +148,12 @@ class TestPrintWhole:
         assert log.read_bytes() == before + b"short\n"
 
     def test_a_pipe_gets_what_it_did_not_take_at_once(self) -> None:
-        reader, writer = os.pipe()
-        line = bytes(range(256)) * 1000 + b"\n"
-        child = os.fork()
-        if not child:
-            durable.print_whole(writer, line)
-            os._exit(0)
-        os.close(writer)
-        with os.fdopen(reader, "rb") as file:
-            assert file.read() == line
-        os.waitpid(child, 0)
+        script = (
+            "import os; from tui_trainer.record.durable import print_whole\n"
+            f"print_whole(1, bytes(range(256)) * {1 << 12})"
+        )
+        done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True)
+        assert done.stdout == bytes(range(256)) * (1 << 12)
 
 
 def test_a_line_that_cannot_be_made_durable_is_taken_back_only_from_the_end(
