@@ -132,8 +132,8 @@ def judged(trial: Trial) -> Figures:
     """What a finished trial adds to the figures; what was broken is told at once."""
     for fault in trial.faults:
         print(f"{trial.folder.path}: {fault}", file=sys.stderr, flush=True)
-    unreadable = sum(".pt" in fault or "checkpoint" in fault for fault in trial.faults)
-    lost = sum("shown" in fault for fault in trial.faults)
+    unreadable = sum(fault.startswith(("epoch-", "no whole checkpoint")) for fault in trial.faults)
+    lost = sum("was shown" in fault for fault in trial.faults)
     finished = checker.is_finished(trial.folder.path)
     return Figures(
         unreadable=unreadable,

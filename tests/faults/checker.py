@@ -115,7 +115,7 @@ class Watcher:
             self.faults.append(f"epoch {epoch} was shown and vanished")
         for epoch in self.shown.keys() & now.keys():
             if now[epoch] != self.shown[epoch]:
-                self.faults.append(f"epoch {epoch} changed after it was shown")
+                self.faults.append(f"epoch {epoch} was shown and changed")
         if sorted(now) != list(range(1, len(now) + 1)):
             self.faults.append(f"epochs were seen out of order: {sorted(now)}")
         self.shown |= now
@@ -153,7 +153,7 @@ def _of_checkpoints(run: Path) -> Iterator[str]:
             whole.append(_epochs_in(path.name))
     epochs = len(_lines(run / "epochs.jsonl")[0])
     if epochs and max(whole, default=0) < epochs:
-        yield f"epoch {epochs} is shown, and no whole checkpoint is of it or later: {whole}"
+        yield f"no whole checkpoint is of epoch {epochs}, which is shown, or later: {whole}"
     if list((run / "checkpoints").glob("*.corrupt")):
         yield "a checkpoint was taken for damaged"
 
