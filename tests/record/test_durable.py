@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tui_trainer.record import durable
+from tui_trainer.record.tail import LONGEST_LINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,15 +65,95 @@ def test_a_full_disk_takes_an_unfinished_line_back(small_disk: Path) -> None:
     assert target.read_bytes() == before
 
 
-def test_a_line_that_a_kill_cut_short_spoils_itself_alone(tmp_path: Path) -> None:
+def test_a_line_that_a_kill_cut_short_is_cut_off(tmp_path: Path) -> None:
     target = tmp_path / "events.jsonl"
-    target.write_bytes(b'{"event":"a"}\n{"event":"b","ti')
+    for whole in (b"", b'{"event":"a"}\n'):
+        target.write_bytes(whole + b'{"event":"b","ti')
+        durable.append_record(target, {"event": "c"})
+        assert target.read_bytes() == whole + b'{"event":"c"}\n'
+
+
+def test_it_spoils_itself_alone_where_it_may_be_another_writer_s(tmp_path: Path) -> None:
+    """A stopped process keeps its lock: nobody waits for it, and nothing of it is cut off."""
+    target = tmp_path / "events.jsonl"
+    target.write_bytes(b'{"event":"b","ti')
+    with target.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        durable.append_record(target, {"event": "c"})
+    assert target.read_bytes() == b'{"event":"b","ti\n{"event":"c"}\n'
+
+
+def test_what_is_longer_than_any_line_is_left_as_it_is(tmp_path: Path) -> None:
+    target = tmp_path / "events.jsonl"
+    target.write_bytes(b"x" * LONGEST_LINE)
     durable.append_record(target, {"event": "c"})
-    assert target.read_bytes().splitlines() == [
-        b'{"event":"a"}',
-        b'{"event":"b","ti',
-        b'{"event":"c"}',
+    assert target.read_bytes() == b"x" * LONGEST_LINE + b'\n{"event":"c"}\n'
+
+
+APPENDER = """
+import sys
+from pathlib import Path
+from tui_trainer.record.durable import append_record
+for n in range(int(sys.argv[2])):
+    append_record(Path(sys.argv[1]), {"writer": sys.argv[3], "n": n, "padding": "x" * (n * 97 % 9000)})
+"""
+
+
+def test_of_several_writers_none_cuts_off_another_s_line(tmp_path: Path) -> None:
+    target, count = tmp_path / "events.jsonl", 100
+    writers = [
+        subprocess.Popen([sys.executable, "-c", APPENDER, str(target), str(count), name])
+        for name in "abc"
     ]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    records = [json.loads(line) for line in target.read_text().splitlines()]
+    for name in "abc":
+        assert [r["n"] for r in records if r["writer"] == name] == list(range(count))
+
+
+@pytest.mark.parametrize("kind", ["fifo", "socket", "folder", "link", "device"])
+def test_nothing_is_appended_to_what_is_no_file(tmp_path: Path, kind: str) -> None:
+    target, elsewhere = tmp_path / "events.jsonl", tmp_path / "elsewhere"
+    elsewhere.write_bytes(b"")
+    put_in_place(target, kind, elsewhere)
+    with pytest.raises(OSError, match=r"events\.jsonl"):
+        durable.append_record(target, {"event": "c"})
+    assert elsewhere.read_bytes() == b""
+
+
+def put_in_place(target: Path, kind: str, elsewhere: Path) -> None:
+    """Something that is no file where a file is expected."""
+    if kind == "fifo":
+        os.mkfifo(target)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(target))
+    elif kind == "folder":
+        target.mkdir()
+    else:
+        target.symlink_to(elsewhere if kind == "link" else "/dev/null")
+
+
+class TestPrintWhole:
+    def test_a_line_that_a_full_disk_cut_short_is_taken_back(self, small_disk: Path) -> None:
+        log = small_disk / "log.txt"
+        log.write_bytes(b"x" * (4096 - 30) + b"\n")
+        before = log.read_bytes()
+        fill(small_disk)
+        descriptor = os.open(log, os.O_WRONLY | os.O_APPEND)
+        with pytest.raises(OSError, match="No space"):
+            durable.print_whole(descriptor, b"y" * 5000 + b"\n")
+        durable.print_whole(descriptor, b"short\n")
+        os.close(descriptor)
+        assert log.read_bytes() == before + b"short\n"
+
+    def test_a_pipe_gets_what_it_did_not_take_at_once(self) -> None:
+        script = (
+            "import os; from tui_trainer.record.durable import print_whole\n"
+            f"print_whole(1, bytes(range(256)) * {1 << 12})"
+        )
+        done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True)
+        assert done.stdout == bytes(range(256)) * (1 << 12)
 
 
 def test_a_line_that_cannot_be_made_durable_is_taken_back_only_from_the_end(

@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import shutil
+import stat
+import time
 from typing import TYPE_CHECKING, Any
+
+from tui_trainer.record.tail import LONGEST_LINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 TEMPORARY_SUFFIX = ".tmp"
+# In all a second: a line takes milliseconds, on a slow disk tens of them.
+_TRIES_TO_LOCK = 45
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -55,17 +62,22 @@ def write_once(path: Path, content: bytes) -> None:
 def append_record(path: Path, record: Mapping[str, Any]) -> None:
     """Append one JSON line by a single write and wait for the disk.
 
-    A line that a kill left unfinished is closed first, so that it spoils itself alone; a line that
-    a full disk cut short is taken back.
+    What a kill left unfinished at the end is cut off first. A line that a full disk cut short is
+    taken back.
 
     Raises:
-        OSError: the disk is full, read-only or failing; the file ends where it ended.
+        OSError: the disk is full, read-only or failing, or `path` is no file; it ends where it
+            ended.
     """
     line = encode_record(record)
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = _open_to_append(path)
     try:
-        size = os.fstat(descriptor).st_size
-        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        is_alone = _lock(descriptor)
+        size, torn = _end(descriptor)
+        if torn and torn < LONGEST_LINE and is_alone:
+            size -= torn
+            os.ftruncate(descriptor, size)
+        elif torn:
             line = b"\n" + line
         written = os.write(descriptor, line)
         try:
@@ -76,7 +88,24 @@ def append_record(path: Path, record: Mapping[str, Any]) -> None:
             _take_back(descriptor, size, written)
             raise
     finally:
-        os.close(descriptor)
+        # What was synced is on the disk, whatever becomes of the descriptor.
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+
+
+def print_whole(descriptor: int, line: bytes) -> None:
+    """Write a line to a log, or nothing of it where a full disk takes only its beginning.
+
+    Raises:
+        OSError: The disk is full or failing, or nobody reads any more.
+    """
+    written = os.write(descriptor, line)
+    if written == len(line):
+        return
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        _take_back(descriptor, os.fstat(descriptor).st_size - written, written)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    print_whole(descriptor, line[written:])
 
 
 def encode_record(record: Mapping[str, Any]) -> bytes:
@@ -126,6 +155,44 @@ def _write_whole(path: Path, content: bytes, *, sync: bool) -> None:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _open_to_append(path: Path) -> int:
+    """A descriptor of a regular file; a FIFO or a device in its place must not take the record."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o644)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "not a regular file", str(path))
+
+
+def _lock(descriptor: int) -> bool:
+    """Keep other writers away while a line is added; False where somebody holds them up.
+
+    A stopped process keeps its lock, and not every network file system has any: then the line is
+    added all the same, only that nothing is cut off that may be another writer's.
+    """
+    for tried in range(_TRIES_TO_LOCK):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.001 * tried)
+        except OSError:
+            return False
+        else:
+            return True
+    return False
+
+
+def _end(descriptor: int) -> tuple[int, int]:
+    """The file's size, and how many bytes stand behind its last whole line."""
+    size = os.fstat(descriptor).st_size
+    for length in (1, LONGEST_LINE):
+        tail = os.pread(descriptor, length, max(0, size - length))
+        if b"\n" in tail:
+            break
+    return size, len(tail) - tail.rfind(b"\n") - 1
 
 
 def _disk_full(path: Path) -> OSError:

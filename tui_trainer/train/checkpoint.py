@@ -18,7 +18,7 @@ import torch
 from tui_trainer.errors import RunCrashedError
 from tui_trainer.record.digest import digest_fault, digest_file, digest_line, file_digest
 from tui_trainer.record.durable import sweep, sync_folder, temporary_beside, write_durably
-from tui_trainer.record.epochs import best_epoch
+from tui_trainer.record.epochs import best_epoch, read_epochs
 from tui_trainer.record.events import CheckpointRejected, CheckpointSaved
 from tui_trainer.record.run_folder import CORRUPT_SUFFIX, CheckpointName
 
@@ -102,10 +102,27 @@ class Checkpoints:
     def save(self, name: CheckpointName, content: Mapping[str, Any]) -> None:
         """Write a checkpoint; when this returns it is durable.
 
+        Where the disk does not take it, room is made and it is written anew, once.
+
         Raises:
             OwnedByAnotherError: Another attempt owns the run.
-            OSError: The disk is full or failing; the checkpoints are as they were.
+            OSError: The disk is full or failing; the last checkpoints are as they were.
         """
+        try:
+            self._write(name, content)
+        except OSError as error:
+            self._make_room(name, error)
+            self._write(name, content)
+
+    def announce(self, loaded: Loaded) -> None:
+        """Record that a checkpoint stands, unless a kill came after that was done."""
+        digest = weights_digest(loaded.content["model"])
+        saved = (event for event in self._ledger.events() if isinstance(event, CheckpointSaved))
+        newest = {event.checkpoint: event.weights_sha256 for event in saved}
+        if newest.get(str(loaded.name)) != digest:
+            self._tell_saved(loaded.name, file_digest(self._folder / str(loaded.name)), digest)
+
+    def _write(self, name: CheckpointName, content: Mapping[str, Any]) -> None:
         self._ledger.check_ownership()
         path = self._folder / str(name)
         with _written_aside(path, content) as temporary:
@@ -117,14 +134,17 @@ class Checkpoints:
             self._ledger.check_ownership()
             temporary.replace(path)
         sync_folder(self._folder)
+        self._tell_saved(name, digest, weights_digest(content["model"]))
+
+    def _tell_saved(self, name: CheckpointName, digest: str, weights: str) -> None:
         self._ledger.event(
             CheckpointSaved(
                 attempt=self._ledger.attempt,
                 epoch=name.epochs,
                 step=name.steps,
-                checkpoint=path.name,
+                checkpoint=str(name),
                 sha256=digest,
-                weights_sha256=weights_digest(content["model"]),
+                weights_sha256=weights,
             )
         )
 
@@ -174,6 +194,16 @@ class Checkpoints:
         for name in names:
             if name not in kept:
                 self._remove(name)
+
+    def _make_room(self, name: CheckpointName, error: OSError) -> None:
+        """Keep the newest and the best alone: what a full disk leaves to choose."""
+        self._ledger.warn(f"{name} could not be saved: {error}; room is made, then once more")
+        epochs = read_epochs(self._ledger.folder.epochs_file)
+        best = best_epoch(epochs)
+        standing = [standing for standing in self.names() if standing != name]
+        for spare in standing[:-1]:
+            if spare.steps or best is None or spare.epochs != best.epoch:
+                self._remove(spare)
 
     def forget_within(self) -> None:
         """Remove those within an epoch: what they lead to is known to be bad."""

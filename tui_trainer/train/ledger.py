@@ -48,7 +48,14 @@ class Ledger:
     def epoch(self, epoch: Epoch) -> None:
         """Add a finished epoch, whose checkpoint is durable."""
         self.check_ownership()
-        append_record(self.folder.epochs_file, epoch.as_record())
+        file = self.folder.epochs_file
+        try:
+            append_record(file, epoch.as_record())
+        except OSError as error:
+            self.warn(f"{error}; {file.name} is written anew")
+            # After an fsync that failed nobody knows what of the file is on the disk.
+            before = (known for known in read_epochs(file) if known.epoch < epoch.epoch)
+            write_epochs(file, [*before, epoch])
 
     def rewrite_epochs(self, epochs: Sequence[Epoch]) -> None:
         """Let exactly these epochs stand: those that the weights in use have behind them."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from tui_trainer.errors import RunCrashedError
 from tui_trainer.record import own_files
+from tui_trainer.record.durable import sweep
 from tui_trainer.record.epochs import Epoch, best_epoch
 from tui_trainer.record.events import TrainingBegan
 from tui_trainer.record.experiment_file import read_experiment
@@ -119,8 +120,10 @@ class Training:
         """Go on from the newest checkpoint that can be trusted, or begin."""
         keep_former_results(self.ledger.folder, self.ledger.attempt, self.plan.fingerprint)
         self.checkpoints.tidy()
+        sweep(self.ledger.folder.results)
         loaded = self._restore_newest()
         if loaded is not None:
+            self.checkpoints.announce(loaded)
             self._announce_differences(loaded)
         self._take_stock_of_own_files(loaded)
         self.ledger.rewrite_epochs(self.state.epochs)

@@ -9,6 +9,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from tui_trainer.record.durable import print_whole
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -72,7 +74,8 @@ class Reporter:
 def _print(text: str, descriptor: int) -> None:
     stream = sys.stdout if descriptor == 1 else sys.stderr
     try:
-        print(text.encode(errors="backslashreplace").decode(), file=stream, flush=True)
+        stream.flush()
+        print_whole(stream.fileno(), f"{text}\n".encode(errors="backslashreplace"))
     except BrokenPipeError:
         # Whoever read it is gone. Python would fail once more when it flushes at exit.
         with open(os.devnull, "w") as nowhere:  # noqa: PTH123
