@@ -22,7 +22,7 @@ from tui_trainer.errors import PreflightError, RunCrashedError
 from tui_trainer.record.epochs import best_epoch, read_epochs
 from tui_trainer.record.events import Alarmed
 from tui_trainer.spec.training import Training as Settings
-from tui_trainer.train import hardware, loop, models, optim, randomness, stepping
+from tui_trainer.train import equipment, hardware, models, optim, randomness, stepping
 from tui_trainer.train.checkpoint import weights_digest
 from tui_trainer.train.equipment import Equipment
 from tui_trainer.train.loop import Stopped
@@ -232,7 +232,7 @@ def test_half_precision_overflows_for_a_whole_epoch_and_no_weight_moves(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**100)
-    monkeypatch.setattr(loop, "scaler_for", lambda *_: scaler)
+    monkeypatch.setattr(equipment, "scaler_for", lambda *_: scaler)
     model = {"name": "cnn", "depth": 1, "width": 2, "normalization": "none"}
     folder = new_run(project, training={"precision": "fp16"}, model=model, epochs=1)
     train(folder)
