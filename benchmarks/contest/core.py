@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from contest.job import Job
 from contest.turns import Turns
@@ -41,14 +41,14 @@ class TakesTurns(loop.Training):
         )
 
     def _keep_losses(self, losses: list[Tensor]) -> None:
-        computed = self.loss
+        sums = self.state.sums
+        added = sums.add
 
-        def kept(logits: Tensor, targets: Tensor) -> Tensor:
-            loss = computed(logits, targets)
+        def kept(loss: Tensor, *others: Any) -> None:
             losses.append(loss.detach())
-            return loss
+            added(loss, *others)
 
-        self.loss = kept
+        sums.add = kept
 
     def _measure_validation(self, network: nn.Module) -> Measured:
         TURNS.wait_for("evaluate")

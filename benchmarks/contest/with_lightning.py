@@ -87,7 +87,7 @@ class OurBatches:
         from contest.experiment import experiment_for
 
         from tui_trainer.train import hardware, sources
-        from tui_trainer.train.loop import spans
+        from tui_trainer.train.equipment import spans
         from tui_trainer.train.pipeline import ImagePipeline
 
         hardware.settle()
