@@ -74,11 +74,11 @@ def noticed_by_torch(path: Path) -> bool:
     return False
 
 
-def count(folder: RunFolder) -> dict[str, Counter[str]]:
+def count(folder: RunFolder, seed: int = 0) -> dict[str, Counter[str]]:
     """For each kind of damage: how often it was tried, and noticed by whom."""
     path, fingerprint = folder.checkpoints / str(NAME), read_experiment(folder).fingerprint
     content, found = path.read_bytes(), {kind: Counter[str]() for kind in COUNTS}
-    for kind, spoiled in damaged(content):
+    for kind, spoiled in damaged(content, seed):
         assert spoiled != content
         path.write_bytes(spoiled)
         ours, theirs = noticed_by_us(folder, fingerprint), noticed_by_torch(path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from tui_trainer.record.tail import read_small
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -37,8 +39,7 @@ def digest_fault(path: Path, digest: str) -> str:
     Raises:
         OSError: What stands beside it cannot be read.
     """
-    try:
-        expected = digest_file(path).read_text(encoding="ascii", errors="replace")
-    except FileNotFoundError:
+    expected = read_small(digest_file(path))
+    if expected is None:
         return "its digest is missing"
-    return "" if expected == digest_line(path, digest) else CHANGED
+    return "" if expected == digest_line(path, digest).encode() else CHANGED

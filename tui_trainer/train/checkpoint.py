@@ -6,6 +6,8 @@ checkpoint therefore stands its SHA-256, in the form that `sha256sum --check` re
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import os
 import pickle
@@ -53,6 +55,7 @@ _KEYS = {
 }
 # Whole epochs kept besides the best: should the newest be damaged, one epoch is lost.
 _KEPT = 2
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def standing_at_most(epochs: int) -> int:
@@ -102,7 +105,7 @@ class Checkpoints:
     def save(self, name: CheckpointName, content: Mapping[str, Any]) -> None:
         """Write a checkpoint; when this returns it is durable.
 
-        Where the disk does not take it, room is made and it is written anew, once.
+        Where the disk does not take it, it is written anew, once; on a full one room is made.
 
         Raises:
             OwnedByAnotherError: Another attempt owns the run.
@@ -111,7 +114,9 @@ class Checkpoints:
         try:
             self._write(name, content)
         except OSError as error:
-            self._make_room(name, error)
+            self._ledger.warn(f"{name} could not be saved, and is written anew: {error}")
+            if error.errno in _DISK_FULL:
+                self._make_room(name)
             self._write(name, content)
 
     def announce(self, loaded: Loaded) -> None:
@@ -195,9 +200,8 @@ class Checkpoints:
             if name not in kept:
                 self._remove(name)
 
-    def _make_room(self, name: CheckpointName, error: OSError) -> None:
-        """Keep the newest and the best alone: what a full disk leaves to choose."""
-        self._ledger.warn(f"{name} could not be saved: {error}; room is made, then once more")
+    def _make_room(self, name: CheckpointName) -> None:
+        """Keep the newest and the best alone, besides the one that is to be written."""
         epochs = read_epochs(self._ledger.folder.epochs_file)
         best = best_epoch(epochs)
         standing = [standing for standing in self.names() if standing != name]
@@ -214,8 +218,9 @@ class Checkpoints:
 
     def _set_aside(self, path: Path, cause: str) -> None:
         self._ledger.check_ownership()
-        path.replace(path.with_name(f"{path.name}{CORRUPT_SUFFIX}"))
-        digest_file(path).unlink(missing_ok=True)
+        for damaged in (path, digest_file(path)):
+            with contextlib.suppress(FileNotFoundError):
+                damaged.replace(damaged.with_name(f"{damaged.name}{CORRUPT_SUFFIX}"))
         self._ledger.event(
             CheckpointRejected(attempt=self._ledger.attempt, checkpoint=path.name, cause=cause)
         )
@@ -251,8 +256,8 @@ def read_checkpoint(folder: Path, name: CheckpointName, fingerprint: str) -> Loa
         DamagedCheckpointError: It is gone, damaged or another experiment's.
     """
     path = folder / str(name)
-    if not path.exists():
-        raise DamagedCheckpointError("it is not there")
+    if not path.is_file():
+        raise DamagedCheckpointError("it is no file" if path.exists() else "it is not there")
     try:
         _check_digest(path)
         content = _read(path)
