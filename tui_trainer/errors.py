@@ -49,6 +49,11 @@ class UsageError(TuiTrainerError):
 
     exit_code = ExitCode.USAGE
 
+    @classmethod
+    def of_system(cls, error: OSError) -> UsageError:
+        """What the system says to a command, in words: a disk, a folder, a permission."""
+        return cls(f"{error.filename or 'input or output'}: {error.strerror or error}")
+
 
 class InvalidExperimentsError(TuiTrainerError):
     """experiments.toml, or a change given on the command line, is wrong.

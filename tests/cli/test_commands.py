@@ -370,6 +370,7 @@ def test_runs_has_the_fields_that_programs_rely_on(tui_trainer: CommandLine) -> 
         "ood_gap": None,
         "eta_seconds": None,
         "skipped_lines": 0,
+        "damaged_checkpoints": [],
     }
 
 

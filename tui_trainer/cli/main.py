@@ -83,7 +83,7 @@ def main() -> None:
         _tell(error)
         sys.exit(error.exit_code)
     except OSError as error:
-        _tell(UsageError(f"{error.filename or 'input or output'}: {error.strerror or error}"))
+        _tell(UsageError.of_system(error))
         sys.exit(UsageError.exit_code)
 
 

@@ -165,8 +165,8 @@ def _one(start: Callable[[], RunFolder], interrupts: Sequence[int], *, detach: b
         errors.tell(error)
         return error.exit_code
     except OSError as error:
-        errors.say(str(error), label="error: ", style="bold red")
-        return ExitCode.CRASHED
+        errors.tell(UsageError.of_system(error))
+        return UsageError.exit_code
     if detach:
         typer.echo(f"{folder.run} started; files: {folder.path}")
         return ExitCode.DONE
