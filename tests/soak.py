@@ -28,8 +28,6 @@ from tests.faults.trial import Bench
 from tests.faults.zygote import Zygote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.faults.trial import Trial
 
 # A run of three epochs makes about 190 calls; from beyond the last one nobody is killed.
