@@ -1,9 +1,9 @@
-"""The long proof, and one line of figures: `python -m tests.soak --kills 1000 --launches 1000`.
+"""The long proof, and one line of figures: `python -m tests.soak --kills 1000`.
 
 Kills: real cores on small runs are killed at moments drawn at random, half of them at a call on a
 file of the run, half by the clock; each run is checked after every kill, resumed until it ends, and
-compared with one that nothing happened to. Every third resume is killed again. Launches: two
-processes claim a run at the same moment. Damages: see tests/train/damage.py.
+compared with one that nothing happened to. Every third resume is killed again. Launches: see
+tests/record/pairs.py. Damages: see tests/train/damage.py. Files: see tests/faults/fuzz.py.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.faults import checker, shim
-from tests.faults.launches import without_one_winner
+from tests.faults.fuzz import fuzz
 from tests.faults.runs import make_project
 from tests.faults.shim import KILL_AFTER, KILL_BEFORE, KILL_HALFWAY, Fault
 from tests.faults.trial import Bench
 from tests.faults.zygote import Zygote
+from tests.record.pairs import failures_of_pairs
 
 if TYPE_CHECKING:
     from tests.faults.trial import Trial
@@ -40,7 +41,7 @@ class Figures:
 
     kills: int = 0
     unreadable: int = 0
-    """Checkpoints with a final name that are not whole, or runs without one that should have one."""
+    """Checkpoints with a final name that are not whole, or missing."""
     lost: int = 0
     """Epochs that were shown and are gone or changed."""
     other: int = 0
@@ -67,6 +68,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=0, help="kills that hit a living core")
     parser.add_argument("--launches", type=int, default=0, help="pairs of simultaneous claims")
     parser.add_argument("--damages", type=int, default=0, help="checkpoints that are damaged")
+    parser.add_argument("--files", type=int, default=0, help="files that are spoiled and read")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
     asked, began = parser.parse_args(), time.monotonic()
@@ -77,10 +79,30 @@ def main() -> None:
                 sys.exit(shim.WHY_NOT)
             said.append(str(soak(Path(place), asked.kills, asked.seed, asked.processes)))
         if asked.launches:
-            winners = without_one_winner(Path(place), asked.launches)
-            said.append(f"launches {asked.launches:,} pairs  without exactly one winner {winners}")
+            wrong = failures_of_pairs(Path(place), asked.launches)
+            print(*wrong, sep="\n", end="", file=sys.stderr)
+            said.append(
+                f"launches {asked.launches:,} pairs  without exactly one winner {len(wrong)}"
+            )
+        if asked.damages:
+            tried, found = damages(Path(place), asked.damages)
+            said.append(f"damages {tried:,}  found {found:,}")
+        if asked.files:
+            figures = fuzz(Path(place), asked.files, asked.seed)
+            said.append(f"files {figures.files:,}  slowest look {figures.slowest:.2f} s")
     if said:
         print("  ".join([*said, f"seconds {time.monotonic() - began:,.0f}"]))
+
+
+def damages(place: Path, wanted: int) -> tuple[int, int]:
+    """How many checkpoints were damaged, at least so many, and how many of them were noticed."""
+    from tests.train.damage import COUNTS, count, small_run
+
+    folder, tried, found = small_run(place), 0, 0
+    for seed in range(-(-wanted // sum(COUNTS.values()))):
+        for row in count(folder, seed).values():
+            tried, found = tried + row["tried"], found + row["tui_trainer"]
+    return tried, found
 
 
 def soak(place: Path, kills: int, seed: int, processes: int) -> Figures:
@@ -95,7 +117,7 @@ def soak(place: Path, kills: int, seed: int, processes: int) -> Figures:
 
 def soak_alone(place: Path, kills: int, seed: int) -> Figures:
     """So many kills, one after the other."""
-    draw, figures = random.Random(seed), Figures()
+    draw, figures, told = random.Random(seed), Figures(), 0
     with Zygote() as zygote:
         bench = Bench(zygote, make_project(place))
         while figures.kills < kills:
@@ -103,6 +125,9 @@ def soak_alone(place: Path, kills: int, seed: int) -> Figures:
             figures += Figures(kills=suffered(trial, draw))
             trial.finish()
             figures += judged(trial)
+            if figures.kills // 100 > told:
+                told = figures.kills // 100
+                print(f"one of the processes: {figures}", file=sys.stderr, flush=True)
             if not trial.faults:
                 trial.remove()
     return figures

@@ -1,1 +1,1 @@
-"""Faults on purpose: calls that fail, kills at named points, full disks; and who checks the rest."""
+"""Faults on purpose: calls that fail, kills at named points, full disks; and who checks it."""

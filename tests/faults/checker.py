@@ -1,7 +1,6 @@
 """Looks at a run folder as a stranger would, and names every promise that it breaks.
 
-Nothing of what writes or reads run folders is used, but for the verdict on the run's state, which is
-the product's own word and is held against what the system says.
+Nothing of the product is used, so that what writes and what checks cannot be wrong together.
 """
 
 from __future__ import annotations
@@ -82,8 +81,8 @@ def digests(folder: Path) -> dict[str, str]:
 def is_finished(run: Path) -> bool:
     """Whether its last event tells of an end without an error."""
     lines, _ = _lines(run / "events.jsonl")
-    last = _record(lines[-1]) if lines else None
-    return bool(last) and (last.get("event"), last.get("exit_code")) == ("attempt_ended", 0)
+    last = (_record(lines[-1]) if lines else None) or {}
+    return (last.get("event"), last.get("exit_code")) == ("attempt_ended", 0)
 
 
 @dataclass
@@ -94,7 +93,7 @@ class Watcher:
     shown: Shown = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
-    def __enter__(self) -> Watcher:
+    def __enter__(self) -> Watcher:  # noqa: PYI034  Python 3.10 has no Self
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()

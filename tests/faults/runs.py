@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def make_project(place: Path) -> Path:
     """A project with tiny images, and images out of distribution that have no labels."""
     place.mkdir(exist_ok=True)
     draw = np.random.default_rng(0)
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for part, count in (("", IMAGES), ("validation_", 8), ("test_", 8)):
         labels = np.arange(count) % CLASSES
         noise = draw.integers(0, 60, (count, SIDE, SIDE, 3))

@@ -18,7 +18,7 @@ class SmallDisk:
     place: Path
 
     def mount(self, options: str) -> bool:
-        """Mount it, with `size=8m`, `nr_inodes=20` and the like; False where that is not allowed."""
+        """Mount it, with `size=8m` and the like; False where that is not allowed."""
         self.place.mkdir()
         command = ["mount", "-t", "tmpfs", "-o", options, "none", str(self.place)]
         return not subprocess.run(command, capture_output=True, check=False).returncode

@@ -12,7 +12,6 @@ import pytest
 from tests.faults import checker
 from tests.faults.runs import EPOCHS, make_project, new_run
 from tests.faults.shim import FILL_UP, KILL_BEFORE, Fault
-from tests.faults.small_disk import SmallDisk
 from tests.faults.trial import Trial
 from tui_trainer.errors import ExitCode
 from tui_trainer.record.epochs import best_epoch, read_epochs
@@ -22,6 +21,7 @@ from tui_trainer.record.run_folder import CheckpointName
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.faults.small_disk import SmallDisk
     from tests.faults.trial import Bench
 
 ERRORS = {"ENOSPC": errno.ENOSPC, "EDQUOT": errno.EDQUOT, "EIO": errno.EIO}
@@ -94,7 +94,7 @@ def test_a_checkpoint_that_finds_no_room_makes_some_and_training_goes_on(bench: 
     trial = bench.trial()
     fault = Fault(match="*/.epoch-0003.pt.[0-9]*", call="write", at=2, do=errno.EDQUOT)
     assert trial.suffer(fault).code == 0
-    assert "warning: epoch-0003.pt could not be saved: [Errno 122] Disk quota" in trial.log()
+    assert "epoch-0003.pt could not be saved, and is written anew: [Errno 122]" in trial.log()
     trial.finish()
     assert trial.faults == []
 
@@ -172,13 +172,6 @@ class TestRealDisks:
         assert "Read-only file system" in (bench.project / "log").read_text()
         assert checker.digests(trial.folder.path) == before
         small_disk.change("rw")
-        trial.finish()
-        assert trial.faults == []
-
-    def test_a_limit_on_the_size_of_files_is_an_error_and_no_death(self, bench: Bench) -> None:
-        trial = bench.trial()
-        assert trial.suffer(None, largest_file=4096).code == ExitCode.CRASHED
-        assert "large" in RunReader(trial.folder).look().cause
         trial.finish()
         assert trial.faults == []
 

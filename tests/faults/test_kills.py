@@ -40,7 +40,7 @@ def test_the_named_points_are_many_and_know_every_event(bench: Bench) -> None:
 
 
 def test_killed_at_random_moments(bench: Bench) -> None:
-    """Some are asked for a checkpoint within an epoch first, so that there is one to resume from."""
+    """Each is asked for a checkpoint within an epoch first, so that some resume from there."""
     draw, kills = random.Random(4), 0
     for _ in range(20 * RANDOM_KILLS):
         trial = bench.trial()

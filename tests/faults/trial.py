@@ -56,17 +56,10 @@ class Trial:
     faults: list[str] = field(default_factory=list)
     """Promises that were broken."""
 
-    def suffer(
-        self,
-        fault: Fault | None,
-        signals: Sequence[tuple[float, int]] = (),
-        largest_file: int | None = None,
-    ) -> Ended:
+    def suffer(self, fault: Fault | None, signals: Sequence[tuple[float, int]] = ()) -> Ended:
         """Let a core work on the run until what happens ends it, and check what it left."""
         with Watcher(self.folder.path, dict(self.shown)) as watcher:
-            ended = self.bench.zygote.train(
-                self.folder, fault, signals=signals, largest_file=largest_file
-            )
+            ended = self.bench.zygote.train(self.folder, fault, signals=signals)
         self.shown = watcher.shown
         self.faults += watcher.faults
         self.check(ended)

@@ -10,7 +10,6 @@ import contextlib
 import gc
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -70,7 +69,6 @@ class Zygote:
         signals: Sequence[tuple[float, int]] = (),
         trace: Path | None = None,
         log: Path | None = None,
-        largest_file: int | None = None,
     ) -> Ended:
         """Let a core bring a run on until it ends, however that is.
 
@@ -80,7 +78,6 @@ class Zygote:
             signals: What it is sent, each after so many seconds.
             trace: Gets a line for every call that the fault is about, or else for all of the run.
             log: Where it prints; without one a file beside the run folder.
-            largest_file: The limit on the size of a file, in bytes.
         """
         log = log or folder.path.with_name(f"{folder.path.name}.log")
         request = {
@@ -89,7 +86,6 @@ class Zygote:
             "fault": fault.as_record() if fault else None,
             "signals": list(signals),
             "trace": str(trace) if trace else "",
-            "largest_file": largest_file,
         }
         assert self._process.stdin
         assert self._process.stdout
@@ -107,7 +103,7 @@ class Zygote:
         self._process.wait()
         self._process.stdout.close()
 
-    def __enter__(self) -> Zygote:
+    def __enter__(self) -> Zygote:  # noqa: PYI034  Python 3.10 has no Self
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -185,9 +181,6 @@ def _be_core(request: dict[str, Any]) -> None:
         os.chdir(request["run"])
         from tui_trainer.train.__main__ import main as train
 
-        if request["largest_file"]:
-            _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (request["largest_file"], most))
         shim.arm(request["fault"], request["trace"], f"{request['run']}/*")
         code = train()
     except BaseException:  # noqa: BLE001  whatever it is, the child must not go on as the zygote

@@ -95,7 +95,8 @@ import sys
 from pathlib import Path
 from tui_trainer.record.durable import append_record
 for n in range(int(sys.argv[2])):
-    append_record(Path(sys.argv[1]), {"writer": sys.argv[3], "n": n, "padding": "x" * (n * 97 % 9000)})
+    padding = "x" * (n * 97 % 9000)
+    append_record(Path(sys.argv[1]), {"writer": sys.argv[3], "n": n, "padding": padding})
 """
 
 

@@ -174,15 +174,19 @@ def _lock(descriptor: int) -> bool:
     added all the same, only that nothing is cut off that may be another writer's.
     """
     for tried in range(_TRIES_TO_LOCK):
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(0.001 * tried)
-        except OSError:
-            return False
-        else:
-            return True
+        fault = _lock_fault(descriptor)
+        if fault != errno.EWOULDBLOCK:
+            return not fault
+        time.sleep(0.001 * tried)
     return False
+
+
+def _lock_fault(descriptor: int) -> int | None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno
+    return None
 
 
 def _end(descriptor: int) -> tuple[int, int]:
