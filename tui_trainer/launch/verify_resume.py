@@ -143,7 +143,9 @@ def verify_resume(  # noqa: PLR0917  one experiment, and how it is tried
         RunCrashedError: A run did not come to its end.
     """
     experiment = project.experiment(name, changes)
-    straight, killed = (prepare(project, VERIFICATIONS, experiment) for _ in range(2))
+    straight, killed = (
+        prepare(project, VERIFICATIONS, experiment, preflight=False) for _ in range(2)
+    )
     try:
         tell(f"{straight.run}: trains without interruption")
         resume(straight)
