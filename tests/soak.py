@@ -9,6 +9,7 @@ tests/record/pairs.py. Damages: see tests/train/damage.py. Files: see tests/faul
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import signal
@@ -98,7 +99,9 @@ def damages(place: Path, wanted: int) -> tuple[int, int]:
     """How many checkpoints were damaged, at least so many, and how many of them were noticed."""
     from tests.train.damage import COUNTS, count, small_run
 
-    folder, tried, found = small_run(place), 0, 0
+    with contextlib.redirect_stdout(sys.stderr):
+        folder = small_run(place)
+    tried = found = 0
     for seed in range(-(-wanted // sum(COUNTS.values()))):
         for row in count(folder, seed).values():
             tried, found = tried + row["tried"], found + row["tui_trainer"]
