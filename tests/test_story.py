@@ -136,13 +136,14 @@ def test_a_disk_that_fills_up_at_a_checkpoint_is_named_and_can_be_resumed(
     subprocess.run(tmpfs, check=True)
     try:
         # A preflight would foresee it; what comes beside it later fills the disk all the same.
-        wide = ("--no-preflight", "--set", "model.width=64", "--set", "epochs=1")
-        done = tui_trainer("run", "small", *wide)
+        wide = ("model.width=64", "epochs=1", "resources.max_restarts=0")
+        changes = [word for change in wide for word in ("--set", change)]
+        done = tui_trainer("run", "small", "--no-preflight", *changes, seconds=600)
         assert done.returncode == ExitCode.CRASHED
         assert "disk full" in done.stdout
         assert "inline_container" not in done.stdout + done.stderr
         subprocess.run(["mount", "-o", "remount,size=40m", str(mount)], check=True)  # noqa: S607
-        assert tui_trainer("resume", "small").returncode == ExitCode.DONE
+        assert tui_trainer("resume", "small", seconds=600).returncode == ExitCode.DONE
     finally:
         subprocess.run(["umount", "--lazy", str(mount)], check=True)  # noqa: S607
 
