@@ -333,7 +333,7 @@ def test_show_tells_alarms(tui_trainer: CommandLine, project: Path) -> None:
     tui_trainer.fake()("run", "one")
     alarm = Alarmed(attempt=1, epoch=2, kind="plateau", message="no better accuracy")
     append_event(project / "runs" / "one" / "1" / "events.jsonl", alarm)
-    assert "alarm: no better accuracy" in tui_trainer("show", "one").stdout
+    assert ": no better accuracy" in tui_trainer("show", "one").stdout
     told = {"kind": "plateau", "epoch": 2, "message": "no better accuracy"}
     assert tui_trainer.json("show", "one")["alarms"] == [told]
 

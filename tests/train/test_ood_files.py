@@ -103,3 +103,10 @@ def test_a_folder_that_is_missing_or_empty_says_what_it_should_hold(tmp_path: Pa
         open_folder(tmp_path / "absent", 10)
     with pytest.raises(PreflightError, match=r"neither labels\.npy nor distortion00\.npy"):
         open_folder(tmp_path, 10)
+
+
+def test_a_lost_file_is_noticed_by_the_numbers_after_it(tmp_path: Path) -> None:
+    folder = unlabelled(tmp_path / "ood", files=4)
+    (folder / "distortion01.npy").unlink()
+    with pytest.raises(PreflightError, match=r"has no distortion01\.npy, but later ones"):
+        open_folder(folder, 10)

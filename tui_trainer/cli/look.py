@@ -194,9 +194,11 @@ def _print_whole(run: Run) -> None:
         results.say(
             f"{rejected.checkpoint} {rejected.cause}", label="set aside: ", style="bold red"
         )
+    for alarm in run.history.alarms:
+        results.say(alarm.message, label=f"alarm in epoch {alarm.epoch}: ", style="yellow")
     for warning in run.history.warnings:
-        label = "alarm: " if warning in run.history.alarms else "warning: "
-        results.say(warning.message, label=label, style="yellow")
+        if warning not in run.history.alarms:
+            results.say(warning.message, label="warning: ", style="yellow")
     for epoch in run.epochs:
         results.say(epoch_line(epoch, run.planned_epochs))
     for line in _ood_lines(run):

@@ -11,13 +11,14 @@ import numpy as np
 from tui_trainer.errors import PreflightError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 SEVERITIES: Final = 5
 LABELS: Final = "labels.npy"
-_DISTORTION_NAME = "distortion{:02}.npy"
+DISTORTION_NAME = "distortion{:02}.npy"
 _DISTORTION = re.compile(r"distortion([0-9]{2})\.npy")
 
 
@@ -81,20 +82,24 @@ def open_folder(path: Path, classes: int) -> OodFolder:
             f"{path} holds neither {LABELS} nor distortion00.npy",
             hint="labels.npy and one .npy for each corruption, or distortion00.npy and so on",
         )
+    _check_numbers(path, [file.path.name for file in files])
     return OodFolder(files, None)
+
+
+def _check_numbers(folder: Path, names: Sequence[str]) -> None:
+    """A file that was lost is not noticed by its absence, but by later numbers."""
+    expected = map(DISTORTION_NAME.format, range(len(names)))
+    missing = [name for name in expected if name not in names]
+    if missing:
+        raise PreflightError(
+            f"{folder} has no {', '.join(missing)}, but later ones",
+            hint="copy or download what is missing",
+        )
 
 
 def is_distortion(path: Path) -> bool:
     """Whether a file is named as one without labels."""
     return _DISTORTION.fullmatch(path.name) is not None
-
-
-def missing_numbers(folder: OodFolder) -> list[str]:
-    """Names of files without labels that are not there, while one with a higher number is."""
-    if folder.labels is not None:
-        return []
-    names = [file.path.name for file in folder.files]
-    return [name for name in map(_DISTORTION_NAME.format, range(len(names))) if name not in names]
 
 
 def open_images(path: Path) -> NDArray[np.uint8]:

@@ -29,7 +29,6 @@ from tui_trainer.train import forecast, randomness
 from tui_trainer.train.answer import answer
 from tui_trainer.train.checks import Check, Interrupted, tabulate
 from tui_trainer.train.equipment import Equipment
-from tui_trainer.train.ood_files import missing_numbers
 from tui_trainer.train.rehearsal import Rehearsal
 from tui_trainer.train.reporter import Reporter
 
@@ -201,13 +200,6 @@ class Inspection:
         if ood is None or ood.folder is None:
             found = "none are named" if ood is None else "none: corruptions are computed"
             return Finding("ood files", "ok", found)
-        missing = missing_numbers(ood.folder)
-        if missing:
-            named = ", ".join(missing)
-            raise PreflightError(
-                f"{ood.folder.files[0].path.parent} has no {named}, but later ones",
-                hint="copy or download what is missing",
-            )
         labels = "labelled" if ood.is_labelled else "without labels"
         files = len(ood.folder.files)
         return Finding("ood files", "ok", f"{files} with {ood.folder.images:,} images, {labels}")

@@ -25,7 +25,7 @@ from tui_trainer.train.equipment import Equipment
 from tui_trainer.train.evaluate import measure, predictions
 from tui_trainer.train.ledger import Ledger
 from tui_trainer.train.ood import OodSource, Tools, images_of, measure_ood
-from tui_trainer.train.ood_files import LABELS, SEVERITIES
+from tui_trainer.train.ood_files import DISTORTION_NAME, LABELS, SEVERITIES
 from tui_trainer.train.ood_results import SUBMISSION, submit_all
 from tui_trainer.train.reporter import Reporter
 from tui_trainer.train.result import Results
@@ -370,9 +370,10 @@ def _beginning(split: Split) -> Tensor:
 def _part_of(folder: OodFolder, place: Path) -> Path:
     """The beginnings of the first and the last file, as a folder of the same form."""
     place.mkdir(parents=True, exist_ok=True)
-    for file in dict.fromkeys((folder.files[0], folder.files[-1])):
+    for number, file in enumerate(dict.fromkeys((folder.files[0], folder.files[-1]))):
         chosen = _of_each_severity(file.count)
-        np.save(place / file.path.name, file.open()[chosen])
+        name = DISTORTION_NAME.format(number) if folder.labels is None else file.path.name
+        np.save(place / name, file.open()[chosen])
         if folder.labels is not None:
             np.save(place / LABELS, folder.labels[chosen])
     return place
