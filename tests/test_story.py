@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.conftest import CommandLine, kill, owners_in
+from tests.faults.small_disk import SmallDisk
 from tui_trainer.errors import ExitCode
 from tui_trainer.record.run_folder import find_run
 from tui_trainer.record.state import State
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from tui_trainer.record.index import Run
 
 STORY_PROJECT = """
 [experiments.small]
@@ -126,25 +128,39 @@ def test_missing_data_is_refused_before_training_in_words(tui_trainer: CommandLi
     assert "Traceback" not in done.stdout + done.stderr
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a tmpfs needs root")
-def test_a_disk_that_fills_up_at_a_checkpoint_is_named_and_can_be_resumed(
-    tui_trainer: CommandLine,
+@pytest.fixture
+def small_disk(project: Path) -> Iterator[SmallDisk]:
+    """The runs on a file system of their own, which only root can make."""
+    disk = SmallDisk(project / "runs")
+    if not disk.mount("size=40m"):
+        pytest.skip("mounting a tmpfs needs root")
+    yield disk
+    disk.unmount()
+
+
+@pytest.mark.parametrize("spare", [0, 1 << 18])
+def test_a_disk_that_fills_up_is_named_and_waited_for(
+    tui_trainer: CommandLine, small_disk: SmallDisk, spare: int
 ) -> None:
-    mount = tui_trainer.folder / "runs"
-    mount.mkdir()
-    tmpfs = ["mount", "-t", "tmpfs", "-o", "size=400k", "none", str(mount)]
-    subprocess.run(tmpfs, check=True)
-    try:
-        # A preflight would foresee it; what comes beside it later fills the disk all the same.
-        wide = ("--no-preflight", "--set", "model.width=64", "--set", "epochs=1")
-        done = tui_trainer("run", "small", *wide)
-        assert done.returncode == ExitCode.CRASHED
-        assert "disk full" in done.stdout
-        assert "inline_container" not in done.stdout + done.stderr
-        subprocess.run(["mount", "-o", "remount,size=40m", str(mount)], check=True)  # noqa: S607
-        assert tui_trainer("resume", "small").returncode == ExitCode.DONE
-    finally:
-        subprocess.run(["umount", "--lazy", str(mount)], check=True)  # noqa: S607
+    """Without any room no attempt can be claimed; with a little, no checkpoint be saved."""
+    wide = ("--set", "model.width=64", "--set", "epochs=8", "--set", "resources.max_restarts=1")
+    tui_trainer("run", "small", *wide, "--detach")
+    tui_trainer.wait("small", lambda run: bool(run.epochs), 300)
+    filler = small_disk.fill(spare)
+    run = tui_trainer.wait("small", lambda run: is_full(run, spare), 300)
+    assert run.state.is_live
+    filler.unlink()
+    run = tui_trainer.wait("small", lambda run: not run.state.is_live, 600)
+    assert run.state is State.FINISHED
+    assert "inline_container" not in "".join(attempt.cause for attempt in run.attempts)
+    assert any(attempt.cause.startswith("disk full") for attempt in run.attempts)
+
+
+def is_full(run: Run, spare: int) -> bool:
+    """Whether it waits for room after more tries than other errors are given."""
+    log = run.folder.attempt(max(1, run.newest_attempt)).log_file
+    tries = run.newest_attempt if spare else log.read_text().count("No space left on device")
+    return not run.state.is_live or (tries > 3 and "starts again in" in run.cause)
 
 
 @pytest.mark.soak
