@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import CommandLine, kill, owners_in
+from tests.faults.small_disk import SmallDisk
 from tui_trainer.errors import ExitCode
 from tui_trainer.record.run_folder import find_run
 from tui_trainer.record.state import State
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from tui_trainer.record.index import Run
 
 STORY_PROJECT = """
 [experiments.small]
@@ -146,6 +150,41 @@ def test_a_disk_that_fills_up_at_a_checkpoint_is_named_and_can_be_resumed(
         assert tui_trainer("resume", "small", seconds=600).returncode == ExitCode.DONE
     finally:
         subprocess.run(["umount", "--lazy", str(mount)], check=True)  # noqa: S607
+
+
+@pytest.fixture
+def small_disk(project: Path) -> Iterator[SmallDisk]:
+    """The runs on a file system of their own, which only root can make."""
+    disk = SmallDisk(project / "runs")
+    if not disk.mount("size=40m"):
+        pytest.skip("mounting a tmpfs needs root")
+    yield disk
+    disk.unmount()
+
+
+@pytest.mark.parametrize("spare", [0, 1 << 18])
+def test_a_disk_that_fills_up_is_named_and_waited_for(
+    tui_trainer: CommandLine, small_disk: SmallDisk, spare: int
+) -> None:
+    """Without any room no attempt can be claimed; with a little, no checkpoint be saved."""
+    wide = ("--set", "model.width=64", "--set", "epochs=8", "--set", "resources.max_restarts=1")
+    tui_trainer("run", "small", *wide, "--detach")
+    tui_trainer.wait("small", lambda run: bool(run.epochs), 300)
+    filler = small_disk.fill(spare)
+    run = tui_trainer.wait("small", lambda run: is_full(run, spare), 300)
+    assert run.state.is_live
+    filler.unlink()
+    run = tui_trainer.wait("small", lambda run: not run.state.is_live, 600)
+    assert run.state is State.FINISHED
+    assert "inline_container" not in "".join(attempt.cause for attempt in run.attempts)
+    assert any(attempt.cause.startswith("disk full") for attempt in run.attempts)
+
+
+def is_full(run: Run, spare: int) -> bool:
+    """Whether it waits for room after more tries than other errors are given."""
+    log = run.folder.attempt(max(1, run.newest_attempt)).log_file
+    tries = run.newest_attempt if spare else log.read_text().count("No space left on device")
+    return not run.state.is_live or (tries > 3 and "starts again in" in run.cause)
 
 
 @pytest.mark.soak

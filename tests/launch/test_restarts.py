@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -14,15 +15,20 @@ import pytest
 from tests.conftest import CommandLine, owners_in
 from tests.launch.test_supervision import is_over
 from tui_trainer.errors import ExitCode
+from tui_trainer.launch import launcher
 from tui_trainer.launch.restarts import (
     FIRST_WAIT_SECONDS,
     LONGEST_WAIT_SECONDS,
+    NO_ROOM,
     Ending,
     Restarts,
 )
 from tui_trainer.record.failure import Hope
 from tui_trainer.record.heartbeat import Heartbeat, Progress
+from tui_trainer.record.owner import Owner
+from tui_trainer.record.run_folder import AttemptFolder, RunFolder
 from tui_trainer.record.state import State
+from tui_trainer.train import __main__ as core
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +74,24 @@ def test_progress_begins_the_count_anew() -> None:
     endings = [CRASH, CRASH, forward, CRASH, forward, CRASH, CRASH]
     went_on = [restarts.after(ending).wait_seconds is not None for ending in endings]
     assert went_on == [True] * 6 + [False]
+
+
+@pytest.mark.parametrize("words", NO_ROOM)
+def test_a_full_disk_is_met_again_every_few_minutes_without_end(words: str) -> None:
+    restarts, full = Restarts(2), replace(CRASH, cause=f"{words}: epoch-0003.pt")
+    waits = [restarts.after(full).wait_seconds for _ in range(5000)]
+    assert waits[:2] == [FIRST_WAIT_SECONDS, 2 * FIRST_WAIT_SECONDS]
+    assert set(waits[10:]) == {LONGEST_WAIT_SECONDS}
+    went_on = [restarts.after(CRASH).wait_seconds is not None for _ in range(3)]
+    assert went_on == [True, True, False]
+    assert Restarts(0).after(full).wait_seconds is None
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_core_tells_of_a_full_disk_in_these_words(number: int) -> None:
+    cause, hope = core._judged(OSError(number, os.strerror(number), "epoch-0003.pt"))
+    assert replace(CRASH, cause=cause).lacked_room
+    assert hope is Hope.SOME
 
 
 def test_what_is_given_up_says_why() -> None:
@@ -235,3 +259,23 @@ def test_the_log_is_followed_into_the_next_attempt(restarting: CommandLine) -> N
     followed = command_line("logs", "-f", "--attempt", "1", "one").stdout
     assert followed.count("hello from the core") == 2
     assert "attempt 2 ended: done" in followed
+
+
+def test_a_stop_reaches_the_attempt_that_is_claimed_while_it_is_written(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RunFolder(project / "runs" / "one" / "1")
+    folder.path.mkdir(parents=True)
+    owner = Owner.of_process(os.getpid())
+    first = folder.claim_attempt(owner, after=0)
+    ask = AttemptFolder.ask_to_stop
+
+    def ask_too_late(attempt: AttemptFolder, *, at_once: bool) -> None:
+        if attempt == first:
+            folder.claim_attempt(owner, after=1)
+        ask(attempt, at_once=at_once)
+
+    monkeypatch.setattr(AttemptFolder, "ask_to_stop", ask_too_late)
+    monkeypatch.setattr(launcher, "_signal_where_nobody_obeys", lambda *_, **__: None)
+    launcher.stop(folder)
+    assert folder.attempt(2).stop_request() is False

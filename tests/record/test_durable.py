@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.faults.small_disk import SmallDisk
 from tui_trainer.record import durable
+from tui_trainer.record.heartbeat import Heartbeat, Progress
+from tui_trainer.record.owner import Owner
 from tui_trainer.record.tail import LONGEST_LINE
 
 if TYPE_CHECKING:
@@ -228,3 +231,25 @@ def test_a_kill_in_the_middle_of_a_write_leaves_a_whole_file(tmp_path: Path) -> 
         assert len(set(content)) == 1
     durable.sweep(tmp_path)
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_beat_goes_on_where_a_disk_is_full(tmp_path: Path) -> None:
+    disk = SmallDisk(tmp_path / "disk")
+    if not disk.mount("size=64k"):
+        pytest.skip("mounting a tmpfs needs root")
+    try:
+        path, owner = disk.place / "heartbeat.json", Owner.of_process(os.getpid())
+        for count in (1, 2):
+            beat = Heartbeat(
+                beat=count,
+                attempt=1,
+                owner=owner,
+                core=None,
+                progress=Progress(),
+                idle_seconds=0.0,
+            )
+            beat.write(path)
+            assert Heartbeat.read(path) == beat
+            disk.fill()
+    finally:
+        disk.unmount()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import time
@@ -14,7 +15,7 @@ from tui_trainer.launch.core_process import CoreProcess
 from tui_trainer.launch.last_words import last_words
 from tui_trainer.launch.memory import MemoryWatch
 from tui_trainer.launch.resources import allotted_cores, threads_for
-from tui_trainer.launch.restarts import Ending
+from tui_trainer.launch.restarts import DISK_FULL, Ending
 from tui_trainer.launch.signals import FORWARDED
 from tui_trainer.record.claim import check_ownership
 from tui_trainer.record.events import (
@@ -89,12 +90,12 @@ class SupervisedAttempt:
         """
         try:
             threads = self._begin()
-            if not self._wait(wait_seconds):
+            if not self.wait(wait_seconds):
                 return self._ending(ExitCode.STOPPED, "")
             memory = MemoryWatch()
             core = CoreProcess.start(self._folder, self.folder, threads)
         except OSError as error:
-            return self._ending(ExitCode.CRASHED, f"the core could not be started: {error}")
+            return self._ending(ExitCode.CRASHED, _why_not_started(error), Hope.SOME)
         self._give_sign_of_life(core)
         self._accompany(core)
         return self._ending_of(core, memory)
@@ -142,19 +143,8 @@ class SupervisedAttempt:
         check_ownership(folder, self.folder.number, self._owner)
         append_event(folder.events_file, event)
 
-    def _begin(self) -> int:
-        """Record that it begins; how many threads it gets."""
-        allotment, number = allotted_cores(), self.folder.number
-        threads = threads_for(self._slots, allotment)
-        with self._noting_a_loss():
-            self.record(AttemptStarted(attempt=number, owner=self._owner, threads=threads))
-            for warning in allotment.warnings:
-                self.record(Warned(attempt=number, message=warning))
-        log(f"attempt {number}: {_counted(threads)} ({allotment.source})")
-        return threads
-
-    def _wait(self, seconds: float) -> bool:
-        """Wait before the core is started; False where it is not to be started any more."""
+    def wait(self, seconds: float) -> bool:
+        """Wait before a core is started; False where none is to be started any more."""
         until = time.monotonic() + seconds
         while not self._is_asked_to_stop() and not self._lost:
             left = until - time.monotonic()
@@ -165,6 +155,17 @@ class SupervisedAttempt:
             self._signals.wait(min(left, self._seconds_to_beat()))
             self._note(self._signals.take())
         return False
+
+    def _begin(self) -> int:
+        """Record that it begins; how many threads it gets."""
+        allotment, number = allotted_cores(), self.folder.number
+        threads = threads_for(self._slots, allotment)
+        with self._noting_a_loss():
+            self.record(AttemptStarted(attempt=number, owner=self._owner, threads=threads))
+            for warning in allotment.warnings:
+                self.record(Warned(attempt=number, message=warning))
+        log(f"attempt {number}: {_counted(threads)} ({allotment.source})")
+        return threads
 
     def _accompany(self, core: CoreProcess) -> None:
         while core.exit_code() is None:
@@ -296,6 +297,11 @@ def log(line: str) -> None:
     """One line into the attempt's log, which standard output leads to."""
     with contextlib.suppress(OSError):
         os.write(1, f"{line}\n".encode(errors="backslashreplace"))
+
+
+def _why_not_started(error: OSError) -> str:
+    why = f"the core could not be started: {error}"
+    return f"{DISK_FULL}: {why}" if error.errno in {errno.ENOSPC, errno.EDQUOT} else why
 
 
 def _where_it_went() -> RunFolder:

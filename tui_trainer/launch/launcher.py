@@ -141,8 +141,18 @@ def stop(folder: RunFolder, *, at_once: bool = False) -> None:
     attempt = folder.newest_attempt()
     if not run.state.is_live or attempt is None:
         raise UsageError(f"{run.name} is {run.state.value}; there is nothing to stop")
+    _signal_where_nobody_obeys(
+        folder, _ask_newest(folder, attempt, at_once=at_once), at_once=at_once
+    )
+
+
+def _ask_newest(folder: RunFolder, attempt: AttemptFolder, *, at_once: bool) -> AttemptFolder:
+    """Ask the attempt, and those claimed meanwhile: one that is over looks at no request."""
     attempt.ask_to_stop(at_once=at_once)
-    _signal_where_nobody_obeys(folder, attempt, at_once=at_once)
+    newest = folder.newest_attempt()
+    if newest is None or newest.number == attempt.number:
+        return attempt
+    return _ask_newest(folder, newest, at_once=at_once)
 
 
 def _signal_where_nobody_obeys(folder: RunFolder, attempt: AttemptFolder, *, at_once: bool) -> None:

@@ -10,10 +10,13 @@ from tui_trainer.record.failure import Hope
 if TYPE_CHECKING:
     from tui_trainer.record.heartbeat import Progress
 
-# A disk that was full or a file server that was away for a moment is back within some seconds; one
-# that is away for an hour is met again every few minutes.
+# A disk that was full or a file server that was away for a moment is back within some seconds; a
+# disk that stays full for a night is met again every few minutes.
 FIRST_WAIT_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 300.0
+# What the cause of an attempt begins with that found no room on its disk.
+DISK_FULL = "disk full"
+NO_ROOM = (DISK_FULL, "disk quota used up")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +32,11 @@ class Ending:
     made_progress: bool
     """Whether a checkpoint stands of more than the attempt began with."""
     peak_memory_bytes: int = 0
+
+    @property
+    def lacked_room(self) -> bool:
+        """Whether a full disk ended it, which no number of tries makes worse or hopeless."""
+        return self.cause.startswith(NO_ROOM)
 
     def is_repeated_by(self, later: Ending) -> bool:
         """Whether the next attempt failed in the same way at the same step."""
@@ -55,6 +63,7 @@ class Restarts:
     def __init__(self, most: int) -> None:
         self._most = most
         self._without_progress = 0
+        self._without_room = 0
         self._before: Ending | None = None
 
     def after(self, ending: Ending) -> Decision:
@@ -65,12 +74,20 @@ class Restarts:
         if ending.hope is Hope.ONCE and before is not None and before.is_repeated_by(ending):
             return _given_up(ending, "the same step failed twice in the same way")
         if ending.made_progress:
-            self._without_progress = 0
+            self._without_progress = self._without_room = 0
+        if ending.lacked_room:
+            self._without_room += 1
+            return Decision(ending.cause, wait_before(self._without_room))
         if self._without_progress == self._most:
             return _given_up(ending, f"{_counted(self._most)} in a row made no progress")
         self._without_progress += 1
-        wait = FIRST_WAIT_SECONDS * 2 ** (self._without_progress - 1)
-        return Decision(ending.cause, min(wait, LONGEST_WAIT_SECONDS))
+        return Decision(ending.cause, wait_before(self._without_progress))
+
+
+def wait_before(restart: int) -> float:
+    """Seconds before the first, the second, ... try in a row."""
+    doublings = min(restart - 1, 10)  # a power of a night's tries is no number any more
+    return min(FIRST_WAIT_SECONDS * 2.0**doublings, LONGEST_WAIT_SECONDS)
 
 
 def _given_up(ending: Ending, why: str) -> Decision:

@@ -9,6 +9,7 @@ own. The same program runs on a laptop and inside a cluster's job.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import sys
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from tui_trainer.errors import ExitCode, TuiTrainerError
 from tui_trainer.launch.attempt import SupervisedAttempt, log
-from tui_trainer.launch.restarts import Restarts
+from tui_trainer.launch.restarts import Restarts, wait_before
 from tui_trainer.launch.signals import Signals
 from tui_trainer.record.claim import claim
 from tui_trainer.record.experiment_file import read_experiment
@@ -83,17 +84,28 @@ class Supervisor:
         if decision.wait_seconds is None:
             return None
         owner = Owner.of_process(os.getpid())
-        try:
-            claimed = self._folder.claim_attempt(owner, after=attempt.folder.number)
-            # Who asked at this very moment meant the run, not the attempt that just ended.
-            asked = attempt.folder.stop_request()
-            if asked is not None:
-                claimed.ask_to_stop(at_once=asked)
-        except (TuiTrainerError, OSError) as error:
-            log(f"cannot be started again: {error}")
-            return None
-        log(f"attempt {claimed.number} begins in {decision.wait_seconds:.0f} s")
-        return self._attempt(claimed, owner)
+        for failed in itertools.count(1):
+            try:
+                claimed = self._claimed_after(attempt, owner)
+            except TuiTrainerError as error:
+                log(f"cannot be started again: {error}")
+                return None
+            except OSError as error:
+                log(f"cannot be started again yet: {error}")
+            else:
+                log(f"attempt {claimed.number} begins in {decision.wait_seconds:.0f} s")
+                return self._attempt(claimed, owner)
+            if not attempt.wait(wait_before(failed)):
+                return None
+        raise AssertionError
+
+    def _claimed_after(self, attempt: SupervisedAttempt, owner: Owner) -> AttemptFolder:
+        claimed = self._folder.claim_attempt(owner, after=attempt.folder.number)
+        # Who asked at this very moment meant the run, not the attempt that just ended.
+        asked = attempt.folder.stop_request()
+        if asked is not None:
+            claimed.ask_to_stop(at_once=asked)
+        return claimed
 
     def _attempt(self, claimed: AttemptFolder, owner: Owner) -> SupervisedAttempt:
         return SupervisedAttempt(self._folder, claimed, owner, self._slots, self._signals)

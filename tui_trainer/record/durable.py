@@ -46,6 +46,22 @@ def replace_quickly(path: Path, content: bytes) -> None:
         temporary.replace(path)
 
 
+def overwrite(path: Path, content: bytes) -> None:
+    """Write over the bytes of `path`, which takes no room: for heartbeats on a full disk.
+
+    Raises:
+        OSError: `path` is none of a regular file that is as long as `content`.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode) or about.st_size != len(content):
+            raise _disk_full(path)
+        os.pwrite(descriptor, content, 0)
+    finally:
+        os.close(descriptor)
+
+
 def write_once(path: Path, content: bytes) -> None:
     """Write `path` durably, or leave what stands there.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from tui_trainer.record.durable import replace_quickly
+from tui_trainer.record.durable import overwrite, replace_quickly
 from tui_trainer.record.fields import integer, number, table, text
 from tui_trainer.record.owner import Owner
 from tui_trainer.record.tail import read_json
@@ -19,6 +20,8 @@ SECONDS_PER_BEAT = 1.0
 # Ten beats: NFS clients answer a re-opened file within one round trip, and no round trip that a
 # person would put up with takes ten seconds.
 SILENCE_SECONDS = 10.0
+# Blanks make up for it, so that the next beat finds its room in this one where a disk is full.
+_BYTES = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +101,13 @@ class Heartbeat:
             "owner": self.owner.as_record(),
             "core": None if self.core is None else self.core.as_record(),
         }
-        replace_quickly(path, json.dumps(record).encode())
+        content = json.dumps(record).encode().ljust(_BYTES)
+        try:
+            replace_quickly(path, content)
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            overwrite(path, content)
 
 
 def _rounded(seconds: float | None) -> float | None:

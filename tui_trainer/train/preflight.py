@@ -5,6 +5,7 @@ python -m tui_trainer.train.preflight PROJECT < EXPERIMENT_TOML
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -58,6 +59,7 @@ def before(
 
     Raises:
         PreflightError: Something would fail later.
+        OSError: There is no room any more for a run that has begun; there may be again.
         OwnedByAnotherError: Another attempt owns the run.
     """
     if launched.provenance.get("preflight") is False:
@@ -90,6 +92,7 @@ def before(
         table.write(folder.attempt(ledger.attempt).preflight_file)
     except OSError as error:
         reporter.complain(f"the preflight's table could not be kept: {error}")
+    _give_up_for_now(table)
     _refuse(table.errors)
 
 
@@ -305,6 +308,17 @@ def _try_to_write(folder: Path) -> None:
         sync_folder(folder)
     finally:
         file.unlink(missing_ok=True)
+
+
+def _give_up_for_now(table: Preflight) -> None:
+    """A run that has begun and finds no room any more is as one whose disk fills up later."""
+    if not table.rehearsed and table.errors and all(map(_is_want_of_room, table.errors)):
+        raise OSError(errno.ENOSPC, "; ".join(error.found for error in table.errors))
+
+
+def _is_want_of_room(error: Finding) -> bool:
+    full = os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT)
+    return error.subject == "disk" or any(words in error.found for words in full)
 
 
 def _refuse(errors: Sequence[Finding]) -> None:
