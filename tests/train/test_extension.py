@@ -20,11 +20,10 @@ from tui_trainer.record.experiment_file import read_experiment
 from tui_trainer.record.index import RunReader
 from tui_trainer.record.owner import Owner
 from tui_trainer.record.verify import verify
-from tui_trainer.train import assess
-from tui_trainer.train.ledger import Ledger
+from tui_trainer.train import assess, loop
 from tui_trainer.train.loop import Stopped
 from tui_trainer.train.reporter import Reporter
-from tui_trainer.train.result import keep_former_results
+from tui_trainer.train.signals import Requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -250,9 +249,9 @@ def test_who_lost_the_run_leaves_its_results_where_they_are(project: Path) -> No
     folder = new_run(project, **CONSTANT)
     train(folder)
     extend(folder, 3)
-    lost = Ledger(folder, claim_next(folder, Owner.of_process(os.getpid())).number, Reporter())
+    lost = claim_next(folder, Owner.of_process(os.getpid()))
     claim_next(folder, Owner.of_process(1))
     before = bytes_below(folder.path)
     with pytest.raises(OwnedByAnotherError):
-        keep_former_results(folder, lost.attempt, lost.check_ownership)
+        loop.run(folder, lost.number, Requests(), Reporter())
     assert bytes_below(folder.path) == before
