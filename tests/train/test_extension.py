@@ -255,3 +255,16 @@ def test_who_lost_the_run_leaves_its_results_where_they_are(project: Path) -> No
     with pytest.raises(OwnedByAnotherError):
         loop.run(folder, lost.number, Requests(), Reporter())
     assert bytes_below(folder.path) == before
+
+
+def test_predictions_that_stand_are_those_that_the_result_names(project: Path) -> None:
+    folder = new_run(project, **CONSTANT)
+    train(folder)
+    lines = folder.events_file.read_text().splitlines(keepends=True)
+    folder.events_file.write_text("".join(lines[:-1]))
+    folder.clean_results_file.unlink()
+    predictions = folder.results / "predictions.npz"
+    found = predictions.stat().st_ino
+    train(folder)
+    assert predictions.stat().st_ino == found
+    assert not damaged(folder)
