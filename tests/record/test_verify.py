@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tui_trainer.record.digest import digest_file, file_digest
-from tui_trainer.record.events import Evaluated, Extended, append_event
+from tui_trainer.record.events import Evaluated, Extended, TrainingBegan, append_event
 from tui_trainer.record.index import RunReader
 from tui_trainer.record.run_folder import RunFolder, find_run
 from tui_trainer.record.verify import Verified, verify
@@ -167,7 +167,21 @@ def test_the_former_results_of_a_run_that_goes_on_are_verified_where_they_stand(
     assert [file.file for file in verified(folder)][-1] == "results-until-epoch-0004/clean.json"
     (former / "clean.json").write_text("{}")
     assert set(faults(folder)) == {"results-until-epoch-0004/clean.json"}
+    append_event(folder.events_file, TrainingBegan(attempt=2, epoch=5, step=0, checkpoint=""))
     folder.results.mkdir()
     folder.clean_results_file.write_text('{"accuracy": 0.5}')
     tell_again(folder, folder.clean_results_file)
     assert set(faults(folder)) == {"results-until-epoch-0004/clean.json"}
+
+
+def test_the_results_of_a_run_that_is_to_go_on_are_verified_until_they_are_set_aside(
+    folder: RunFolder,
+) -> None:
+    append_event(folder.events_file, Extended(after=1, epochs=8))
+    assert [file.file for file in verified(folder)][-1] == "results/clean.json"
+    folder.clean_results_file.write_text("{}")
+    assert set(faults(folder)) == {"results/clean.json"}
+    folder.results.rename(folder.results_until(4))
+    assert set(faults(folder)) == {"results-until-epoch-0004/clean.json"}
+    (folder.results_until(4) / "clean.json").unlink()
+    assert faults(folder) == {"results/clean.json": "it is gone"}

@@ -268,3 +268,20 @@ class TestWeightsDigest:
     )
     def test_all_else_does(self, other: dict[str, torch.Tensor]) -> None:
         assert weights_digest({"x": torch.zeros(4)}) != weights_digest(other)
+
+
+def test_a_name_that_was_saved_anew_is_told_though_a_kill_came_in_between(
+    trained: RunFolder,
+) -> None:
+    checkpoints = checkpoints_of(trained)
+    loaded = checkpoints.newest()
+    assert loaded is not None
+    before = trained.events_file.read_bytes()
+    checkpoints.save(loaded.name, {**loaded.content, "seconds": loaded.content["seconds"] + 1})
+    trained.events_file.write_bytes(before)
+    for _ in range(2):
+        checkpoints.announce(loaded)
+    saved = [event for event in events_of(trained) if isinstance(event, CheckpointSaved)]
+    file = trained.checkpoints / str(loaded.name)
+    assert saved[-1].sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert len(saved) == EPOCHS + 1

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.conftest import claim_next
 from tests.train.conftest import events_of, new_run, train, without_times
 from tests.train.test_loop import StopAt, digest_of
+from tui_trainer.errors import OwnedByAnotherError
 from tui_trainer.record.epochs import best_epoch, read_epochs
 from tui_trainer.record.events import Evaluated, Extended, Warned, append_event
 from tui_trainer.record.experiment_file import read_experiment
 from tui_trainer.record.index import RunReader
+from tui_trainer.record.owner import Owner
+from tui_trainer.record.verify import verify
+from tui_trainer.train import assess, loop
 from tui_trainer.train.loop import Stopped
+from tui_trainer.train.reporter import Reporter
+from tui_trainer.train.signals import Requests
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tui_trainer.record.run_folder import RunFolder
@@ -154,3 +163,108 @@ def test_an_extension_that_an_attempt_could_not_know_of_counts_nowhere(project: 
     # The core records the beginning of its training, which is later than the wish.
     assert read_experiment(folder).plan.epochs == 3
     assert RunReader(folder).look().planned_epochs == 3
+
+
+def damaged(folder: RunFolder) -> dict[str, str]:
+    return {file.file: file.fault for file in verify(RunReader(folder).look()) if file.fault}
+
+
+def make_invalid(file: Path) -> None:
+    file.write_text("{")
+
+
+def change_a_digit(file: Path) -> None:
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps({**content, "accuracy": content["accuracy"] / 2 + 0.01}))
+
+
+@pytest.mark.parametrize("damage", [make_invalid, change_a_digit])
+def test_a_damaged_result_is_set_aside_and_stays_damaged(
+    project: Path, damage: Callable[[Path], None]
+) -> None:
+    folder = new_run(project, **CONSTANT)
+    train(folder)
+    damage(folder.clean_results_file)
+    extend(folder, 3)
+    assert damaged(folder).keys() == {"results/clean.json"}
+    train(folder)
+    assert damaged(folder).keys() == {"results-until-epoch-0002/clean.json"}
+    assert json.loads(folder.clean_results_file.read_text())["epoch"] == best_of(folder)
+    assert RunReader(folder).look().clean_accuracy is not None
+
+
+def test_a_result_that_was_gone_before_the_run_went_on_stays_gone(project: Path) -> None:
+    folder = new_run(project, **CONSTANT)
+    train(folder)
+    submission = folder.results / "submission_ood.csv"
+    submission.write_text("id,label\n")
+    folder.clean_results_file.unlink()
+    extend(folder, 3)
+    train(folder)
+    assert not submission.exists()
+    assert (folder.results_until(2) / submission.name).read_text() == "id,label\n"
+    assert damaged(folder) == {"results-until-epoch-0002/clean.json": "it is gone"}
+
+
+def test_a_result_that_a_kill_kept_from_the_events_is_set_aside_too(project: Path) -> None:
+    folder = new_run(project, **CONSTANT)
+    train(folder)
+    lines = folder.events_file.read_text().splitlines(keepends=True)
+    assert '"evaluated"' in lines.pop()
+    folder.events_file.write_text("".join(lines))
+    before = bytes_below(folder.results)
+    extend(folder, 3)
+    train(folder)
+    assert bytes_below(folder.results_until(2)) == before
+    assert not damaged(folder)
+
+
+def test_a_kill_between_setting_aside_and_telling_loses_nothing(project: Path) -> None:
+    folder = new_run(project, ood={"corruptions": ["contrast"], "severities": [3]}, **CONSTANT)
+    train(folder)
+    change_a_digit(folder.ood_results_file)
+    extend(folder, 3)
+    folder.results.rename(folder.results_until(2))
+    # Meanwhile somebody looks at a checkpoint by itself.
+    assert assess.main([str(folder.path), "evaluate", "--checkpoint", "1"]) == 0
+    assert damaged(folder).keys() == {"results-until-epoch-0002/ood.json"}
+    train(folder)
+    assert damaged(folder).keys() == {"results-until-epoch-0002/ood.json"}
+
+
+def test_a_checkpoint_looked_at_before_the_run_goes_on_is_set_aside_with_the_others(
+    project: Path,
+) -> None:
+    folder = new_run(project, **CONSTANT)
+    train(folder)
+    extend(folder, 3)
+    (other,) = {1, 2} - {best_of(folder)}
+    assert assess.main([str(folder.path), "evaluate", "--checkpoint", str(other)]) == 0
+    train(folder)
+    assert (folder.results_until(2) / f"epoch-{other:04d}" / "clean.json").exists()
+    assert not damaged(folder)
+
+
+def test_who_lost_the_run_leaves_its_results_where_they_are(project: Path) -> None:
+    folder = new_run(project, **CONSTANT)
+    train(folder)
+    extend(folder, 3)
+    lost = claim_next(folder, Owner.of_process(os.getpid()))
+    claim_next(folder, Owner.of_process(1))
+    before = bytes_below(folder.path)
+    with pytest.raises(OwnedByAnotherError):
+        loop.run(folder, lost.number, Requests(), Reporter())
+    assert bytes_below(folder.path) == before
+
+
+def test_predictions_that_stand_are_those_that_the_result_names(project: Path) -> None:
+    folder = new_run(project, **CONSTANT)
+    train(folder)
+    lines = folder.events_file.read_text().splitlines(keepends=True)
+    folder.events_file.write_text("".join(lines[:-1]))
+    folder.clean_results_file.unlink()
+    predictions = folder.results / "predictions.npz"
+    found = predictions.stat().st_ino
+    train(folder)
+    assert predictions.stat().st_ino == found
+    assert not damaged(folder)

@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from tui_trainer.record.digest import CHANGED, digest_fault, file_digest
-from tui_trainer.record.events import CheckpointSaved, Evaluated, Extended, read_events
+from tui_trainer.record.events import CheckpointSaved, read_events
 from tui_trainer.record.fields import text
 from tui_trainer.record.run_folder import CheckpointName
 from tui_trainer.record.tail import identity, read_json
+from tui_trainer.record.told import told_results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,8 +41,7 @@ class Verified:
 
 def verify(run: Run) -> Iterator[Verified]:
     """Every checkpoint and every result of a run; also while it trains, nothing is changed."""
-    recorded = _recorded(run)
-    checkpoints = list(_checkpoints(run, recorded))
+    checkpoints = list(_checkpoints(run, _recorded(run)))
     yield from checkpoints
     if run.epochs and not any(not checked.fault for checked in checkpoints):
         yield Verified(
@@ -51,27 +51,13 @@ def verify(run: Run) -> Iterator[Verified]:
             fault="no checkpoint is left that can be trusted",
             cure=f"copy one back, or train anew: tui-trainer run {run.folder.experiment_name}",
         )
-    yield from _results(run, recorded)
+    yield from _results(run)
 
 
 def _recorded(run: Run) -> dict[str, str]:
-    """The digest of each file, by its path in the run folder, as the events tell it.
-
-    Of a result the first digest counts: what was told of a file that somebody changed since is no
-    truth. Only a run that goes on to more epochs writes its results anew.
-    """
-    checkpoints, results = dict[str, str](), dict[str, str]()
-    for event in read_events(run.folder.events_file):
-        if isinstance(event, CheckpointSaved):
-            checkpoints[f"{run.folder.checkpoints.name}/{event.checkpoint}"] = event.sha256
-        elif isinstance(event, Evaluated):
-            results.setdefault(event.file, event.sha256)
-        elif isinstance(event, Extended):
-            former = f"{run.folder.results.name}/"
-            results = {
-                file: digest for file, digest in results.items() if not file.startswith(former)
-            }
-    return checkpoints | results
+    """The digest of each checkpoint, by its path in the run folder, as the events tell it."""
+    saved = (e for e in read_events(run.folder.events_file) if isinstance(e, CheckpointSaved))
+    return {f"{run.folder.checkpoints.name}/{e.checkpoint}": e.sha256 for e in saved}
 
 
 def _checkpoints(run: Run, recorded: Mapping[str, str]) -> Iterator[Verified]:
@@ -110,18 +96,27 @@ def _cure_of_checkpoint(run: Run) -> str:
     return "the results stand; copy it back, or use another: evaluate --checkpoint last|N"
 
 
-def _results(run: Run, recorded: Mapping[str, str]) -> Iterator[Verified]:
-    folder = run.folder
-    for file, digest in recorded.items():
-        # `results`, and `results-until-epoch-20` of a run that went on.
-        if not file.startswith(folder.results.name):
-            continue
+def _results(run: Run) -> Iterator[Verified]:
+    folder, told = run.folder, told_results(run.folder)
+    for file, first in told.results.items():
         path = folder.path / file
-        yield _result(run, path, digest, file)
+        if told.is_to_go_on and not path.exists():
+            path = _set_aside(run, path)
+        file_now = str(path.relative_to(folder.path))
+        yield _result(run, path, first.sha256, file_now)
         if path.name == folder.clean_results_file.name:
             wanted = text(read_json(path) or {}, "predictions_sha256")
             if wanted:
-                yield _result(run, path.with_name("predictions.npz"), wanted, file)
+                yield _result(run, path.with_name("predictions.npz"), wanted, file_now)
+
+
+def _set_aside(run: Run, path: Path) -> Path:
+    """Where a result stands that an attempt moved, and was killed before it could tell."""
+    folder = run.folder
+    if not path.is_relative_to(folder.results):
+        return path
+    aside = folder.results_until(len(run.epochs)) / path.relative_to(folder.results)
+    return aside if aside.exists() else path
 
 
 def _result(run: Run, path: Path, digest: str, origin: str) -> Verified:

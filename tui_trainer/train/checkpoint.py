@@ -121,11 +121,12 @@ class Checkpoints:
 
     def announce(self, loaded: Loaded) -> None:
         """Record that a checkpoint stands, unless a kill came after that was done."""
-        digest = weights_digest(loaded.content["model"])
+        weights = weights_digest(loaded.content["model"])
+        digest = file_digest(self._folder / str(loaded.name))
         saved = (event for event in self._ledger.events() if isinstance(event, CheckpointSaved))
-        newest = {event.checkpoint: event.weights_sha256 for event in saved}
-        if newest.get(str(loaded.name)) != digest:
-            self._tell_saved(loaded.name, file_digest(self._folder / str(loaded.name)), digest)
+        newest = {event.checkpoint: (event.sha256, event.weights_sha256) for event in saved}
+        if newest.get(str(loaded.name)) != (digest, weights):
+            self._tell_saved(loaded.name, digest, weights)
 
     def _write(self, name: CheckpointName, content: Mapping[str, Any]) -> None:
         self._ledger.check_ownership()

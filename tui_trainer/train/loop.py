@@ -118,7 +118,8 @@ class Training:
 
     def _resume(self) -> None:
         """Go on from the newest checkpoint that can be trusted, or begin."""
-        keep_former_results(self.ledger.folder, self.ledger.attempt, self.plan.fingerprint)
+        ledger = self.ledger
+        keep_former_results(ledger.folder, ledger.attempt, ledger.check_ownership)
         self.checkpoints.tidy()
         sweep(self.ledger.folder.results)
         loaded = self._restore_newest()

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import io
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tui_trainer.record.digest import file_digest
-from tui_trainer.record.durable import encode_record, sync_folder, write_durably, write_once
+from tui_trainer.record.durable import encode_record, sync_folder, write_once
 from tui_trainer.record.epochs import read_epochs
-from tui_trainer.record.events import Evaluated, Extended, append_event, read_events
+from tui_trainer.record.events import Evaluated, append_event
 from tui_trainer.record.fields import number, text
 from tui_trainer.record.run_folder import CheckpointName
 from tui_trainer.record.tail import read_json
+from tui_trainer.record.told import told_results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -77,8 +79,10 @@ class Results:
         if self.clean_file.exists():
             return
         self._make_place()
-        # The numbers refer to the predictions, which therefore go first.
-        write_durably(self.predictions_file, _archive(predictions))
+        # The numbers refer to the predictions, which therefore go first; those that somebody else
+        # wrote meanwhile may be referred to already.
+        with contextlib.suppress(FileExistsError):
+            write_once(self.predictions_file, _archive(predictions))
         self._write(
             self.clean_file,
             {
@@ -99,7 +103,7 @@ class Results:
         name = str(file.relative_to(self.folder.path))
         is_table = file.suffix == ".json"
         result = (read_json(file) if is_table else None) or {}
-        if name not in _told(self.folder):
+        if name not in told_results(self.folder).results:
             event = Evaluated(
                 attempt=self.attempt,
                 split=self._split(file),
@@ -112,6 +116,16 @@ class Results:
             self.check_ownership()
             append_event(self.folder.events_file, event)
         return result
+
+    def tell_move(self, first: Evaluated, file: Path) -> None:
+        """Put into the events where a result stands by now, with what was first told of it."""
+        name = str(file.relative_to(self.folder.path))
+        if name not in told_results(self.folder).results:
+            event = replace(
+                first, time=time.time(), attempt=self.attempt, split=self._split(file), file=name
+            )
+            self.check_ownership()
+            append_event(self.folder.events_file, event)
 
     def _make_place(self) -> None:
         """The folders below the run's, which must not come into being again if it was removed."""
@@ -138,34 +152,42 @@ class Results:
             write_once(file, encode_record(whole))
 
 
-def keep_former_results(folder: RunFolder, attempt: int, fingerprint: str) -> None:
+def keep_former_results(
+    folder: RunFolder, attempt: int, check_ownership: Callable[[], None] = _anybody
+) -> None:
     """Set results of an earlier end of an extended run aside, and tell where they stand by now.
+
+    What was told of them when they were written is told again, and not what is found now: so
+    `verify` tells of one that was damaged or edited, and of one that is gone.
 
     Args:
         folder: The run.
         attempt: The one that owns it.
-        fingerprint: Of what the run is to come to; results with another one are of another end.
+        check_ownership: Raises where that attempt owns it no more.
     """
-    former = text(read_json(folder.clean_results_file) or {}, "fingerprint")
-    # A result that somebody damaged or edited stays where it is: `verify` tells.
-    if former not in {"", fingerprint}:
+    told = told_results(folder)
+    if not told.is_to_go_on:
+        return
+    aside = folder.results_until(len(read_epochs(folder.epochs_file)))
+    check_ownership()
+    # What stands there already was set aside by an attempt that was killed before it trained.
+    if folder.results.is_dir() and not aside.exists():
         # One rename, so that a kill leaves them here or there, whole.
-        folder.results.rename(folder.results_until(len(read_epochs(folder.epochs_file))))
+        folder.results.rename(aside)
         sync_folder(folder.path)
-    for file in sorted(folder.path.glob("results-until-epoch-*/**/*")):
+    former = Results(
+        folder, attempt, CheckpointName(0, 0), fingerprint="", check_ownership=check_ownership
+    )
+    for first in told.results.values():
+        before = folder.path / first.file
+        if not before.is_relative_to(folder.results):
+            continue
+        after = aside / before.relative_to(folder.results)
+        if after.exists() or not before.exists():
+            former.tell_move(first, after)
+    for file in sorted(aside.glob("**/*")):
         if file.suffix in {".json", ".csv"}:
-            Results(folder, attempt, CheckpointName(0, 0), fingerprint).announce(file)
-
-
-def _told(folder: RunFolder) -> set[str]:
-    """Files of results that the events tell of; a run that goes on writes its own anew."""
-    told, own = set[str](), f"{folder.results.name}/"
-    for event in read_events(folder.events_file):
-        if isinstance(event, Evaluated):
-            told.add(event.file)
-        elif isinstance(event, Extended):
-            told = {file for file in told if not file.startswith(own)}
-    return told
+            former.announce(file)
 
 
 def _archive(predictions: Predictions) -> bytes:
