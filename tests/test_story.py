@@ -162,6 +162,7 @@ def small_disk(project: Path) -> Iterator[SmallDisk]:
     disk.unmount()
 
 
+@pytest.mark.soak  # two to four minutes each: what they wait for is the back-off
 @pytest.mark.parametrize("spare", [0, 1 << 18])
 def test_a_disk_that_fills_up_is_named_and_waited_for(
     tui_trainer: CommandLine, small_disk: SmallDisk, spare: int

@@ -113,6 +113,13 @@ def test_time_is_compared_with_the_wall_time(
     assert found in finding.found
 
 
+@pytest.mark.parametrize(("epoch_seconds", "epochs"), [(0.0, 50), (3600.0, 0)])
+def test_nothing_is_foretold_of_nothing(epoch_seconds: float, epochs: int) -> None:
+    experiment = experiment_of(resources={"walltime": "1:00:00"})
+    finding = time_needed(experiment, epoch_seconds, epochs)
+    assert (finding.level, "resumed" in finding.found) == ("ok", False)
+
+
 def test_what_slurm_says_of_the_job_counts_more_than_what_was_declared(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -202,12 +202,13 @@ class Checkpoints:
                 self._remove(name)
 
     def _make_room(self, name: CheckpointName) -> None:
-        """Keep the newest and the best alone, besides the one that is to be written."""
-        epochs = read_epochs(self._ledger.folder.epochs_file)
-        best = best_epoch(epochs)
+        """Keep the newest, the newest whole epoch and the best, besides the one to be written."""
+        best = best_epoch(read_epochs(self._ledger.folder.epochs_file))
         standing = [standing for standing in self.names() if standing != name]
-        for spare in standing[:-1]:
-            if spare.steps or best is None or spare.epochs != best.epoch:
+        whole = [standing for standing in standing if not standing.steps]
+        kept = {*standing[-1:], *whole[-1:], *(n for n in whole if best and n.epochs == best.epoch)}
+        for spare in standing:
+            if spare not in kept:
                 self._remove(spare)
 
     def forget_within(self) -> None:

@@ -178,6 +178,8 @@ def _reserve(place: Path, count: int) -> None:
 def time_needed(experiment: Experiment, epoch_seconds: float, epochs: int) -> Finding:
     """Compare the epochs that are left with the wall-time, where there is one."""
     needed = epoch_seconds * epochs
+    if not needed:
+        return Finding("time", "ok", "not known before an epoch was measured, or none is left")
     some = "1 epoch needs" if epochs == 1 else f"{epochs} epochs need"
     found = f"{some} about {about(needed)}"
     wall = _wall_seconds(experiment)

@@ -205,14 +205,12 @@ class Training:
         epoch = self._epoch_record(validation)
         state.schedule.after_epoch(validation.loss, validation.accuracy)
         state.end_epoch(epoch)
-        best = best_epoch(state.epochs)
-        self._save(lambda: self._publish(epoch, best))
+        self._save(lambda: self._publish(epoch))
         self.alarms.judge(state.epochs)
 
-    def _publish(self, epoch: Epoch, best: Epoch | None) -> None:
+    def _publish(self, epoch: Epoch) -> None:
         """Show an epoch, whose checkpoint is durable."""
         self.ledger.epoch(epoch)
-        self.checkpoints.retain(best.epoch if best else None)
         self.reporter.say(epoch_line(epoch, self.plan.epochs))
 
     def _evaluate(self) -> None:
@@ -288,18 +286,22 @@ class Training:
             health.check(self.state)
             self._show("saving")
             content = self.equipment.checkpoint(self.state, self.fingerprint, self.own_files)
-            self.writer.write(content, lambda content: self._keep(name, content, then))
+            best = best_epoch(self.state.epochs)
+
+            def durable(content: Mapping[str, Any]) -> None:
+                self._keep(name, content)
+                then()
+                self.checkpoints.retain(best.epoch if best else None)
+
+            self.writer.write(content, durable)
         self._note_saved()
 
-    def _keep(
-        self, name: CheckpointName, content: Mapping[str, Any], then: Callable[[], None]
-    ) -> None:
+    def _keep(self, name: CheckpointName, content: Mapping[str, Any]) -> None:
         try:
             self.checkpoints.save(name, content)
         except OSError as error:
             self.ledger.warn(f"{name} could not be saved, older checkpoints stand: {error}")
             raise
-        then()
 
     def _note_saved(self) -> None:
         self.saved, self.saved_at = self.state.name, time.monotonic()
