@@ -190,7 +190,7 @@ def test_long_epochs_are_saved_in_between(project: Path) -> None:
 def test_checkpoints_within_an_epoch_do_not_pile_up(project: Path) -> None:
     folder = new_run(project, epochs=2, checkpoint_minutes=1e-9)
     with pytest.raises(Stopped):
-        train(folder, StopAt(9))
+        train(folder, StopAt(5))
     standing = sorted(path.name for path in folder.checkpoints.glob("*.pt"))
     within = [name for name in standing if "step" in name]
     assert 1 <= len(within) <= 2
