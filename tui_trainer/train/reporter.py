@@ -73,6 +73,8 @@ class Reporter:
 
 def _print(text: str, descriptor: int) -> None:
     stream = sys.stdout if descriptor == 1 else sys.stderr
+    if stream is None:  # it was closed when this process began
+        return
     try:
         stream.flush()
         print_whole(stream.fileno(), f"{text}\n".encode(errors="backslashreplace"))
