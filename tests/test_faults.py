@@ -88,8 +88,9 @@ def wait_until_gone(*owners: Owner) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of a run but what its processes print."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name != "log.txt")
+    """Every file of a run but what its processes print and what they write aside."""
+    kept = (path for path in folder.rglob("*") if path.suffix != ".tmp" and path.name != "log.txt")
+    files = (path for path in kept if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 

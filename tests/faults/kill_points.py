@@ -17,7 +17,7 @@ def kill_points() -> dict[str, Fault]:
     points = {
         **_named("checkpoint", _written_aside("epoch-0002.pt", "checkpoints", 4)),
         **_named("digest", _written_aside("epoch-0002.pt.sha256", "checkpoints", 3)),
-        **_named("predictions", _written_aside("predictions.npz", "results", 1)),
+        **_named("predictions", _written_aside("predictions.npz", "results", 1, "link")),
         **_named("clean.json", _written_aside("clean.json", "results", 2, "link")),
         **_named("submission", _written_aside("submission_ood.csv", "results", 3, "link")),
         **_named("owner", _written_aside("owner.json", "attempts/.1.*.tmp", 1, "link")),

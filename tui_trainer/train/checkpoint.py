@@ -133,6 +133,8 @@ class Checkpoints:
         path = self._folder / str(name)
         with _written_aside(path, content) as temporary:
             digest = file_digest(temporary)
+            # Writing took a while, and a stopped process can have slept through a takeover.
+            self._ledger.check_ownership()
             # The digest goes first: a kill in between leaves a digest without a file, not a file
             # that cannot be verified.
             self._remove(name)
