@@ -62,7 +62,7 @@ def write_project(folder: Path) -> Path:
 
 
 def trains(run: Run) -> bool:
-    return bool(run.epochs and run.progress and run.progress.step > 1)
+    return bool(run.epochs and run.progress and run.progress.step)
 
 
 def is_over(run: Run) -> bool:
