@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from tui_trainer.record.index import Run
 
+# Minutes of real processes, signals and memory limits.
+pytestmark = pytest.mark.soak
 FAULTS_PROJECT = """
 [defaults]
 data = { name = "cifar10", verify = "shape" }
