@@ -102,7 +102,7 @@ def test_runs_on_a_read_only_file_system(tui_trainer: CommandLine, project: Path
         (line,) = (line for line in done.stdout.splitlines() if "✕" in line)
         assert "Read-only file system" in line
         refused = tui_trainer("run", "one")
-        assert refused.returncode == ExitCode.CRASHED
+        assert refused.returncode == ExitCode.USAGE
         assert "Read-only file system" in refused.stderr
         assert "Traceback" not in refused.stderr
     finally:

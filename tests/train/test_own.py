@@ -141,6 +141,7 @@ def test_code_that_was_mended_after_a_crash_is_told_at_the_resume(project: Path)
     (project / "mynets.py").write_text(CRASHING)
     (project / "experiments.toml").write_text(
         '[experiments.mine]\nmodel = { name = "mynets:build" }\nepochs = 3\nbatch_size = 256\n'
+        "resources.max_restarts = 0\n"
     )
     command_line = CommandLine(project, {"PYTHONPATH": str(ROOT)})
     assert command_line("run", "mine").returncode == ExitCode.CRASHED
