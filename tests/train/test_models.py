@@ -141,8 +141,30 @@ def test_simple_cnn_is_the_net_that_courses_begin_with() -> None:
     for layer in theirs:
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
             layer.reset_parameters()
-    images = torch.rand(2, 3, 32, 32)
+    images, labels = torch.rand(2, 3, 32, 32), torch.tensor([4, 7])
+    for network in (ours, theirs):
+        nn.functional.cross_entropy(network(images), labels).backward()
     assert torch.equal(ours(images), theirs(images))
+    for mine, yours in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert mine.grad is not None
+        assert yours.grad is not None
+        assert torch.equal(mine.grad, yours.grad)
+
+
+@pytest.mark.parametrize("name", sorted(models.ACTIVATIONS))
+def test_pooling_comes_first_where_it_makes_no_difference_to_a_bit(name: ActivationName) -> None:
+    block = models.build(spec.Cnn(depth=1, activation=name), 32, 10).get_submodule("blocks.0")
+    activation, pool = models.ACTIVATIONS[name](), nn.MaxPool2d(2)
+    kinds = [type(module) for module in block.children()][-2:]
+    assert (kinds == [type(pool), type(activation)]) is (name in models.RISING)
+    images = torch.randn(8, 3, 32, 32).mul(8).round().div(8).requires_grad_()  # with many ties
+    weights = torch.randn(8, 3, 16, 16)
+    first, last = activation(pool(images)), pool(activation(images))
+    if name in models.RISING:
+        assert torch.equal(first, last)
+        (of_first,) = torch.autograd.grad((first * weights).sum(), images)
+        (of_last,) = torch.autograd.grad((last * weights).sum(), images)
+        assert torch.equal(of_first, of_last)
 
 
 def test_cnn4_is_the_net_of_four_convolutions() -> None:
