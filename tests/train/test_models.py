@@ -143,7 +143,7 @@ def test_simple_cnn_is_the_net_that_courses_begin_with() -> None:
             layer.reset_parameters()
     images, labels = torch.rand(2, 3, 32, 32), torch.tensor([4, 7])
     for network in (ours, theirs):
-        nn.functional.cross_entropy(network(images), labels).backward()
+        torch.autograd.backward(nn.functional.cross_entropy(network(images), labels))
     assert torch.equal(ours(images), theirs(images))
     for mine, yours in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert mine.grad is not None
