@@ -11,7 +11,18 @@ from typing import Annotated, Optional
 import typer
 
 from tui_trainer import __version__
-from tui_trainer.cli import assess, data, keep, look, manage, model, preflight, project, prove
+from tui_trainer.cli import (
+    assess,
+    data,
+    keep,
+    look,
+    manage,
+    model,
+    preflight,
+    project,
+    prove,
+    serve,
+)
 from tui_trainer.errors import TuiTrainerError, UsageError
 
 app = typer.Typer(
@@ -34,6 +45,7 @@ COMMANDS = (
     *look.COMMANDS,
     *keep.COMMANDS,
     *prove.COMMANDS,
+    *serve.COMMANDS,
 )
 for command in COMMANDS:
     app.command(command.__name__.removesuffix("_").replace("_", "-"))(command)

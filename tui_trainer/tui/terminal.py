@@ -9,11 +9,19 @@ import threading
 
 # A launch or a stop that is under way takes a second at the most; then the process ends anyway.
 SECONDS_FOR_OPERATIONS = 2.0
+WEB_DRIVER = "textual.drivers.web_driver:WebDriver"
 HANGUP_EXIT_CODE = 129  # what a shell reports for a process that SIGHUP ended
+
+
+def is_in_browser() -> bool:
+    """Whether a web server shows the app, by pipes that textual-serve and Textual speak over."""
+    return os.environ.get("TEXTUAL_DRIVER") == WEB_DRIVER
 
 
 def terminal_can_show_app() -> bool:
     """Whether a full-screen app can be shown: a terminal on every stream, and not a dumb one."""
+    if is_in_browser():
+        return True
     streams = (sys.__stdin__, sys.__stdout__, sys.__stderr__)
     on_terminal = all(stream is not None and stream.isatty() for stream in streams)
     return on_terminal and os.environ.get("TERM", "") not in {"", "dumb", "unknown"}
@@ -21,6 +29,8 @@ def terminal_can_show_app() -> bool:
 
 def terminal_speaks_unicode() -> bool:
     """Whether the locale says UTF-8; Python's own encoding is UTF-8 in the C locale too."""
+    if is_in_browser():
+        return True
     locale = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_CTYPE", "LANG"))), "")
     return "utf8" in locale.lower().replace("-", "")
 
@@ -32,7 +42,7 @@ def terminal_is_light() -> bool:
 
 
 def end_with_terminal(operating: threading.Lock) -> None:
-    """End this process once its terminal is gone, also where SIGHUP is ignored.
+    """End this process once its terminal, or its web server, is gone, also where SIGHUP is ignored.
 
     Textual reads end-of-file from a terminal that is gone as fast as it can, for ever, and its
     writer thread dies of EIO, so that an orderly end would wait for it in vain.
