@@ -70,6 +70,12 @@ def open_app(
             " /--no-mouse", show_default=False, help="Leave the mouse to the terminal, for copying."
         ),
     ] = True,
+    bell: Annotated[
+        bool,
+        typer.Option(
+            " /--no-bell", show_default=False, help="Tell the terminal nothing when a run ends."
+        ),
+    ] = True,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """Open the app; without a terminal, list what is there."""
@@ -78,7 +84,7 @@ def open_app(
         typer.echo(f"tui-trainer {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        project.open_or_list(context.obj, mouse=mouse)
+        project.open_or_list(context.obj, mouse=mouse, bell=bell)
 
 
 def main() -> None:

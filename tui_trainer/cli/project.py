@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
-def open_or_list(folder: Path, *, mouse: bool) -> None:
+def open_or_list(folder: Path, *, mouse: bool, bell: bool) -> None:
     """Open the app on a terminal; anywhere else print the list and how to run."""
     if terminal_can_show_app():
         from tui_trainer.tui.app import run_app
 
-        run_app(folder, mouse=mouse)
+        run_app(folder, mouse=mouse, bell=bell)
         return
     code = print_experiments(load(folder), as_json=False)
     typer.echo("\nrun one: tui-trainer run EXPERIMENT    all commands: tui-trainer --help")

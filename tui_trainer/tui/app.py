@@ -11,6 +11,7 @@ from textual.app import App
 from textual.theme import Theme
 
 from tui_trainer.launch import launcher
+from tui_trainer.tui import notices
 from tui_trainer.tui.glyphs import ASCII, UNICODE
 from tui_trainer.tui.screens.home import Home
 from tui_trainer.tui.store import Store
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from tui_trainer.tui.operations import Operations
+    from tui_trainer.tui.store import View, ViewChanged
 
 # The three curves differ in hue, and most where their kind of colour vision confuses others
 # (CIELAB distance of 37 and more, by Machado et al., 2009); the accent is also validation's
@@ -66,6 +68,7 @@ class TrainerApp(App[list[str]]):
     Args:
         folder: Where to look for experiments.toml.
         operations: What launches, resumes and stops runs; the launcher where left out.
+        bell: Whether the terminal is told when a run ends.
     """
 
     CSS_PATH = "tui.tcss"
@@ -75,8 +78,12 @@ class TrainerApp(App[list[str]]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - so in Textual
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-medium"), (32, "-tall")]  # noqa: RUF012
 
-    def __init__(self, folder: Path, operations: Operations = launcher) -> None:
+    def __init__(
+        self, folder: Path, operations: Operations = launcher, *, bell: bool = True
+    ) -> None:
         super().__init__()
+        self._rings = bell
+        self._seen: View | None = None
         self.operating = threading.Lock()
         self._folder = folder
         self._operations = operations
@@ -91,18 +98,30 @@ class TrainerApp(App[list[str]]):
         glyphs = UNICODE if terminal_speaks_unicode() else ASCII
         self.push_screen(Home(Store(self._folder), self._operations, self.operating, glyphs))
 
+    def on_view_changed(self, message: ViewChanged) -> None:
+        """Tell the terminal, whichever screen is shown, of runs that came to their end."""
+        over, self._seen = notices.ended(self._seen, message.view), message.view
+        if over and self._rings:
+            self.bell()
+            self._send(notices.notification(notices.words(over)))
 
-def run_app(folder: Path, *, mouse: bool = True) -> None:
+    def _send(self, sequence: str) -> None:
+        if sequence and self._driver is not None:
+            self._driver.write(sequence)  # in turn with what is drawn
+
+
+def run_app(folder: Path, *, mouse: bool = True, bell: bool = True) -> None:
     """Show the project in or above `folder` until the user leaves.
 
     Args:
         folder: Where to look for experiments.toml.
         mouse: Whether to take the mouse, which a terminal then no longer copies text with.
+        bell: Whether the terminal is told when a run ends.
 
     Raises:
         SystemExit: the app crashed; its traceback is on the terminal.
     """
-    app = TrainerApp(folder)
+    app = TrainerApp(folder, bell=bell)
     end_with_terminal(app.operating)
     live = app.run(mouse=mouse)
     if app.return_code:
