@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from tui_trainer.errors import ExitCode, TuiTrainerError
 from tui_trainer.launch.attempt import SupervisedAttempt, log
+from tui_trainer.launch.on_end import run_on_end
 from tui_trainer.launch.restarts import Restarts, wait_before
 from tui_trainer.launch.signals import Signals
 from tui_trainer.record.claim import claim
@@ -75,6 +76,8 @@ class Supervisor:
             # Claimed first and recorded then: at no moment does the run look as if it were over.
             following = self._following(attempt, decision)
             attempt.record_end(ending, decision.cause, now_owned_by=following or attempt)
+            if following is None and self._owns_last(attempt):
+                run_on_end(self._folder, log)
             attempt, wait_seconds = following, decision.wait_seconds or 0.0
 
     def _following(
@@ -98,6 +101,9 @@ class Supervisor:
             if not attempt.wait(wait_before(failed)):
                 return None
         raise AssertionError
+
+    def _owns_last(self, attempt: SupervisedAttempt) -> bool:
+        return self._folder.attempts_claimed == attempt.folder.number
 
     def _claimed_after(self, attempt: SupervisedAttempt, owner: Owner) -> AttemptFolder:
         claimed = self._folder.claim_attempt(owner, after=attempt.folder.number)

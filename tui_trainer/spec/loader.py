@@ -47,8 +47,11 @@ class Resolved(Struct, frozen=True):
     """Whether the layers are all there are, down to the defaults."""
 
 
-class _ProjectTable(Struct, frozen=True):
+class ProjectTable(Struct, frozen=True):
+    """What `[project]` may say."""
+
     name: str = ""
+    on_end: str = ""
 
 
 class Loader:
@@ -59,7 +62,7 @@ class Loader:
     """
 
     def __init__(self, document: TomlDocument) -> None:
-        self.project_name = ""
+        self.project = ProjectTable()
         self.bases: dict[str, str | None] = {}
         self.resolved: dict[str, Resolved] = {}
         self.experiments: dict[str, Experiment] = {}
@@ -100,10 +103,10 @@ class Loader:
             self._report((key,), _LATER.get(key, known))
 
     def _read_project(self) -> None:
-        checked = check(_ProjectTable, self._table(("project",)))
+        checked = check(ProjectTable, self._table(("project",)))
         for problem in checked.problems:
             self._report(("project", *problem.keys), problem.message)
-        self.project_name = checked.table.name if checked.table else ""
+        self.project = checked.table or self.project
 
     def _read_defaults(self) -> None:
         table = dict(self._table(("defaults",)))

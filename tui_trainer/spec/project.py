@@ -29,6 +29,8 @@ class Project(Struct, frozen=True):
 
     path: Path
     name: str
+    on_end: str
+    """A shell command for the end of each run; empty for none."""
     experiments: dict[str, Experiment]
     """Those without a problem, in the order of the file."""
     bases: dict[str, str | None]
@@ -88,7 +90,8 @@ def load_project(path: Path) -> Project:
     loader = Loader(document)
     return Project(
         path=path,
-        name=loader.project_name or path.absolute().parent.name,
+        name=loader.project.name or path.absolute().parent.name,
+        on_end=loader.project.on_end,
         experiments=loader.experiments,
         bases=loader.bases,
         problems=loader.problems,

@@ -33,6 +33,7 @@ writes a worked example, and `tui-trainer list` shows what a file defines.
 ```toml
 [project]
 name = "cifar-study"          # default: the folder's name
+on_end = "echo $TUI_TRAINER_RUN $TUI_TRAINER_STATE >> ended.txt"   # default: nothing
 
 [defaults]                    # every experiment starts from these
 epochs = 20
@@ -62,6 +63,16 @@ An experiment is laid together in this order; what comes later wins:
 Tables are merged key by key; arrays and values are replaced. A table whose `name` differs from the
 inherited one replaces it whole: `model = { name = "resnet18" }` over a cnn leaves no `depth`. What
 `[pipeline]` leaves out comes from the data set.
+
+## When a run ends
+
+`project.on_end` is a command for `/bin/sh`, run in the project's folder once a run has come to its
+end, good or bad, and will not be started again by itself. It finds `TUI_TRAINER_RUN` (`cnn4/3`),
+`TUI_TRAINER_STATE` (`finished`, `stopped`, `crashed`, `failed`), `TUI_TRAINER_CAUSE` and
+`TUI_TRAINER_PATH` in its environment, and on standard input the run's object of
+`tui-trainer runs --json`, so that a webhook is
+`on_end = "curl -s --json @- https://example.org/hook"`. What it prints goes to the run's log; after
+60 seconds it is ended. What becomes of it changes nothing of the run.
 
 ## Changes on the command line
 
