@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tui_trainer.errors import PreflightError, RunCrashedError, UsageError
 from tui_trainer.record.digest import file_digest
 from tui_trainer.record.fields import number, table, text
-from tui_trainer.record.words import percent
+from tui_trainer.record.words import percent, points
 from tui_trainer.train.ood import measure_ood
 from tui_trainer.train.submission import check_submission, predicted_labels, write_submission
 from tui_trainer.train.ways import BATCH_NORM, FLIP
@@ -157,5 +157,5 @@ def words_beside(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _words(result: Mapping[str, Any]) -> str:
-    accuracy, gap = percent(number(result, "accuracy")), percent(number(result, "gap"))
+    accuracy, gap = percent(number(result, "accuracy")), points(number(result, "gap"))
     return f"accuracy {accuracy}" + (f", {gap} below clean" if "gap" in result else "")

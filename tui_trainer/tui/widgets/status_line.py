@@ -194,7 +194,7 @@ def _ood(run: RunView) -> Iterator[Line]:
         return
     word = "ood probe" if run.ood.is_probe else "ood"
     accuracy = _fact(f"{figures.percent(run.ood.accuracy)} %", word)
-    gap = () if run.ood.gap is None else _fact(figures.percent(run.ood.gap), ", gap")
+    gap = () if run.ood.gap is None else _fact(f"{figures.percent(run.ood.gap)} pt", ", gap")
     yield (*accuracy, *gap)
 
 
