@@ -17,7 +17,7 @@ from tests.tui.run_folders import (
 from tests.tui.snapshot import screen_agrees
 from tests.tui.story import story
 from tui_trainer.errors import OwnedByAnotherError
-from tui_trainer.record.events import Warned, append_event
+from tui_trainer.record.events import Alarmed, Warned, append_event
 from tui_trainer.record.run_folder import all_runs
 from tui_trainer.tui import keys
 from tui_trainer.tui.widgets.key_bar import KeyBar
@@ -75,6 +75,24 @@ async def test_a_long_warning_hides_no_result(
     async with story(project, size) as told:
         await told.go_to("cnn2/1")
         await told.sees("test 96.2 %   ood 51.3 %, gap 44.9 pt   best 96.7 % at epoch 13", shown)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_a_long_alarm_is_whole_where_the_terminal_has_a_line_for_it(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    project = write_project(tmp_path)
+    run = RunWriter(project, "cnn2").start().train(5).beat(step=12)
+    message = "validation accuracy 10.2 % after the first epoch is hardly better than chance"
+    alarm = Alarmed(attempt=1, epoch=1, kind="chance_level", message=message)
+    append_event(run.folder.events_file, alarm)
+    async with story(project, size) as told:
+        await told.go_to("cnn2/1")
+        await told.sees("▲ chance level")
+        if size[1] > 24:
+            await told.sees(f"▲ {message}", "epoch 6/14", "grad norm")
+        else:
+            await told.sees_no(message)
 
 
 async def test_what_is_not_measured_out_of_distribution_has_no_place_for_it(study: Path) -> None:
