@@ -384,17 +384,17 @@ def test_accuracy_out_of_distribution_stands_beside_clean_where_there_is_one(
     printed = tui_trainer.fake(ood=0.4125)("run", "one").stdout
     assert len(re.findall(r"accuracy  80.0 %  ood accuracy  41.2 %  lr", printed)) == 1
     closing = "one/1 finished, test accuracy 90.0 % (epoch 4, best), "
-    assert f"{closing}out of distribution 41.2 % (48.8 % below clean); files:" in printed
+    assert f"{closing}out of distribution 41.2 % (48.8 pt below clean); files:" in printed
 
     header, *rows = tui_trainer("runs").stdout.splitlines()
     one, two = (next(row for row in rows if row.startswith(name)) for name in ("one", "two"))
-    for title, figure in (("ood", "41.2 %"), ("gap", "48.8 %")):
+    for title, figure in (("ood", "41.2 %"), ("gap", "48.8 pt")):
         end = header.index(f" {title} ") + len(title) + 1
         assert one[:end].endswith(figure)
         assert two[:end].endswith(" -")
     shown = tui_trainer("show", "one").stdout
     assert "ood accuracy  41.2 %" in shown
-    assert "out of distribution: accuracy 41.2 %, gap to clean 48.8 %\n      41.2 % fog" in shown
+    assert "out of distribution: accuracy 41.2 %, gap to clean 48.8 pt\n      41.2 % fog" in shown
     (run, _) = tui_trainer.json("runs")
     assert (run["ood_accuracy"], run["ood_gap"]) == (0.4125, pytest.approx(0.4875))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tui_trainer.cli.for_programs import json_list
 from tui_trainer.errors import ExitCode
 from tui_trainer.record.preflight import Preflight
 from tui_trainer.record.state import State
@@ -54,6 +55,49 @@ def test_json_holds_the_same(tui_trainer: CommandLine) -> None:
     errors = [finding for finding in table["findings"] if finding["level"] == "error"]
     assert [error["subject"] for error in errors] == ["data"]
     assert "tui-trainer data fetch cifar10" in errors[0]["cure"]
+
+
+def test_json_of_several_comes_as_each_is_rehearsed(tui_trainer: CommandLine) -> None:
+    """The second experiment's own module waits until the first one's table was read."""
+    read = tui_trainer.folder / "read"
+    (tui_trainer.folder / "mine.py").write_text(
+        "import pathlib, time\n"
+        "deadline = time.monotonic() + 60\n"
+        f"while not pathlib.Path({str(read)!r}).exists():\n"
+        "    assert time.monotonic() < deadline, 'nobody read'\n"
+        "    time.sleep(0.05)\n"
+        "raise OSError('it was read')\n"
+    )
+    with (tui_trainer.folder / "experiments.toml").open("a") as file:
+        file.write('[experiments.waits]\nmodel = { name = "mine:build" }\n')
+    process = tui_trainer.start("preflight", "one", "waits", "--json")
+    assert process.stdout
+    first = ""
+    while not first.endswith("\n  }"):
+        character = process.stdout.read(1)
+        assert character, process.communicate()
+        first += character
+    read.touch()
+    rest, _ = process.communicate(timeout=120)
+    tables = json.loads(first + rest)
+    assert [table["experiment"] for table in tables] == ["one", "waits"]
+    assert "it was read" in str(tables[1]["findings"])
+    assert process.returncode == ExitCode.PREFLIGHT
+
+
+def begin_a_list_and_fail() -> None:
+    with json_list() as print_element:
+        print_element({"a": [1]})
+        raise KeyError
+
+
+def test_a_list_is_closed_by_an_error_and_may_be_empty(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KeyError):
+        begin_a_list_and_fail()
+    assert json.loads(capsys.readouterr().out) == [{"a": [1]}]
+    with json_list():
+        pass
+    assert json.loads(capsys.readouterr().out) == []
 
 
 def test_an_unknown_experiment_is_no_question_to_the_core(tui_trainer: CommandLine) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tui_trainer.record.epochs import Epoch
-from tui_trainer.record.words import epoch_header, epoch_line, epoch_row
+from tui_trainer.record.words import epoch_header, epoch_line, epoch_row, points
 
 NARROWEST = 80
 
@@ -58,3 +58,9 @@ def test_a_gap_needs_both_accuracies() -> None:
     assert measured(0.6).ood_gap == pytest.approx(0.28)
     assert measured(None).ood_gap is None
     assert replace(measured(0.6), validation_accuracy=None).ood_gap is None
+
+
+def test_a_difference_of_percentages_is_told_in_points() -> None:
+    assert points(0.28) == "28.0 pt"
+    assert points(-0.004) == "-0.4 pt"
+    assert points(None) == "-"

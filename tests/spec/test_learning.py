@@ -27,6 +27,7 @@ def test_a_scheduler_keeps_its_own_keys_apart_from_the_class() -> None:
     assert checked.table.scheduler == TorchScheduler(name, "batch", {"power": 2})
 
 
+LR = "torch.optim.lr_scheduler"
 NADAM = {"name": "torch.optim.NAdam"}
 
 
@@ -40,6 +41,19 @@ NADAM = {"name": "torch.optim.NAdam"}
         ({"optimizer": {"name": "torch.optim."}}, "optimizer.name", "is not an optimizer"),
         ({"optimizer": {"name": "torch.optim.a.b"}}, "optimizer.name", "is not an optimizer"),
         ({"scheduler": {"name": "torch.optim.SGD"}}, "scheduler.name", "is not a scheduler"),
+        (
+            {"optimizer": {"name": "torch.optim.LBFGS"}},
+            "optimizer.name",
+            "torch.optim.LBFGS cannot be used here: it computes the loss several times",
+        ),
+        ({"optimizer": {"name": "torch.optim.SparseAdam"}}, "optimizer.name", "use `adam`"),
+        ({"scheduler": {"name": f"{LR}.LambdaLR"}}, "scheduler.name", "it takes a function"),
+        ({"scheduler": {"name": f"{LR}.SequentialLR"}}, "scheduler.name", "name one"),
+        (
+            {"scheduler": {"name": f"{LR}.ReduceLROnPlateau"}},
+            "scheduler.name",
+            "it is called `reduce_lr_on_plateau` here",
+        ),
         ({"loss": {"class_weights": []}}, "loss.class_weights", "a non-empty array"),
         ({"loss": {"class_weights": [1, 0]}}, "loss.class_weights", "array of numbers > 0"),
         ({"loss": {"class_weights": "no"}}, "loss.class_weights", "one of `none`, `balanced` or"),

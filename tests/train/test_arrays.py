@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import pickle
 import sys
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,7 +87,10 @@ def test_grey_images_are_shown_in_three_channels(tmp_path: Path, axis: bool) -> 
         ({"labels": np.arange(39)}, "must be 40 whole numbers, one for each image"),
         ({"labels": np.arange(40) - 1}, "label -1 of image 0"),
         ({"labels": np.arange(40) + 10**9}, "more classes than images"),
-        ({"labels": np.array([{}] * 40)}, "cannot be read: Object arrays"),
+        (
+            {"labels": np.array([{}] * 40)},
+            "`labels` is no array of numbers; Python objects are never",
+        ),
         (
             {"test_images": some(3)["images"], "test_labels": np.array([0, 9, 1])},
             "label 9 of image 1 in `test_labels`: the training images have classes 0 to 3",
@@ -107,13 +112,26 @@ def test_what_is_wrong_is_named(tmp_path: Path, changes: dict[str, Any], message
         (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
         (b"<html>", "web page"),
         (b"PK\x03\x04 and no more", "cannot be read"),
-        (b"neither", "cannot be read"),
+        (b"PK\x03\x04 and no more", "it is cut off or damaged"),
+        (b"neither\n", "is no npz file, but a file of text"),
+        (pickle.dumps({"images": [1]}), "is no npz file, but a pickle of Python objects"),
+        (b"\x89HDF\r\n\x1a\n", "is no npz file, but an HDF5 file"),
+        (b"\x07\xff and more", "begins with the bytes 07 ff 20 61"),
     ],
 )
 def test_a_file_that_is_none_is_named(tmp_path: Path, content: bytes | None, message: str) -> None:
     if content is not None:
         (tmp_path / "a.npz").write_bytes(content)
-    with pytest.raises(PreflightError, match=message):
+    with pytest.raises(PreflightError, match=message) as caught:
+        read(tmp_path)
+    assert "pickle=" not in caught.value.message
+
+
+def test_what_only_bears_an_arrays_name_is_none(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", labels=some()["labels"])
+    with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive:
+        archive.writestr("images", "neither")
+    with pytest.raises(PreflightError, match="`images` is no array of numbers"):
         read(tmp_path)
 
 
@@ -128,7 +146,7 @@ def test_a_file_cut_off_is_named(tmp_path: Path) -> None:
 def test_a_single_array_is_no_npz(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros(3))
     (tmp_path / "a.npy").rename(tmp_path / "a.npz")
-    with pytest.raises(PreflightError, match="one array without a name"):
+    with pytest.raises(PreflightError, match=r"is no npz file, but a single array of numpy\.save"):
         read(tmp_path)
 
 

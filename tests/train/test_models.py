@@ -434,5 +434,10 @@ class TestWeights:
 
     def test_a_file_that_would_run_code_is_refused(self, tmp_path: Path) -> None:
         torch.save(Step("a", "b", "c"), tmp_path / "evil.pt")
-        with pytest.raises(PreflightError, match="holds no weights"):
+        with pytest.raises(PreflightError, match="holds no weights: it holds Python obj"):
             models.build(spec.ResNet("resnet18", "./evil.pt"), 32, 10, tmp_path)
+
+    def test_a_file_that_is_none_of_weights_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "a.pt").write_text("neither\n")
+        with pytest.raises(PreflightError, match="holds no weights: it is a file of text"):
+            models.build(spec.ResNet("resnet18", "./a.pt"), 32, 10, tmp_path)

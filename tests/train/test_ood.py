@@ -288,6 +288,23 @@ def test_predictions_are_written_once_and_a_second_time_compared(
     ]
 
 
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [("absent/deep/mine.csv", "there is no folder"), ("challenge", "is no file")],
+)
+def test_an_output_that_cannot_be_meant_is_refused(
+    project: Path, capfd: pytest.CaptureFixture[str], output: str, message: str
+) -> None:
+    files = unlabelled(project / "challenge")
+    folder = new_run(project)
+    train(folder)
+    before = sorted(project.rglob("*"))
+    command = [str(folder.path), "predict", f"--folder={files}", f"--output={project / output}"]
+    assert assess.main(command) is ExitCode.USAGE
+    assert message in capfd.readouterr().err
+    assert sorted(project.rglob("*")) == before
+
+
 def test_a_folder_named_on_the_command_line_has_a_result_of_its_own(
     project: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

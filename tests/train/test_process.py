@@ -20,7 +20,9 @@ from tests.train.conftest import events_of, new_run, train
 from tests.train.test_loop import assert_same
 from tui_trainer.record.events import Alarmed, AttemptEnded, AttemptStarted, CheckpointSaved
 from tui_trainer.record.failure import Hope
-from tui_trainer.record.owner import Owner
+from tui_trainer.record.index import RunReader
+from tui_trainer.record.owner import Owner, Presence
+from tui_trainer.record.state import State
 from tui_trainer.train import __main__ as door
 from tui_trainer.train.checkpoint import Checkpoints
 from tui_trainer.train.reporter import Reporter
@@ -177,39 +179,103 @@ def test_started_by_hand_it_leaves_a_living_owner_alone(project: Path) -> None:
     assert not folder.events_file.exists()
 
 
-def test_it_does_not_outlive_its_supervisor(project: Path) -> None:
-    folder = new_run(project, epochs=100_000)
-    starter = (
+class Orphan:
+    """A core whose supervisor, which claimed the attempt itself, is killed while it trains."""
+
+    SUPERVISOR = (
         "import os, subprocess, sys\n"
+        "from pathlib import Path\n"
+        "from tui_trainer.record.claim import claim\n"
+        "from tui_trainer.record.run_folder import RunFolder\n"
+        "attempt, _ = claim(RunFolder(Path(sys.argv[1])))\n"
+        "os.environ['TUI_TRAINER_ATTEMPT'] = str(attempt.number)\n"
         "core = subprocess.Popen([sys.executable, '-m', 'tui_trainer.train', sys.argv[1]])\n"
         "print(core.pid, flush=True)\n"
         "sys.stdin.read()\n"
     )
-    attempt = claim_next(folder, Owner.of_process(os.getpid()))
-    supervisor = subprocess.Popen(
-        [sys.executable, "-c", starter, str(folder.path)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TUI_TRAINER_ATTEMPT": str(attempt.number)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert supervisor.stdout
-    assert supervisor.stdin
-    core = Owner.of_process(int(supervisor.stdout.readline()))
-    deadline = time.monotonic() + 60
-    while not folder.epochs_file.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    supervisor.kill()
-    supervisor.wait()
-    supervisor.stdout.close()
-    supervisor.stdin.close()
-    deadline = time.monotonic() + 30
-    while core.presence().value == "alive" and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert core.presence().value == "dead"
-    told = [event for event in events_of(folder) if not isinstance(event, Alarmed)]
-    assert isinstance(told[-1], CheckpointSaved)
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.supervisor = subprocess.Popen(
+            [sys.executable, "-c", self.SUPERVISOR, str(folder.path)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self.supervisor.stdout
+        self.core = Owner.of_process(int(self.supervisor.stdout.readline()))
+
+    def wait_for_an_epoch(self) -> None:
+        deadline = time.monotonic() + 60
+        while not self.folder.epochs_file.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def kill_the_supervisor(self) -> None:
+        assert self.supervisor.stdout
+        assert self.supervisor.stdin
+        self.supervisor.kill()
+        self.supervisor.wait()
+        self.supervisor.stdout.close()
+        self.supervisor.stdin.close()
+
+    def wait_for_its_end(self) -> None:
+        deadline = time.monotonic() + 30
+        while self.core.presence() is Presence.ALIVE and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert self.core.presence() is Presence.DEAD
+
+
+def test_a_core_that_outlives_its_supervisor_saves_and_has_the_last_word(project: Path) -> None:
+    folder = new_run(project, epochs=100_000)
+    orphan = Orphan(folder)
+    orphan.wait_for_an_epoch()
+    orphan.kill_the_supervisor()
+    orphan.wait_for_its_end()
+    *_, saved, ended = (event for event in events_of(folder) if not isinstance(event, Alarmed))
+    assert isinstance(saved, CheckpointSaved)
+    assert isinstance(ended, AttemptEnded)
+    run = RunReader(folder).look()
+    assert run.state is State.INTERRUPTED
+    assert run.cause == "stopped: its supervisor was killed; resumable"
+
+
+def test_an_orphan_that_was_asked_to_stop_says_so(project: Path) -> None:
+    folder = new_run(project, epochs=100_000)
+    orphan = Orphan(folder)
+    orphan.wait_for_an_epoch()
+    folder.attempt(1).ask_to_stop(at_once=False)
+    orphan.kill_the_supervisor()
+    orphan.wait_for_its_end()
+    run = RunReader(folder).look()
+    assert (run.state, run.cause) == (State.STOPPED, "stopped, resumable")
+
+
+def test_an_orphan_tells_the_error_that_ended_it(project: Path) -> None:
+    folder = new_run(project, epochs=100_000)
+    orphan = Orphan(folder)
+    orphan.wait_for_an_epoch()
+    os.kill(orphan.core.pid, signal.SIGSTOP)
+    orphan.kill_the_supervisor()
+    folder.checkpoints.rename(folder.checkpoints.with_name("away"))
+    os.kill(orphan.core.pid, signal.SIGCONT)
+    orphan.wait_for_its_end()
+    run = RunReader(folder).look()
+    assert run.state is State.CRASHED
+    assert run.cause.startswith("FileNotFoundError")
+
+
+def test_an_orphan_that_lost_its_run_records_nothing(project: Path) -> None:
+    folder = new_run(project, epochs=100_000)
+    orphan = Orphan(folder)
+    orphan.wait_for_an_epoch()
+    os.kill(orphan.core.pid, signal.SIGSTOP)
+    orphan.kill_the_supervisor()
+    claim_next(folder, Owner.of_process(os.getpid()))
+    os.kill(orphan.core.pid, signal.SIGCONT)
+    orphan.wait_for_its_end()
+    assert not any(isinstance(event, AttemptEnded) for event in events_of(folder))
 
 
 @pytest.mark.parametrize(

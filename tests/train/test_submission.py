@@ -28,7 +28,7 @@ def labels(folder: OodFolder) -> list[tuple[Any, Any]]:
 
 
 def test_the_rows_are_the_challenges(tmp_path: Path, folder: OodFolder) -> None:
-    path = tmp_path / "new" / "submission_ood.csv"
+    path = tmp_path / "submission_ood.csv"
     digest = write_submission(path, labels(folder), folder, 10)
     assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
     header, *rows = list(csv.reader(path.read_text().splitlines()))
@@ -67,6 +67,7 @@ def beyond(given: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
 
 @pytest.mark.parametrize("spoil", [short, twice, swapped, beyond])
 def test_what_is_wrong_gets_no_name(tmp_path: Path, folder: OodFolder, spoil: Any) -> None:
+    (tmp_path / "results").mkdir()
     path = tmp_path / "results" / "submission_ood.csv"
     with pytest.raises(RunCrashedError, match="line"):
         write_submission(path, spoil(labels(folder)), folder, 10)

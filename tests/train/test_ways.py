@@ -202,6 +202,37 @@ def test_images_without_labels_get_a_file_for_each_way(project: Path) -> None:
     assert told == {"test", *names}
 
 
+def test_predict_writes_compares_and_mends_the_file_of_each_way(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    unlabelled(project / "challenge", files=2)
+    ood = {"folder": "challenge", "adapt_batch_norm": 2}
+    folder = new_run(project, ood=ood, evaluation={"flip": True})
+    train(folder)
+    names = [f"{way}.csv" for way in ("", f"_{BATCH_NORM}", f"_{FLIP}")]
+    results = [folder.results / f"submission_ood{name}" for name in names]
+    outputs = [project / f"mine{name}" for name in names]
+    command = [str(folder.path), "predict"]
+    assert assess.main([*command, f"--output={outputs[0]}"]) is ExitCode.DONE
+    assert [path.read_bytes() for path in outputs] == [path.read_bytes() for path in results]
+    assert sorted(project.glob("mine*")) == sorted(outputs)
+
+    outputs[1].unlink()
+    capfd.readouterr()
+    assert assess.main([*command, f"--output={outputs[0]}"]) is ExitCode.DONE
+    said = capfd.readouterr().out
+    assert said.count("says the same") == 2
+    assert f"rows, checked: {outputs[1]}" in said
+
+    missing, edited = results[1:]
+    missing.unlink()
+    edited.write_text("precious")
+    assert assess.main(command) is ExitCode.USAGE
+    assert f"{edited} stands and says something else; nothing" in capfd.readouterr().err
+    assert edited.read_text() == "precious"
+    assert not missing.exists()
+
+
 @pytest.mark.parametrize("normalization", ["none", "group_norm"])
 def test_what_cannot_be_adapted_is_refused_before_the_first_epoch(
     project: Path, normalization: str

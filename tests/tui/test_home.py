@@ -17,7 +17,7 @@ from tests.tui.run_folders import (
 from tests.tui.snapshot import screen_agrees
 from tests.tui.story import story
 from tui_trainer.errors import OwnedByAnotherError
-from tui_trainer.record.events import Warned, append_event
+from tui_trainer.record.events import Alarmed, Warned, append_event
 from tui_trainer.record.run_folder import all_runs
 from tui_trainer.tui import keys
 from tui_trainer.tui.widgets.key_bar import KeyBar
@@ -47,13 +47,13 @@ async def test_accuracy_out_of_distribution_stands_beside_clean(
     async with story(write_robust_study(tmp_path), size) as told:
         await told.sees("digits-study", "● running", "ood", "gap")
         await told.go_to("cnn4/3")
-        await told.sees("ood probe 71.5 %, gap 20.0")
+        await told.sees("ood probe 71.5 %, gap 20.0 pt")
         if size[0] == 80:
             await told.press(keys.NEXT_PLOT)
         await told.sees("train 92.5", "val 91.5", "ood 71.5")
         screen_agrees(f"ood-{size[0]}x{size[1]}", told.screen)
         await told.go_to("cnn2/1")
-        await told.sees("test 96.2 %   ood 51.3 %, gap 44.9", "✓ finished")
+        await told.sees("test 96.2 %   ood 51.3 %, gap 44.9 pt", "✓ finished")
         await told.go_to("cnn8/1")
         await told.sees("val 91.", "✓ finished   test 94.0 %   best 92.3 %")
         await told.sees_no("ood probe", "ood 51.3 %,")
@@ -74,7 +74,25 @@ async def test_a_long_warning_hides_no_result(
     run.evaluate(0.9617).evaluate_ood(0.5132, 0.4486).end(0)
     async with story(project, size) as told:
         await told.go_to("cnn2/1")
-        await told.sees("test 96.2 %   ood 51.3 %, gap 44.9   best 96.7 % at epoch 13", shown)
+        await told.sees("test 96.2 %   ood 51.3 %, gap 44.9 pt   best 96.7 % at epoch 13", shown)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_a_long_alarm_is_whole_where_the_terminal_has_a_line_for_it(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    project = write_project(tmp_path)
+    run = RunWriter(project, "cnn2").start().train(5).beat(step=12)
+    message = "validation accuracy 10.2 % after the first epoch is hardly better than chance"
+    alarm = Alarmed(attempt=1, epoch=1, kind="chance_level", message=message)
+    append_event(run.folder.events_file, alarm)
+    async with story(project, size) as told:
+        await told.go_to("cnn2/1")
+        await told.sees("▲ chance level")
+        if size[1] > 24:
+            await told.sees(f"▲ {message}", "epoch 6/14", "grad norm")
+        else:
+            await told.sees_no(message)
 
 
 async def test_what_is_not_measured_out_of_distribution_has_no_place_for_it(study: Path) -> None:

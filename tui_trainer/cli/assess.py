@@ -47,7 +47,11 @@ def predict(
     ] = None,
     output: Annotated[
         Optional[Path],  # noqa: UP045  typer evaluates this, also on Python 3.10
-        typer.Option("--output", metavar="FILE", help="Default: among the run's results."),
+        typer.Option(
+            "--output",
+            metavar="FILE",
+            help="Default: among the run's results. Other ways to look get files beside it.",
+        ),
     ] = None,
 ) -> None:
     """Write submission_ood.csv: a label for every image of a folder, also while it trains."""

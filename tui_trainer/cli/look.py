@@ -109,7 +109,7 @@ def logs(
 
 def _print_runs(found: list[Run]) -> None:
     from tui_trainer.cli.words import print_table, state_text, time_left
-    from tui_trainer.record.words import percent
+    from tui_trainer.record.words import percent, points
 
     has_ood = any(run.ood_accuracy is not None for run in found)
     ood_titles = [">ood", ">gap"] if has_ood else []
@@ -123,7 +123,7 @@ def _print_runs(found: list[Run]) -> None:
                 percent(run.epochs[-1].validation_accuracy if run.epochs else None),
                 percent(run.clean_accuracy),
                 _best_words(run),
-                *([percent(run.ood_accuracy), percent(run.ood_gap)] if has_ood else []),
+                *([percent(run.ood_accuracy), points(run.ood_gap)] if has_ood else []),
                 time_left(run),
                 _story(run),
             ]
@@ -211,16 +211,16 @@ def _print_whole(run: Run) -> None:
 def _ood_lines(run: Run) -> Iterator[str]:
     """Accuracy out of distribution, and of each corruption its mean, the worst first."""
     from tui_trainer.record.fields import number, table
-    from tui_trainer.record.words import percent
+    from tui_trainer.record.words import percent, points
 
     if run.ood_accuracy is None:
         return
     source = "" if run.ood is not None else f" (probe of epoch {run.epochs[-1].epoch})"
-    accuracy, gap = percent(run.ood_accuracy), percent(run.ood_gap)
+    accuracy, gap = percent(run.ood_accuracy), points(run.ood_gap)
     yield f"out of distribution{source}: accuracy {accuracy}, gap to clean {gap}"
     for way in filter(lambda key: key.startswith("with_"), run.ood or {}):
         other = table(run.ood or {}, way)
-        accuracy, gap = percent(number(other, "accuracy")), percent(number(other, "gap"))
+        accuracy, gap = percent(number(other, "accuracy")), points(number(other, "gap"))
         yield f"  {way.replace('_', ' ')}: accuracy {accuracy}, gap to clean {gap}"
     corruptions = table(run.ood or {}, "corruptions")
     means = {name: number(table(corruptions, name), "mean") or 0.0 for name in corruptions}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +12,7 @@ from tui_trainer.cli.project import JsonOption, load
 from tui_trainer.errors import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tui_trainer.record.preflight import Preflight
     from tui_trainer.spec.project import Project
@@ -31,22 +32,28 @@ def preflight(
     as_json: JsonOption = False,
 ) -> None:
     """Rehearse every stage of a run on a batch or two, and leave nothing behind."""
-    from tui_trainer.cli.for_programs import print_json
-
     project = load(context.obj)
     for name in experiments:
         project.experiment(name, changes or ())
-    tables = []
-    for name in experiments:
-        table = _asked(project, name, changes or ())
-        tables.append(table)
-        if not as_json:
-            _print(name, table)
-    if as_json:
-        named = zip(experiments, tables, strict=True)
-        print_json([{"experiment": name, **table.as_record()} for name, table in named])
-    failed = any(table.errors for table in tables)
+    failed = False
+    with _printing(as_json=as_json) as print_table:
+        for name in experiments:
+            table = _asked(project, name, changes or ())
+            print_table(name, table)
+            failed |= bool(table.errors)
     raise typer.Exit(ExitCode.PREFLIGHT if failed else ExitCode.DONE)
+
+
+@contextmanager
+def _printing(*, as_json: bool) -> Iterator[Callable[[str, Preflight], None]]:
+    """How one experiment's table is printed, for people or for programs."""
+    from tui_trainer.cli.for_programs import json_list
+
+    if not as_json:
+        yield _print
+        return
+    with json_list() as print_element:
+        yield lambda name, table: print_element({"experiment": name, **table.as_record()})
 
 
 def _asked(project: Project, name: str, changes: Sequence[str]) -> Preflight:

@@ -10,7 +10,7 @@ from rich.text import Text
 from tui_trainer.errors import InvalidExperimentsError, TuiTrainerError
 from tui_trainer.record.plain_text import plain_line, plain_text
 from tui_trainer.record.state import State
-from tui_trainer.record.words import ABSENT, percent
+from tui_trainer.record.words import ABSENT, percent, points
 from tui_trainer.tui.figures import duration, plural
 from tui_trainer.tui.glyphs import ASCII, UNICODE
 from tui_trainer.tui.terminal import terminal_speaks_unicode
@@ -87,7 +87,7 @@ def closing_line(run: Run) -> str:
     elif run.epochs:
         words.append(f"epoch {run.epochs[-1].epoch}/{run.planned_epochs}")
     if run.ood is not None:
-        below = f"{percent(run.ood_accuracy)} ({percent(run.ood_gap)} below clean)"
+        below = f"{percent(run.ood_accuracy)} ({points(run.ood_gap)} below clean)"
         words.append(f"out of distribution {below}")
     if run.cause:
         words.append(plain_line(run.cause))

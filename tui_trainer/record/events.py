@@ -49,7 +49,7 @@ class AttemptStarted(_Event):
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptEnded(_Event):
-    """The core ended and its supervisor saw how."""
+    """The core ended: its supervisor says how, or itself where none is left."""
 
     attempt: int
     exit_code: int

@@ -18,6 +18,11 @@ def percent(fraction: float | None) -> str:
     return ABSENT if fraction is None else f"{100 * fraction:.1f} %"
 
 
+def points(difference: float | None) -> str:
+    """A difference of two fractions, in percentage points: `48.8 pt`."""
+    return ABSENT if difference is None else f"{100 * difference:.1f} pt"
+
+
 def epoch_line(epoch: Epoch, planned: int) -> str:
     """One finished epoch as one line."""
     width = len(str(planned))

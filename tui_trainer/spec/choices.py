@@ -92,6 +92,21 @@ ClassifierName = Literal[
     "vit_l_32",
 ]
 ModelName = Literal["cnn", "simple_cnn", "cnn4", ResNetName, ClassifierName]
+_TAKES_FUNCTION = "it takes a function, which TOML cannot hold"
+_TAKES_SCHEDULERS = "it takes other schedulers; name one, `warmup` goes before any"
+OUT_OF_PLACE: Final[dict[str, str]] = {
+    "LBFGS": "it computes the loss several times in a step; use `sgd` or `adamw`",
+    "SparseAdam": "it takes sparse gradients only; use `adam`",
+    "Muon": "it takes matrices only, and networks have biases; use `adamw`",
+    "LambdaLR": f"{_TAKES_FUNCTION}; use `multi_step_lr` or torch.optim.lr_scheduler.PolynomialLR",
+    "MultiplicativeLR": f"{_TAKES_FUNCTION}; use torch.optim.lr_scheduler.ExponentialLR",
+    "SequentialLR": _TAKES_SCHEDULERS,
+    "ChainedScheduler": _TAKES_SCHEDULERS,
+    "ReduceLROnPlateau": "it is called `reduce_lr_on_plateau` here",
+    "Optimizer": "it is the base of the others; use `sgd` or `adamw`",
+    "LRScheduler": "it is the base of the others; use `step_lr` or `cosine_annealing_lr`",
+}
+"""Classes of torch.optim that need more than parameters: why they cannot be used, what can."""
 ActivationName = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"]
 NormalizationName = Literal["batch_norm", "group_norm", "layer_norm", "none"]
 DataName = Literal["digits", "cifar10", "cifar100", "folder", "npz"]

@@ -48,10 +48,11 @@ ClassParameter: TypeAlias = bool | int | float | str | tuple[bool | int | float,
 
 
 class TorchOptimizer(Table, frozen=True):
-    """Any class of torch.optim by its full name, with the parameters that PyTorch gives it.
+    """A class of torch.optim by its full name, with the parameters that PyTorch gives it.
 
     `optimizer = { name = "torch.optim.NAdam", lr = 0.002, momentum_decay = 0.004 }`. The parameters
-    stand in the table itself and are checked against the class before the first epoch.
+    stand in the table itself and are checked against the class before the first epoch. LBFGS,
+    SparseAdam and Muon need more than parameters and are refused.
     """
 
     name: Annotated[str, Meta(pattern=r"^torch\.optim\.[A-Za-z]\w*$")]
@@ -131,10 +132,12 @@ class ReduceLROnPlateau(Table, frozen=True):
 
 
 class TorchScheduler(Table, frozen=True):
-    """Any class of torch.optim.lr_scheduler by its full name, with PyTorch's parameters.
+    """A class of torch.optim.lr_scheduler by its full name, with PyTorch's parameters.
 
     `scheduler = { name = "torch.optim.lr_scheduler.PolynomialLR", total_iters = 20 }`. The
     parameters stand in the table itself and are checked against the class before the first epoch.
+    Those that take functions or other schedulers are refused: LambdaLR, MultiplicativeLR,
+    SequentialLR, ChainedScheduler.
     """
 
     name: Annotated[str, Meta(pattern=r"^torch\.optim\.lr_scheduler\.[A-Za-z]\w*$")]

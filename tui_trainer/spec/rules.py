@@ -14,7 +14,7 @@ from tui_trainer.spec.augmentation import (
     RandAugment,
     RandomErasing,
 )
-from tui_trainer.spec.choices import names_a_file, weights_of
+from tui_trainer.spec.choices import OUT_OF_PLACE, names_a_file, weights_of
 from tui_trainer.spec.data import OwnData
 from tui_trainer.spec.experiment import Experiment, Resources
 from tui_trainer.spec.learning import MultiStepLR, Sgd, TorchOptimizer, TorchScheduler
@@ -122,6 +122,12 @@ def _consistency_of_views(experiment: Experiment) -> Iterator[Broken]:
         yield Broken(places, "loss.jsd compares views of aug_mix, which must come last, once")
 
 
+def _usable_class(table: TorchOptimizer | TorchScheduler) -> Iterator[Broken]:
+    why = OUT_OF_PLACE.get(table.name.rpartition(".")[2])
+    if why:
+        yield Broken((("name",),), f"{table.name} cannot be used here: {why}")
+
+
 def _finite_parameters(table: TorchOptimizer | TorchScheduler) -> Iterator[Broken]:
     for key, value in table.parameters.items():
         numbers = value if isinstance(value, tuple) else (value,)
@@ -200,8 +206,8 @@ _RULES: dict[type[Struct], tuple[Callable[[Any], Iterator[Broken]], ...]] = {
     Affine: (_affine,),
     RandomErasing: (_erasing,),
     RandAugment: (_magnitude,),
-    TorchOptimizer: (_finite_parameters,),
-    TorchScheduler: (_finite_parameters,),
+    TorchOptimizer: (_usable_class, _finite_parameters),
+    TorchScheduler: (_usable_class, _finite_parameters),
     Training: (_one_clipping,),
     Warmup: (_one_length,),
     Resources: (_walltime,),

@@ -6,6 +6,7 @@ code and, for the supervisor, as a cause in words.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import faulthandler
 import os
@@ -16,9 +17,10 @@ import traceback
 from pathlib import Path
 
 from tui_trainer.errors import ExitCode, TuiTrainerError
-from tui_trainer.record.claim import claim
+from tui_trainer.record.claim import check_ownership, claim
 from tui_trainer.record.events import AttemptEnded, AttemptStarted, append_event
 from tui_trainer.record.failure import Hope
+from tui_trainer.record.owner import Presence
 from tui_trainer.record.run_folder import AttemptFolder, RunFolder
 from tui_trainer.record.state import exit_cause, stop_cause
 from tui_trainer.train.reporter import Reporter
@@ -60,10 +62,32 @@ def _run(requests: Requests, reporter: Reporter) -> ExitCode:
     requests.stop_with(attempt.owner())
     # Native code that crashes leaves the Python stack in the log.
     faulthandler.enable()
+    began = time.monotonic()
     code, cause, hope = _train(folder, attempt, requests, reporter)
     if cause:
         reporter.cause(cause, hope)
+    if _is_orphaned(attempt):
+        _record_orphans_end(folder, attempt, code, cause, began)
     return code
+
+
+def _is_orphaned(attempt: AttemptFolder) -> bool:
+    """Whether nobody is left who would record how this process ends."""
+    supervisor = attempt.owner()
+    return supervisor is not None and supervisor.presence() is Presence.DEAD
+
+
+def _record_orphans_end(
+    folder: RunFolder, attempt: AttemptFolder, code: ExitCode, cause: str, began: float
+) -> None:
+    """Record the end in the supervisor's place, unless another attempt owns the run by now."""
+    if code is ExitCode.STOPPED:
+        was_asked = attempt.stop_request() is not None
+        cause = stop_cause(0) if was_asked else "stopped: its supervisor was killed; resumable"
+    # A disk too full for the line leaves the run as it looks from outside: without a word.
+    with contextlib.suppress(TuiTrainerError, OSError):
+        check_ownership(folder, attempt.number, attempt.owner())
+        _record_end(folder, attempt, code, cause, began)
 
 
 def _unsupervised(folder: RunFolder, requests: Requests, reporter: Reporter) -> ExitCode:
@@ -77,15 +101,21 @@ def _unsupervised(folder: RunFolder, requests: Requests, reporter: Reporter) -> 
     threads = len(os.sched_getaffinity(0))
     append_event(folder.events_file, AttemptStarted(attempt=number, owner=owner, threads=threads))
     code, cause, _ = _train(folder, attempt, requests, reporter)
+    _record_end(folder, attempt, code, cause, began)
+    return code
+
+
+def _record_end(
+    folder: RunFolder, attempt: AttemptFolder, code: ExitCode, cause: str, began: float
+) -> None:
     ended = AttemptEnded(
-        attempt=number,
+        attempt=attempt.number,
         exit_code=code,
         cause=cause or exit_cause(code),
         peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         seconds=round(time.monotonic() - began, 3),
     )
     append_event(folder.events_file, ended)
-    return code
 
 
 def _train(

@@ -12,7 +12,7 @@ from tui_trainer.errors import PreflightError
 from tui_trainer.spec.data import Npz
 from tui_trainer.train import own
 from tui_trainer.train.dataset import Dataset, Split
-from tui_trainer.train.impostors import impostor
+from tui_trainer.train.impostors import impostor, kind_of
 from tui_trainer.train.splitting import PARTS, split
 
 if TYPE_CHECKING:
@@ -52,19 +52,45 @@ def load(data: Npz | OwnData, project: Path, size: int) -> Dataset:
 def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
-            what, cure = impostor(file.read(200))
-            if what:
-                raise PreflightError(f"{path} {what}", hint=cure)
+            _refuse_others(path, file.read(200))
             file.seek(0)
             # A pickled object in the file would be code that runs.
             found = np.load(file, allow_pickle=False)
-            if not isinstance(found, np.lib.npyio.NpzFile):
-                raise PreflightError(f"{path} holds one array without a name, not an npz file")
-            return {name: found[name] for name in found.files if _wanted(name)}
+            return {name: _array(found, name, path) for name in found.files if _wanted(name)}
     except OSError as error:
         raise PreflightError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise PreflightError(f"{path} cannot be read: {error}") from error
+        raise PreflightError(
+            f"{path} cannot be read: it is cut off or damaged ({error})",
+            hint="copy or download it anew",
+        ) from error
+
+
+def _refuse_others(path: Path, beginning: bytes) -> None:
+    """Name what is no npz file; numpy would take it for a pickle and tell how to load that."""
+    what, cure = impostor(beginning)
+    if what:
+        raise PreflightError(f"{path} {what}", hint=cure)
+    if not beginning.startswith(b"PK"):
+        raise PreflightError(
+            f"{path} is no npz file, but {kind_of(beginning)}",
+            hint="write one: numpy.savez(path, images=images, labels=labels)",
+        )
+
+
+def _array(found: np.lib.npyio.NpzFile, name: str, path: Path) -> NDArray[Any]:
+    try:
+        array: object = found[name]
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        array = None
+    if not isinstance(array, np.ndarray):
+        raise PreflightError(
+            f"{path}: `{name}` is no array of numbers; Python objects are never loaded",
+            hint="save plain numbers: images as uint8, labels as integers",
+        )
+    return array
 
 
 def _called(name: str, project: Path, size: int) -> dict[str, Any]:

@@ -27,9 +27,7 @@ from tui_trainer.train.ood_files import open_folder
 from tui_trainer.train.ood_results import (
     SUBMISSION,
     judge_ood,
-    submit,
-    submit_all,
-    verify_submission,
+    predict_all,
     words_beside,
 )
 from tui_trainer.train.pipeline import ImagePipeline
@@ -58,7 +56,7 @@ class Wish(NamedTuple):
     folder: Path | None
     """Images in place of those that the experiment names."""
     output: Path | None
-    """The predictions' file, in place of one among the results."""
+    """The file of the plain predictions, in place of one among the results."""
 
 
 class Assessment:
@@ -141,7 +139,7 @@ class Assessment:
         """Write what the network says about images without labels.
 
         Raises:
-            UsageError: No folder is named, or other predictions stand in the file's place.
+            UsageError: No folder is named, or other predictions stand in a file's place.
             PreflightError: The images are missing or damaged.
         """
         declared = self.launched.experiment.ood
@@ -152,13 +150,8 @@ class Assessment:
                 hint="name their folder: --folder FOLDER, or ood.folder in experiments.toml",
             )
         images = open_folder(self.wish.run.project / folder, self.data.classes)
-        path = self.wish.output or self.results.place / SUBMISSION
-        if path.exists():
-            verify_submission(path, images, self.data.classes, self.tools)
-        if self.wish.output is None:
-            submit_all(self.results, images, self.data.classes, self.tools)
-        else:
-            submit(path, self.results, images, self.data.classes, self.tools)
+        plain = self.wish.output or self.results.place / SUBMISSION
+        predict_all(plain, self.results, images, self.data.classes, self.tools)
 
 
 def choose(run: RunFolder, wanted: str, fingerprint: str) -> tuple[Loaded, bool]:
@@ -224,7 +217,22 @@ def _wish(arguments: Sequence[str] | None) -> Wish:
         raise UsageError(f"a checkpoint is `best`, `last` or an epoch, not `{given.checkpoint}`")
     folder, output = (path and path.resolve() for path in (given.folder, given.output))
     run = RunFolder(given.run.resolve())
+    if output is not None:
+        _check_output(output)
     return Wish(run, given.what == "predict", given.checkpoint, folder, output)
+
+
+def _check_output(output: Path) -> None:
+    """Before anything is loaded: a file that can be written, and nobody's typing error."""
+    if not output.parent.is_dir():
+        raise UsageError(
+            f"--output: there is no folder {output.parent}",
+            hint="make it, or name a file in one that is there",
+        )
+    if output.exists() and not output.is_file():
+        raise UsageError(
+            f"--output: {output} is no file", hint=f"name a file: --output {output / SUBMISSION}"
+        )
 
 
 if __name__ == "__main__":

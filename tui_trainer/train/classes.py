@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import torch
 from torch.optim import lr_scheduler
 
 from tui_trainer.errors import PreflightError
+from tui_trainer.spec.choices import OUT_OF_PLACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -18,18 +19,6 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim.lr_scheduler import LRScheduler
 
-# What these need is not a matter of parameters.
-_OUT_OF_PLACE: Final = {
-    "LBFGS": "it computes the loss several times in a step",
-    "SparseAdam": "it takes sparse gradients only",
-    "LambdaLR": "it takes a function",
-    "MultiplicativeLR": "it takes a function",
-    "SequentialLR": "it takes other schedulers",
-    "ChainedScheduler": "it takes other schedulers",
-    "ReduceLROnPlateau": "it is called reduce_lr_on_plateau here",
-    "Optimizer": "it is the base of the others",
-    "LRScheduler": "it is the base of the others",
-}
 # What PyTorch's classes raise at values that they cannot take.
 _REFUSALS = (TypeError, ValueError, RuntimeError, LookupError, ArithmeticError)
 
@@ -78,15 +67,13 @@ def _class_named(name: str, module: ModuleType, base: type) -> Callable[..., Any
     kind = getattr(module, last, None)
     if not (isinstance(kind, type) and issubclass(kind, base)):
         known = [n for n, k in vars(module).items() if isinstance(k, type) and issubclass(k, base)]
-        public = [n for n in known if not n.startswith("_") and n not in _OUT_OF_PLACE]
+        public = [n for n in known if not n.startswith("_") and n not in OUT_OF_PLACE]
         near = get_close_matches(last, public, n=1)
         meant = f"did you mean {module.__name__}.{near[0]}? " if near else ""
         raise PreflightError(
             f"PyTorch {torch.__version__} has no {name}",
             hint=f"{meant}it has {', '.join(sorted(public))}",
         )
-    if last in _OUT_OF_PLACE:
-        raise PreflightError(f"{name} cannot be used here: {_OUT_OF_PLACE[last]}")
     return kind
 
 

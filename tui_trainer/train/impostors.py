@@ -2,6 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+_KINDS: Final = (
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\x93NUMPY", "a single array of numpy.save"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ", "an xz archive"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"MATLAB 5.0", "a MATLAB file"),
+    (b"PAR1", "a Parquet file"),
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    *((bytes((0x80, protocol)), "a pickle of Python objects") for protocol in range(2, 6)),
+)
+
 
 def impostor(beginning: bytes) -> tuple[str, str]:
     """What a file is in truth, and the cure; two empty texts where it is neither.
@@ -16,3 +33,15 @@ def impostor(beginning: bytes) -> tuple[str, str]:
     if beginning.lstrip()[:1] == b"<":
         return "is a web page, not the file: its download was refused or redirected", ""
     return "", ""
+
+
+def kind_of(beginning: bytes) -> str:
+    """What a file is by its first bytes, as far as they tell: `an HDF5 file`."""
+    if not beginning:
+        return "an empty file"
+    for sign, kind in _KINDS:
+        if beginning.startswith(sign):
+            return kind
+    if beginning.isascii() and beginning.decode().replace("\n", "").isprintable():
+        return "a file of text"
+    return f"a file that begins with the bytes {beginning[:8].hex(' ')}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from tui_trainer.errors import PreflightError
+from tui_trainer.train.impostors import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,12 +167,14 @@ def _diagnosis(path: Path, beginning: bytes, error: Exception) -> tuple[str, str
         return "it is a Git LFS pointer, not the data", "in that repository: git lfs pull"
     if beginning.lstrip().lower().startswith((b"<!doctype", b"<html")):
         return "it is a web page, not the data", "the download was answered by a page: fetch anew"
+    if not beginning.startswith(b"\x93NUMPY"):
+        return f"it is no array of numpy.save, but {kind_of(beginning)}", ""
     if "object" in str(error).lower():
         return "it holds Python objects, which are never loaded", "save plain numbers: uint8"
-    if beginning.startswith(b"\x93NUMPY"):
+    if isinstance(error, (ValueError, EOFError)):
         size = path.stat().st_size
         return f"it is cut off after {size:,} bytes", "copy or download it anew"
-    return f"it is no array of numpy.save: {error}", ""
+    return f"it cannot be read: {error}", ""
 
 
 def _wrong(path: Path, found: str, wanted: str) -> PreflightError:

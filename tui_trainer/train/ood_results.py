@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tui_trainer.errors import PreflightError, RunCrashedError, UsageError
 from tui_trainer.record.digest import file_digest
 from tui_trainer.record.fields import number, table, text
-from tui_trainer.record.words import percent
+from tui_trainer.record.words import percent, points
 from tui_trainer.train.ood import measure_ood
 from tui_trainer.train.submission import check_submission, predicted_labels, write_submission
 from tui_trainer.train.ways import BATCH_NORM, FLIP
@@ -48,48 +48,79 @@ def judge_ood(
 
 
 def submit_all(results: Results, folder: OodFolder, classes: int, tools: Tools) -> None:
-    """Write a file of predictions for each way to look; arguments and errors as `submit`'s."""
-    plain = results.place / SUBMISSION
-    submit(plain, results, folder, classes, tools)
-    for name, way in tools.beside.items():
-        submit(plain.with_stem(f"{plain.stem}_{name}"), results, folder, classes, way)
-
-
-def submit(path: Path, results: Results, folder: OodFolder, classes: int, tools: Tools) -> None:
-    """Write predictions for every image of a folder; what stands there is left as it is.
+    """Write predictions in every way to look, among the results; what stands is left as it is.
 
     Raises:
         RunCrashedError: What stands there is not of this folder's form.
         PreflightError: The images cannot be read any more.
     """
-    if path.exists():
-        check_submission(path, folder, classes)
-        tools.tell(f"it stands already: {path}")
-    else:
-        labels = _while_owned(predicted_labels(folder, tools), results)
-        digest = write_submission(path, labels, folder, classes)
-        tools.tell(f"{folder.images:,} rows, checked: {path} (sha256 {digest})")
-    if path.is_relative_to(results.folder.results):
+    for path, way in _files(results.place / SUBMISSION, tools):
+        if path.exists():
+            check_submission(path, folder, classes)
+            way.tell(f"it stands already: {path}")
+        else:
+            _submit(path, results, folder, classes, way)
         results.announce(path)
 
 
-def verify_submission(path: Path, folder: OodFolder, classes: int, tools: Tools) -> None:
-    """Predict once more beside a file that stands, and leave it as it is.
+def predict_all(
+    plain: Path, results: Results, folder: OodFolder, classes: int, tools: Tools
+) -> None:
+    """Write predictions in every way to look; what stands is predicted once more and compared.
+
+    Args:
+        plain: The file of the plain way; the others stand beside it, their way in their name.
+        results: Of the checkpoint; files outside of them are not told in the events.
+        folder: The images.
+        classes: Labels are 0 to classes - 1.
+        tools: What the network is looked at with.
 
     Raises:
-        UsageError: The file says something else: it is of other images or another checkpoint.
+        UsageError: A file stands and says something else; then nothing was written.
+        PreflightError: The images cannot be read any more.
     """
+    files = _files(plain, tools)
+    standing = [(path, way) for path, way in files if path.exists()]
+    differing = [path for path, way in standing if not _says_the_same(path, folder, classes, way)]
+    if differing:
+        stand = " and ".join(map(str, differing))
+        verb = "stands and says" if len(differing) == 1 else "stand and say"
+        raise UsageError(
+            f"{stand} {verb} something else; nothing was written",
+            hint="write elsewhere: --output FILE",
+        )
+    for path, way in files:
+        if (path, way) not in standing:
+            _submit(path, results, folder, classes, way)
+        if path.is_relative_to(results.folder.results):
+            results.announce(path)
+
+
+def _files(plain: Path, tools: Tools) -> list[tuple[Path, Tools]]:
+    """The file of each way to look."""
+    beside = tools.beside.items()
+    return [(plain, tools), *((plain.with_stem(f"{plain.stem}_{n}"), way) for n, way in beside)]
+
+
+def _submit(path: Path, results: Results, folder: OodFolder, classes: int, tools: Tools) -> None:
+    if path.is_relative_to(results.folder.results):
+        results.make_place()
+    labels = _while_owned(predicted_labels(folder, tools), results)
+    digest = write_submission(path, labels, folder, classes)
+    tools.tell(f"{folder.images:,} rows, checked: {path} (sha256 {digest})")
+
+
+def _says_the_same(path: Path, folder: OodFolder, classes: int, tools: Tools) -> bool:
+    """Whether predicting once more gives what stands in a file."""
     again = path.with_name(f".again.{os.getpid()}.{path.name}")
     try:
         digest = write_submission(again, predicted_labels(folder, tools), folder, classes)
     finally:
         again.unlink(missing_ok=True)
     if digest != file_digest(path):
-        raise UsageError(
-            f"{path} stands and says something else; it was left as it is",
-            hint="write beside it: --output FILE",
-        )
+        return False
     tools.tell(f"it stands already, and says the same: {path} (sha256 {digest})")
+    return True
 
 
 def _while_owned(
@@ -126,5 +157,5 @@ def words_beside(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _words(result: Mapping[str, Any]) -> str:
-    accuracy, gap = percent(number(result, "accuracy")), percent(number(result, "gap"))
+    accuracy, gap = percent(number(result, "accuracy")), points(number(result, "gap"))
     return f"accuracy {accuracy}" + (f", {gap} below clean" if "gap" in result else "")

@@ -67,6 +67,12 @@ class Results:
         """Out of distribution."""
         return self.place / f"{name}.json"
 
+    def make_place(self) -> None:
+        """Make the folders below the run's, which must not come into being again itself."""
+        self.check_ownership()
+        self.folder.results.mkdir(exist_ok=True)
+        self.place.mkdir(exist_ok=True)
+
     def write_clean(
         self, predictions: Predictions, beside: Mapping[str, Predictions] | None = None
     ) -> None:
@@ -78,7 +84,7 @@ class Results:
         """
         if self.clean_file.exists():
             return
-        self._make_place()
+        self.make_place()
         # The numbers refer to the predictions, which therefore go first; those that somebody else
         # wrote meanwhile may be referred to already.
         with contextlib.suppress(FileExistsError):
@@ -95,7 +101,7 @@ class Results:
 
     def write_ood(self, measured: Mapping[str, Any], name: str = "ood") -> None:
         """Write what was found out of distribution, unless that stands already."""
-        self._make_place()
+        self.make_place()
         self._write(self.ood_file(name), measured)
 
     def announce(self, file: Path) -> dict[str, Any]:
@@ -126,12 +132,6 @@ class Results:
             )
             self.check_ownership()
             append_event(self.folder.events_file, event)
-
-    def _make_place(self) -> None:
-        """The folders below the run's, which must not come into being again if it was removed."""
-        self.check_ownership()
-        self.folder.results.mkdir(exist_ok=True)
-        self.place.mkdir(exist_ok=True)
 
     def _split(self, file: Path) -> str:
         """`test` and `ood` for the run's own results, the file's path for others."""

@@ -31,7 +31,7 @@ def write_submission(
     """Write the labels as `id,label` and give the file its name once it has been read back.
 
     Args:
-        path: Where; nothing that stands there is replaced.
+        path: Where, in a folder that is there; nothing that stands there is replaced.
         labels: Of each file's images, in the folder's order.
         folder: What every row has to be of.
         classes: Labels are 0 to classes - 1.
@@ -46,7 +46,6 @@ def write_submission(
     """
     if path.exists():
         raise FileExistsError(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(path)
     try:
         with temporary.open("x", encoding="ascii", newline="") as file:

@@ -15,7 +15,7 @@ from torch import nn
 from tui_trainer.errors import PreflightError
 from tui_trainer.spec.choices import names_a_file
 from tui_trainer.spec.model import ResNet
-from tui_trainer.train.impostors import impostor
+from tui_trainer.train.impostors import impostor, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +92,13 @@ def _read(source: Source, network: str) -> State:
     check_file(source, network)
     try:
         content = torch.load(source.path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, ValueError, LookupError, EOFError) as error:
+    except pickle.UnpicklingError as error:
+        # PyTorch's own words tell how to load it all the same.
+        raise PreflightError(
+            f"{source.path} holds no weights: {_instead_of_weights(source.path)}",
+            hint="where they were trained: torch.save(network.state_dict(), path)",
+        ) from error
+    except (RuntimeError, ValueError, LookupError, EOFError) as error:
         first = str(error).partition("\n")[0]
         raise PreflightError(f"{source.path} holds no weights: {first}") from error
     # A run's checkpoint keeps them under `model`; `state_dict` is the other common place.
@@ -103,6 +109,14 @@ def _read(source: Source, network: str) -> State:
         raise PreflightError(f"{source.path} holds no table of tensors")
     state: State = content
     return state
+
+
+def _instead_of_weights(path: Path) -> str:
+    with path.open("rb") as file:
+        beginning = file.read(200)
+    if beginning.startswith((b"PK", b"\x80")):
+        return "it holds Python objects, which are never loaded"
+    return f"it is {kind_of(beginning)}"
 
 
 def check_file(source: Source, network: str) -> None:

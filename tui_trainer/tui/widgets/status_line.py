@@ -9,11 +9,11 @@ from tui_trainer.tui import figures, keys
 from tui_trainer.tui.store import ExperimentView, Row, RunView
 from tui_trainer.tui.widgets.bar import bar
 from tui_trainer.tui.widgets.headline import STATE_INKS
-from tui_trainer.tui.widgets.line import Line, Span, chop, fit_line, width_of, wrap
+from tui_trainer.tui.widgets.line import Line, Span, as_text, chop, fit_line, width_of, wrap
 from tui_trainer.tui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from textual.geometry import Size
 
@@ -47,8 +47,10 @@ class StatusLine(LineView):
         self.redraw()
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
-        """One line."""
-        return [draw_status(self._row, width, self.glyphs)][:height]
+        """One line, and where there is room for a second one a long warning below it."""
+        if height < 2:
+            return [draw_status(self._row, width, self.glyphs)][:height]
+        return draw_status_and_note(self._row, width, self.glyphs)
 
 
 class Ending(LineView):
@@ -104,10 +106,24 @@ def _ending(run: RunView, width: int, glyphs: Glyphs) -> tuple[list[Line], list[
 
 def draw_status(row: Row | None, width: int, glyphs: Glyphs) -> Line:
     """The most telling facts first; those that have no room are left out, warnings are cut."""
-    if row is None:
-        return ()
+    return () if row is None else _laid_out(_facts(row, glyphs), width, glyphs)
+
+
+def draw_status_and_note(row: Row | None, width: int, glyphs: Glyphs) -> list[Line]:
+    """Two lines: a blank one above the status, or below it the warning that would be cut in it."""
+    status = draw_status(row, width, glyphs)
+    facts = [] if row is None else list(_facts(row, glyphs))
+    note = next((fact for fact in facts if isinstance(fact, Cut)), ())
+    if as_text(note) in as_text(status):
+        return [(), status]
+    others = (fact for fact in facts if fact is not note)
+    below = fit_line([Span(" "), *note], width, glyphs.ellipsis)
+    return [_laid_out(others, width, glyphs), below]
+
+
+def _laid_out(facts: Iterable[Line], width: int, glyphs: Glyphs) -> Line:
     line: list[Span] = []
-    for fact in _facts(row, glyphs):
+    for fact in facts:
         room = width - width_of(line) - len(GAP)
         is_cut = isinstance(fact, Cut)
         if not line:
@@ -194,7 +210,7 @@ def _ood(run: RunView) -> Iterator[Line]:
         return
     word = "ood probe" if run.ood.is_probe else "ood"
     accuracy = _fact(f"{figures.percent(run.ood.accuracy)} %", word)
-    gap = () if run.ood.gap is None else _fact(figures.percent(run.ood.gap), ", gap")
+    gap = () if run.ood.gap is None else _fact(f"{figures.percent(run.ood.gap)} pt", ", gap")
     yield (*accuracy, *gap)
 
 
