@@ -212,7 +212,9 @@ class Inspection:
 
     def _look_at_room(self) -> Finding:
         epochs, results = self._equipment.experiment.epochs, forecast.results_bytes(self._equipment)
-        need = forecast.Need(self._rehearsal.checkpoint_bytes, epochs, results)
+        within = forecast.saves_within(self._equipment.experiment, self._epoch_seconds())
+        size = self._rehearsal.checkpoint_bytes
+        need = forecast.Need(size, epochs, results, saves_within=within)
         return forecast.room(self._place, need)
 
     def _rehearse_ood(self) -> Finding:
@@ -221,12 +223,15 @@ class Inspection:
         return self._rehearsal.out_of_distribution()
 
     def _look_at_time(self) -> Finding:
+        experiment = self._equipment.experiment
+        return forecast.time_needed(experiment, self._epoch_seconds(), experiment.epochs)
+
+    def _epoch_seconds(self) -> float:
+        """What an epoch will take, as far as the rehearsal has come."""
         equipment, pace = self._equipment, self._rehearsal.pace
         probe = equipment.experiment.ood.probe if equipment.experiment.ood else 0
         measured = len(equipment.data.validation) + probe
-        trained = pace.training * len(equipment.data.train)
-        epoch = trained + pace.evaluation * measured
-        return forecast.time_needed(equipment.experiment, epoch, equipment.experiment.epochs)
+        return pace.training * len(equipment.data.train) + pace.evaluation * measured
 
 
 class Recheck:
@@ -251,13 +256,17 @@ class Recheck:
 
     def _look_at_room(self) -> Finding:
         sizes = [path.stat().st_size for path in self._run.checkpoints.glob("*.pt")]
-        need = forecast.Need(max(sizes, default=0), self._left, 0, sum(sizes))
+        within = forecast.saves_within(self._experiment, self._epoch_seconds)
+        need = forecast.Need(max(sizes, default=0), self._left, 0, sum(sizes), within)
         return forecast.room(self._run.path, need)
 
     def _look_at_time(self) -> Finding:
+        return forecast.time_needed(self._experiment, self._epoch_seconds, self._left)
+
+    @property
+    def _epoch_seconds(self) -> float:
         seconds = [epoch.seconds or 0.0 for epoch in self._epochs]
-        took = median(seconds) if seconds else 0.0
-        return forecast.time_needed(self._experiment, took, self._left)
+        return median(seconds) if seconds else 0.0
 
 
 def _has_begun(folder: RunFolder) -> bool:
