@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from tui_trainer.cli.look import complete_runs, find, names_below
+from tui_trainer.cli.look import RunsArgument, RunsOrAllArgument, find, names_below
 from tui_trainer.cli.project import JsonOption, runs_folder
 from tui_trainer.errors import ExitCode, TuiTrainerError, UsageError
 
@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     from tui_trainer.record.prune import Prunable
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.record.verify import Verified
-
-RunsArgument = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="RUN...",
-        help="Runs like cnn4/3; cnn4 alone is its newest.",
-        autocompletion=complete_runs,
-    ),
-]
 
 
 def complete_trash(context: typer.Context, incomplete: str) -> list[str]:
@@ -36,14 +27,7 @@ def complete_trash(context: typer.Context, incomplete: str) -> list[str]:
 
 def verify(
     context: typer.Context,
-    runs: Annotated[
-        Optional[list[str]],  # noqa: UP045  typer evaluates this, also on Python 3.10
-        typer.Argument(
-            metavar="RUN...",
-            help="Runs like cnn4/3; cnn4 alone is its newest.",
-            autocompletion=complete_runs,
-        ),
-    ] = None,
+    runs: RunsOrAllArgument = None,
     every: Annotated[bool, typer.Option("--all", help="Every run of the project.")] = False,
     as_json: JsonOption = False,
 ) -> None:
