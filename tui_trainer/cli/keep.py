@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tui_trainer.record.prune import Prunable
-    from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.record.verify import Verified
 
 
@@ -33,22 +32,20 @@ def verify(
 ) -> None:
     """Compare checkpoints and results with the digests that were recorded."""
     from tui_trainer.cli.for_programs import print_json
-    from tui_trainer.record.index import RunReader
-    from tui_trainer.record.run_folder import all_runs
     from tui_trainer.record.verify import verify as verify_run
+    from tui_trainer.record.verify import verify_all
 
     if bool(runs) == every:
         raise UsageError(
             "name the runs to verify, or give --all, and not both", hint="tui-trainer runs"
         )
-    known = runs_folder(context.obj)
-    folders = list(all_runs(known)) if every else [find(context, name) for name in runs or ()]
+    named = [find(context, name) for name in runs or ()]
+    each = ((folder.run, verify_run(folder)) for folder in named)
     verified = []
-    for folder in folders:
-        files = list(verify_run(RunReader(folder).look()))
+    for run, files in verify_all(runs_folder(context.obj)) if every else each:
         verified.extend(files)
         if not as_json:
-            _tell_verified(folder, files)
+            _tell_verified(run, files)
     if as_json:
         print_json([file.as_record() for file in verified])
     raise typer.Exit(1 if any(file.fault for file in verified) else 0)
@@ -133,17 +130,18 @@ def _one(do: Callable[[str], str], name: str) -> ExitCode:
     return ExitCode.DONE
 
 
-def _tell_verified(folder: RunFolder, files: Sequence[Verified]) -> None:
+def _tell_verified(run: str, files: Sequence[Verified]) -> None:
     from tui_trainer.cli.words import errors, results
     from tui_trainer.tui.figures import plural, size
 
     faulty = [file for file in files if file.fault]
     for file in faulty:
-        results.say(f"{file.run} {file.file}: {file.fault}", label="damaged: ", style="bold red")
+        label = "unreadable: " if file.is_unreadable else "damaged: "
+        results.say(f"{file.run} {file.file}: {file.fault}", label=label, style="bold red")
         errors.say(file.cure, label="hint: ", style="bold")
     if not faulty:
         read = size(sum(file.bytes for file in files))
-        results.say(f"{folder.run}: {plural(len(files), 'file')}, {read}, as written")
+        results.say(f"{run}: {plural(len(files), 'file')}, {read}, as written")
 
 
 def _list_trash(context: typer.Context, *, as_json: bool) -> None:
