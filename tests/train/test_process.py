@@ -218,9 +218,9 @@ def test_it_does_not_outlive_its_supervisor(project: Path) -> None:
         (
             OSError(errno.ENOSPC, "No space left on device", "/runs/x"),
             "disk full: /runs/x",
-            Hope.SOME,
+            Hope.ROOM,
         ),
-        (OSError(errno.EDQUOT, "Disk quota exceeded"), "disk quota used up: Disk q", Hope.SOME),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "disk quota used up: Disk q", Hope.ROOM),
         (OSError(errno.EIO, "Input/output error"), "OSError: [Errno 5]", Hope.SOME),
         (MemoryError(), "out of memory: MemoryError; lower batch_size", Hope.SOME),
         (torch.OutOfMemoryError("CUDA out of memory. Tried to"), "out of memory: Out", Hope.SOME),

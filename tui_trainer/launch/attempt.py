@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import signal
 import time
@@ -15,7 +14,7 @@ from tui_trainer.launch.core_process import CoreProcess
 from tui_trainer.launch.last_words import last_words
 from tui_trainer.launch.memory import MemoryWatch
 from tui_trainer.launch.resources import allotted_cores, threads_for
-from tui_trainer.launch.restarts import DISK_FULL, Ending
+from tui_trainer.launch.restarts import Ending
 from tui_trainer.launch.signals import FORWARDED
 from tui_trainer.record.claim import check_ownership
 from tui_trainer.record.events import (
@@ -95,7 +94,7 @@ class SupervisedAttempt:
             memory = MemoryWatch()
             core = CoreProcess.start(self._folder, self.folder, threads)
         except OSError as error:
-            return self._ending(ExitCode.CRASHED, _why_not_started(error), Hope.SOME)
+            return self._ending(ExitCode.CRASHED, *_why_not_started(error))
         self._give_sign_of_life(core)
         self._accompany(core)
         return self._ending_of(core, memory)
@@ -114,6 +113,7 @@ class SupervisedAttempt:
             cause=cause,
             peak_memory_bytes=ending.peak_memory_bytes,
             seconds=round(time.monotonic() - self._began, 3),
+            hope=ending.hope.value,
         )
         for _ in range(TRIES_TO_RECORD_THE_END):
             try:
@@ -299,9 +299,9 @@ def log(line: str) -> None:
         os.write(1, f"{line}\n".encode(errors="backslashreplace"))
 
 
-def _why_not_started(error: OSError) -> str:
-    why = f"the core could not be started: {error}"
-    return f"{DISK_FULL}: {why}" if error.errno in {errno.ENOSPC, errno.EDQUOT} else why
+def _why_not_started(error: OSError) -> tuple[str, Hope]:
+    why, hope = f"the core could not be started: {error}", Hope.after(error)
+    return f"disk full: {why}" if hope is Hope.ROOM else why, hope
 
 
 def _where_it_went() -> RunFolder:

@@ -76,13 +76,14 @@ def _unsupervised(folder: RunFolder, requests: Requests, reporter: Reporter) -> 
     number = attempt.number
     threads = len(os.sched_getaffinity(0))
     append_event(folder.events_file, AttemptStarted(attempt=number, owner=owner, threads=threads))
-    code, cause, _ = _train(folder, attempt, requests, reporter)
+    code, cause, hope = _train(folder, attempt, requests, reporter)
     ended = AttemptEnded(
         attempt=number,
         exit_code=code,
         cause=cause or exit_cause(code),
         peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         seconds=round(time.monotonic() - began, 3),
+        hope=hope.value,
     )
     append_event(folder.events_file, ended)
     return code
@@ -118,7 +119,8 @@ def _judged(error: Exception) -> tuple[str, Hope]:
     named = f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
     if isinstance(error, OSError):
         fault = _FILE_FAULTS.get(error.errno or 0)
-        return f"{fault}: {error.filename or error.strerror}" if fault else named, Hope.SOME
+        cause = f"{fault}: {error.filename or error.strerror}" if fault else named
+        return cause, Hope.after(error)
     if _is_for_want_of_memory(error):
         return f"out of memory: {named}; {_LESS_MEMORY}", Hope.SOME
     return named, Hope.ONCE

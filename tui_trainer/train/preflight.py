@@ -20,6 +20,8 @@ import torch
 from tui_trainer.errors import PreflightError
 from tui_trainer.record.durable import TEMPORARY_SUFFIX, sync_folder, temporary_beside
 from tui_trainer.record.epochs import read_epochs
+from tui_trainer.record.events import AttemptEnded, TrainingBegan
+from tui_trainer.record.failure import Hope
 from tui_trainer.record.finding import Finding
 from tui_trainer.record.heartbeat import Progress
 from tui_trainer.record.preflight import Preflight
@@ -59,7 +61,7 @@ def before(
 
     Raises:
         PreflightError: Something would fail later.
-        OSError: There is no room any more for a run that has begun; there may be again.
+        OSError: There is no room any more for a run that was let through; there may be again.
         OwnedByAnotherError: Another attempt owns the run.
     """
     if launched.provenance.get("preflight") is False:
@@ -92,7 +94,8 @@ def before(
         table.write(folder.attempt(ledger.attempt).preflight_file)
     except OSError as error:
         reporter.complain(f"the preflight's table could not be kept: {error}")
-    _give_up_for_now(table)
+    if _was_let_through(ledger):
+        _give_up_for_now(table)
     _refuse(table.errors)
 
 
@@ -319,9 +322,18 @@ def _try_to_write(folder: Path) -> None:
         file.unlink(missing_ok=True)
 
 
+def _was_let_through(ledger: Ledger) -> bool:
+    """Whether an earlier attempt trained, or was stopped by a full disk alone."""
+    return any(
+        isinstance(event, TrainingBegan)
+        or (isinstance(event, AttemptEnded) and Hope.of(event.hope) is Hope.ROOM)
+        for event in ledger.events()
+    )
+
+
 def _give_up_for_now(table: Preflight) -> None:
-    """A run that has begun and finds no room any more is as one whose disk fills up later."""
-    if not table.rehearsed and table.errors and all(map(_is_want_of_room, table.errors)):
+    """Who was let through and finds no room any more is as one whose disk fills up later."""
+    if table.errors and all(map(_is_want_of_room, table.errors)):
         raise OSError(errno.ENOSPC, "; ".join(error.found for error in table.errors))
 
 
