@@ -94,8 +94,7 @@ def before(
         table.write(folder.attempt(ledger.attempt).preflight_file)
     except OSError as error:
         reporter.complain(f"the preflight's table could not be kept: {error}")
-    if _was_let_through(ledger):
-        _give_up_for_now(table)
+    _give_up_for_now(table, ledger)
     _refuse(table.errors)
 
 
@@ -331,9 +330,10 @@ def _was_let_through(ledger: Ledger) -> bool:
     )
 
 
-def _give_up_for_now(table: Preflight) -> None:
+def _give_up_for_now(table: Preflight, ledger: Ledger) -> None:
     """Who was let through and finds no room any more is as one whose disk fills up later."""
-    if table.errors and all(map(_is_want_of_room, table.errors)):
+    lacks_room = bool(table.errors) and all(map(_is_want_of_room, table.errors))
+    if lacks_room and _was_let_through(ledger):
         raise OSError(errno.ENOSPC, "; ".join(error.found for error in table.errors))
 
 
