@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import CommandLine, kill, owners_in
+from tests.faults.checker import NOT_COMPARED
 from tests.faults.small_disk import SmallDisk
 from tui_trainer.errors import ExitCode
 from tui_trainer.record.run_folder import find_run
@@ -36,16 +37,6 @@ augment = [
 ]
 epochs = 14
 """
-# What a clock, an attempt or the memory of a process decides.
-NOT_COMPARED = {
-    "attempt",
-    "seconds",
-    "data_seconds",
-    "compute_seconds",
-    "images_per_second",
-    "peak_memory_bytes",
-    "time",
-}
 
 
 @pytest.fixture

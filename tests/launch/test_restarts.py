@@ -19,10 +19,10 @@ from tui_trainer.launch import launcher
 from tui_trainer.launch.restarts import (
     FIRST_WAIT_SECONDS,
     LONGEST_WAIT_SECONDS,
-    NO_ROOM,
     Ending,
     Restarts,
 )
+from tui_trainer.record.events import AttemptEnded, event_from_record, read_events
 from tui_trainer.record.failure import Hope
 from tui_trainer.record.heartbeat import Heartbeat, Progress
 from tui_trainer.record.owner import Owner
@@ -32,7 +32,9 @@ from tui_trainer.train import __main__ as core
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import TypeGuard
 
+    from tui_trainer.record.events import Event
     from tui_trainer.record.index import Run
 
 CRASH = Ending(
@@ -57,6 +59,11 @@ def waits(run: Run) -> bool:
     return run.state is State.STALLED and run.cause.startswith("starts again in ")
 
 
+def is_end(event: Event | None) -> TypeGuard[AttemptEnded]:
+    """Whether it tells of an attempt's end."""
+    return isinstance(event, AttemptEnded)
+
+
 def epochs_told(run: Run) -> list[int]:
     """The epochs in the file, line by line."""
     return [json.loads(line)["epoch"] for line in run.folder.epochs_file.read_text().splitlines()]
@@ -76,9 +83,8 @@ def test_progress_begins_the_count_anew() -> None:
     assert went_on == [True] * 6 + [False]
 
 
-@pytest.mark.parametrize("words", NO_ROOM)
-def test_a_full_disk_is_met_again_every_few_minutes_without_end(words: str) -> None:
-    restarts, full = Restarts(2), replace(CRASH, cause=f"{words}: epoch-0003.pt")
+def test_a_full_disk_is_met_again_every_few_minutes_without_end() -> None:
+    restarts, full = Restarts(2), replace(CRASH, cause="voll", hope=Hope.ROOM)
     waits = [restarts.after(full).wait_seconds for _ in range(5000)]
     assert waits[:2] == [FIRST_WAIT_SECONDS, 2 * FIRST_WAIT_SECONDS]
     assert set(waits[10:]) == {LONGEST_WAIT_SECONDS}
@@ -87,11 +93,23 @@ def test_a_full_disk_is_met_again_every_few_minutes_without_end(words: str) -> N
     assert Restarts(0).after(full).wait_seconds is None
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_core_tells_of_a_full_disk_in_these_words(number: int) -> None:
-    cause, hope = core._judged(OSError(number, os.strerror(number), "epoch-0003.pt"))
-    assert replace(CRASH, cause=cause).lacked_room
-    assert hope is Hope.SOME
+@pytest.mark.parametrize(
+    ("number", "hope"),
+    [(errno.ENOSPC, Hope.ROOM), (errno.EDQUOT, Hope.ROOM), (errno.EIO, Hope.SOME)],
+)
+def test_a_full_disk_is_told_by_a_value_of_its_own(number: int, hope: Hope) -> None:
+    error = OSError(number, os.strerror(number), "epoch-0003.pt")
+    assert core._judged(error)[1] is Hope.after(error) is Hope.of(hope.value) is hope
+
+
+def test_a_full_disk_is_told_by_the_record_of_the_end(restarting: CommandLine) -> None:
+    command_line = restarting.fake(crash_at=2, hope="room", cause="voll")
+    assert command_line("run", "one").returncode == ExitCode.DONE
+    ended = [e for e in read_events(command_line.look("one").folder.events_file) if is_end(e)]
+    assert [event.hope for event in ended] == ["room", "none"]
+    old = event_from_record({"event": "attempt_ended", "attempt": 1, "exit_code": 1})
+    assert is_end(old)
+    assert old.hope == ""
 
 
 def test_what_is_given_up_says_why() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -14,16 +15,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import CommandLine, kill, owners_in
-from tui_trainer.errors import ExitCode
+from tests.faults.small_disk import SmallDisk
+from tests.tui.run_folders import RunWriter, foreign_owner
+from tui_trainer.errors import ExitCode, UsageError
+from tui_trainer.launch import launcher
 from tui_trainer.launch.launcher import prepare
 from tui_trainer.record.experiment_file import read_experiment
 from tui_trainer.record.heartbeat import Heartbeat
-from tui_trainer.record.run_folder import find_run
+from tui_trainer.record.run_folder import AttemptFolder, RunFolder, find_run
 from tui_trainer.record.state import State
 from tui_trainer.spec.project import load_project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tui_trainer.record.index import Run
 
@@ -267,6 +271,84 @@ def test_the_end_is_recorded_once_there_is_room_for_it(tui_trainer: CommandLine)
     away.rename(events)
     run = command_line.wait("one", is_over)
     assert run.attempts[-1].exit_code is not None
+
+
+def test_while_it_cannot_record_the_end_it_beats_and_hears_a_stop(
+    tui_trainer: CommandLine,
+) -> None:
+    command_line = tui_trainer.fake(seconds=0.5)
+    command_line("run", "one", "--detach")
+    folder = command_line.wait("one", has_epochs(1)).folder
+    away = folder.events_file.rename(folder.path / "events.away")
+    folder.events_file.mkdir()  # no line can be appended to this
+    beat = beat_without_core(folder)
+    time.sleep(3)
+    later = beat_without_core(folder)
+    assert later.beat > beat.beat
+    assert owners_in(folder.heartbeat_file) == [later.owner.pid]
+    os.kill(later.owner.pid, signal.SIGTERM)
+    deadline = time.monotonic() + 5
+    while owners_in(folder.heartbeat_file):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    folder.events_file.rmdir()
+    away.rename(folder.events_file)
+    assert command_line("resume", "one").returncode == ExitCode.DONE
+
+
+def beat_without_core(folder: RunFolder) -> Heartbeat:
+    """The newest beat of a supervisor whose core has ended."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        beat = Heartbeat.read(folder.heartbeat_file)
+        if beat is not None and beat.core is None and beat.beat > 1:
+            return beat
+        time.sleep(0.02)
+    raise AssertionError(f"the core of {folder.run} has not ended")
+
+
+@pytest.fixture
+def small_disk(project: Path) -> Iterator[SmallDisk]:
+    """The runs on a file system of their own, which only root can make."""
+    disk = SmallDisk(project / "runs")
+    if not disk.mount("size=1m"):
+        pytest.skip("mounting a tmpfs needs root")
+    yield disk
+    disk.unmount()
+
+
+@pytest.mark.parametrize(
+    ("options", "deaf"), [([], False), (["--now"], True)], ids=["stop", "at once"]
+)
+def test_without_a_byte_of_room_a_stop_is_a_signal(
+    tui_trainer: CommandLine, small_disk: SmallDisk, options: list[str], *, deaf: bool
+) -> None:
+    command_line = tui_trainer.fake(seconds=60, deaf=deaf)
+    command_line("run", "one", "--detach", "--set", "resources.max_restarts=3")
+    run = command_line.wait("one", lambda run: bool(run.progress and run.progress.step))
+    small_disk.fill()
+    done = command_line("stop", "one", *options)
+    assert "Traceback" not in done.stderr
+    run = command_line.look("one")
+    assert not run.state.is_live
+    assert run.newest_attempt == 1
+    assert run.folder.attempt(1).stop_request() is None
+
+
+def test_who_cannot_be_asked_or_signalled_is_named(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RunWriter(project, "one").start(foreign_owner()).train(1).beat().folder
+
+    def full(attempt: AttemptFolder, **_: bool) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(attempt.stop_file))
+
+    monkeypatch.setattr(AttemptFolder, "ask_to_stop", full)
+    # Nobody beats any more here; that it is lost would be sure after ten seconds.
+    monkeypatch.setattr(launcher, "look_until_sure", lambda readers: [r.look() for r in readers])
+    with pytest.raises(UsageError, match=r"stop\.json: No space left on device") as error:
+        launcher.stop(folder)
+    assert f"kill -TERM of {folder.attempt(1).owner()}" in error.value.hint
 
 
 def test_a_cause_that_no_encoding_has_a_word_for_ends_nothing(tui_trainer: CommandLine) -> None:

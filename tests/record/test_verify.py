@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tui_trainer.record.digest import digest_file, file_digest
 from tui_trainer.record.events import Evaluated, Extended, TrainingBegan, append_event
-from tui_trainer.record.index import RunReader
 from tui_trainer.record.run_folder import RunFolder, find_run
-from tui_trainer.record.verify import Verified, verify
+from tui_trainer.record.verify import Verified, verify, verify_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def folder(runs: Path) -> RunFolder:
 
 
 def verified(folder: RunFolder) -> list[Verified]:
-    return list(verify(RunReader(folder).look()))
+    return verify(folder)
 
 
 def faults(folder: RunFolder) -> dict[str, str]:
@@ -185,3 +186,61 @@ def test_the_results_of_a_run_that_is_to_go_on_are_verified_until_they_are_set_a
     assert set(faults(folder)) == {"results-until-epoch-0004/clean.json"}
     (folder.results_until(4) / "clean.json").unlink()
     assert faults(folder) == {"results/clean.json": "it is gone"}
+
+
+def loop(path: Path) -> None:
+    """A link to itself: the system refuses to read it, whoever asks."""
+    path.unlink()
+    path.symlink_to(path.name)
+
+
+def test_what_cannot_be_read_is_told_and_all_the_rest_is_verified(folder: RunFolder) -> None:
+    loop(folder.checkpoints / "epoch-0002.pt")
+    loop(folder.clean_results_file)
+    newest(folder).write_bytes(b"x")
+    told = faults(folder)
+    assert told["checkpoints/epoch-0002.pt"].startswith("it cannot be read: Too many levels")
+    assert "not those that were written" in told["checkpoints/epoch-0004.pt"]
+    assert "results/clean.json" in told
+    assert len(verified(folder)) == 5
+
+
+def test_nothing_is_said_to_be_lost_that_cannot_be_read(folder: RunFolder) -> None:
+    for path in folder.checkpoints.glob("*.pt"):
+        loop(path)
+    assert set(faults(folder)) == {f"checkpoints/epoch-000{n}.pt" for n in range(1, 5)}
+    assert all(file.is_unreadable for file in verified(folder) if file.fault)
+
+
+@pytest.mark.parametrize(
+    ("unreadable", "run", "file"),
+    [
+        ("one/1/checkpoints", "one/1", "checkpoints"),
+        ("one/1/events.jsonl", "one/1", "events.jsonl"),
+        ("one", "one", "."),
+        (".", "runs", "."),
+    ],
+)
+def test_verifying_all_goes_on_after_what_cannot_be_read(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, unreadable: str, run: str, file: str
+) -> None:
+    """As a file server answers whose disk is failing."""
+    place, read, scan = runs / unreadable, os.open, Path.iterdir
+
+    def fail(path: object) -> None:
+        if path == place:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    def open_or_fail(path: Path, *arguments: int) -> int:
+        fail(path)
+        return read(path, *arguments)
+
+    def scan_or_fail(path: Path) -> Iterator[Path]:
+        fail(path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "open", open_or_fail)
+    monkeypatch.setattr(Path, "iterdir", scan_or_fail)
+    every = {name: {f.file: f.fault for f in files} for name, files in verify_all(runs)}
+    assert every[run][file] == "it cannot be read: Input/output error"
+    assert run == "runs" or not any(every["two/1"].values())

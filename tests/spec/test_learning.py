@@ -66,6 +66,7 @@ NADAM = {"name": "torch.optim.NAdam"}
         ({"warmup": {"epochs": 3}, "epochs": 2}, "warmup.epochs", "does not end in a run of 2"),
         ({"ema": {"decay": 1}}, "ema.decay", "must be a number >= 0 and < 1"),
         ({"resources": {"walltime": "12h"}}, "resources.walltime", "hours:minutes:seconds"),
+        ({"resources": {"walltime": "0:00:00"}}, "resources.walltime", "leaves no time at all"),
         ({"training": {"accumulate": 0}}, "training.accumulate", "must be an integer from 1"),
     ],
 )

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import resource
 import signal
 import subprocess
@@ -12,10 +14,12 @@ import torch
 from tests.train.conftest import events_of, new_run, train
 from tests.train.test_cifar import Payload
 from tui_trainer.errors import RunCrashedError
+from tui_trainer.record.digest import file_digest
 from tui_trainer.record.epochs import read_epochs, write_epochs
 from tui_trainer.record.events import CheckpointRejected, CheckpointSaved, Warned
 from tui_trainer.record.experiment_file import read_experiment
 from tui_trainer.record.run_folder import CheckpointName, RunFolder
+from tui_trainer.train import checkpoint
 from tui_trainer.train.checkpoint import Checkpoints, weights_digest
 from tui_trainer.train.ledger import Ledger
 from tui_trainer.train.reporter import Reporter
@@ -242,6 +246,95 @@ def test_a_checkpoint_of_another_network_is_refused_by_name_and_shape(project: P
         train(folder)
     for words in ("head.weight", "another.weight", r"size mismatch for head.bias"):
         assert words in error.value.message
+
+
+def save_as(path: Path, content: dict[str, Any]) -> None:
+    """Another checkpoint in its place, with the digest that it must have."""
+    torch.save(content, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_name(f"{path.name}.sha256").write_text(f"{digest}  {path.name}\n")
+
+
+@pytest.mark.parametrize(
+    ("gone", "other", "words"),
+    [
+        (["sums"], {}, "sums is missing"),
+        ([], {"momenta": {}}, "momenta has no place"),
+        (["step"], {"steps": 0}, "step is missing, steps has no place"),
+        ([], {"epochs": {}}, "epochs is dict, not list"),
+        ([], {"sums": torch.zeros(5)}, r"sums has shape \(5,\), not \(4,\)"),
+        ([], {"versions": None}, "another version of tui-trainer, that is not named"),
+    ],
+)
+def test_a_checkpoint_of_another_version_is_refused_and_left_where_it_is(
+    project: Path, gone: list[str], other: dict[str, Any], words: str
+) -> None:
+    folder = new_run(project, epochs=2)
+    train(folder)
+    path = folder.checkpoints / "epoch-0002.pt"
+    content: dict[str, Any] = torch.load(path, weights_only=True)
+    content["versions"]["tui-trainer"] = "0.0.9\x1b[2J"
+    save_as(path, {key: value for key, value in content.items() if key not in gone} | other)
+    before = {file: file.read_bytes() for file in folder.checkpoints.iterdir()}
+    shown = folder.epochs_file.read_bytes()
+    with pytest.raises(RunCrashedError, match=words) as error:
+        train(folder)
+    assert "\x1b" not in error.value.message
+    assert "nothing was changed" in error.value.hint
+    assert {file: file.read_bytes() for file in folder.checkpoints.iterdir()} == before
+    assert folder.epochs_file.read_bytes() == shown
+    save_as(path, content)
+    train(folder)
+    assert len(read_epochs(folder.epochs_file)) == 2
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Names of checkpoints that the disk does not give."""
+    names: set[str] = set()
+
+    def read(path: Path) -> str:
+        if path.name in names:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return file_digest(path)
+
+    monkeypatch.setattr(checkpoint, "file_digest", read)
+    return names
+
+
+def test_what_cannot_be_read_now_is_passed_over_and_left_where_it_is(
+    project: Path, trained: RunFolder, failing: set[str]
+) -> None:
+    straight = weights_digest(torch.load(trained.checkpoints / "epoch-0004.pt")["model"])
+    folder = new_run(project, epochs=EPOCHS)
+    train(folder)
+    path = folder.checkpoints / "epoch-0004.pt"
+    failing.add(path.name)
+    before = path.read_bytes()
+    checkpoints = checkpoints_of(folder)
+    loaded = checkpoints.newest()
+    assert loaded is not None
+    assert loaded.name == (3, 0)
+    assert path.read_bytes() == before
+    warned = [event.message for event in events_of(folder) if isinstance(event, Warned)]
+    assert "epoch-0004.pt cannot be read and is left as it is: Input/output error" in warned
+    assert "epoch-0004.pt cannot be read: training goes on from epoch-0003.pt" in warned[-1]
+    checkpoints.save(CheckpointName(3, 2), {**loaded.content, "step": 2})
+    checkpoints.retain(None)
+    assert {"epoch-0004-step-000002.pt", path.name} < set(names_in(folder))
+    failing.clear()
+    train(folder)
+    assert weights_digest(torch.load(path)["model"]) == straight
+
+
+def test_where_none_can_be_read_nothing_begins_anew(trained: RunFolder, failing: set[str]) -> None:
+    before = names_in(trained)
+    failing.update(before)
+    with pytest.raises(OSError, match="Input/output error"):
+        checkpoints_of(trained).newest()
+    with pytest.raises(OSError, match="Input/output error"):
+        checkpoints_of(trained).best(read_epochs(trained.epochs_file))
+    assert names_in(trained) == before
 
 
 class TestWeightsDigest:

@@ -166,7 +166,7 @@ def test_an_extension_that_an_attempt_could_not_know_of_counts_nowhere(project: 
 
 
 def damaged(folder: RunFolder) -> dict[str, str]:
-    return {file.file: file.fault for file in verify(RunReader(folder).look()) if file.fault}
+    return {file.file: file.fault for file in verify(folder) if file.fault}
 
 
 def make_invalid(file: Path) -> None:

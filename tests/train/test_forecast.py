@@ -135,6 +135,14 @@ def test_checkpoints_that_stand_at_once_are_counted() -> None:
     # At a resume three stand already; one is written aside.
     assert Need(MB, 50, 0, 3 * MB).total == pytest.approx(MB, rel=0.3)
     assert Need(MB, 0, 500, 3 * MB).total == 500
+    # Of those within an epoch the newest two are kept.
+    assert Need(MB, 50, 0, saves_within=1).total == pytest.approx(5 * MB, rel=0.1)
+    assert Need(MB, 50, 0, saves_within=9).total == pytest.approx(6 * MB, rel=0.1)
+
+
+@pytest.mark.parametrize(("epoch_seconds", "times"), [(299, 0), (301, 1), (3601, 12)])
+def test_an_epoch_is_saved_within_where_it_is_long(epoch_seconds: float, times: int) -> None:
+    assert forecast.saves_within(experiment_of(), epoch_seconds) == times
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a tmpfs needs root")

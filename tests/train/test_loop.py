@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from tests.conftest import claim_next
 from tests.train.cifar_files import write_cifar
 from tests.train.conftest import events_of, new_run, train, without_times
 from tui_trainer.errors import InvalidExperimentsError, OwnedByAnotherError, PreflightError
-from tui_trainer.record.epochs import best_epoch, read_epochs
+from tui_trainer.record.epochs import best_epoch, read_epochs, write_epochs
 from tui_trainer.record.events import Alarmed, CheckpointSaved, Evaluated, TrainingBegan, Warned
 from tui_trainer.record.owner import Owner
 from tui_trainer.train import hardware
@@ -20,6 +21,7 @@ from tui_trainer.train.checkpoint import weights_digest
 from tui_trainer.train.equipment import spans
 from tui_trainer.train.ledger import Ledger
 from tui_trainer.train.loop import Stopped
+from tui_trainer.train.reporter import Reporter
 from tui_trainer.train.signals import Requests
 
 if TYPE_CHECKING:
@@ -224,6 +226,17 @@ def test_lines_beyond_the_checkpoint_are_taken_back(project: Path, whole: RunFol
     assert len(read_epochs(folder.epochs_file)) == 1
     train(folder)
     assert_same(folder, whole)
+
+
+def test_what_is_taken_back_is_told_by_its_epoch_where_a_line_is_missing(project: Path) -> None:
+    folder = new_run(project)
+    train(folder)
+    attempt = claim_next(folder, Owner.of_process(os.getpid()))
+    first, second = read_epochs(folder.epochs_file)
+    write_epochs(folder.epochs_file, [second])
+    Ledger(folder, attempt.number, Reporter()).rewrite_epochs([first])
+    assert read_epochs(folder.epochs_file) == [first]
+    assert read_epochs(attempt.epochs_taken_back_file) == [second]
 
 
 def test_an_epoch_is_shown_only_after_its_checkpoint_is_durable(

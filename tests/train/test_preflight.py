@@ -23,7 +23,8 @@ from tests.train.test_ood_files import POINTER, labelled, unlabelled
 from tests.train.test_process import Core
 from tui_trainer.errors import ExitCode, PreflightError
 from tui_trainer.record.epochs import read_epochs
-from tui_trainer.record.events import Warned
+from tui_trainer.record.events import AttemptEnded, TrainingBegan, Warned, append_event
+from tui_trainer.record.failure import Hope
 from tui_trainer.record.preflight import Preflight
 from tui_trainer.spec.snapshot import experiment_to_toml
 from tui_trainer.train import preflight, sources
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from tui_trainer.record.events import Event
     from tui_trainer.record.finding import Finding
     from tui_trainer.record.run_folder import RunFolder
 
@@ -203,6 +205,26 @@ def test_10_a_disk_without_room_for_the_checkpoints(project: Path) -> None:
     assert error.subject == "disk"
     assert "will be needed" in error.found
     assert "are free" in error.found
+
+
+@needs_root
+@pytest.mark.parametrize(
+    "event",
+    [
+        TrainingBegan(attempt=1, epoch=1, step=0, checkpoint=""),
+        AttemptEnded(attempt=1, exit_code=1, cause="voll", peak_memory_bytes=0, hope="room"),
+    ],
+)
+def test_a_full_disk_is_waited_for_by_a_run_that_has_no_checkpoint_yet(
+    project: Path, event: Event
+) -> None:
+    with mounted(project / "runs", "size=400k"):
+        folder = rehearsed_run(project, model={"name": "cnn", "depth": 2, "width": 32})
+        refused(folder)
+        append_event(folder.events_file, event)
+        with pytest.raises(OSError, match="will be needed") as error:
+            train(folder)
+    assert Hope.after(error.value) is Hope.ROOM
 
 
 def test_two_errors_are_told_at_once_and_the_rest_is_named(

@@ -12,8 +12,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from tests.conftest import claim_next
 from tests.train.conftest import events_of, new_run, train
@@ -113,6 +115,30 @@ def test_a_signal_stops_it_after_a_checkpoint_and_nothing_is_lost(
     code, _, err = Core(folder).end()
     assert (code, err) == (0, "")
     assert_same(folder, whole)
+
+
+def test_a_signal_is_obeyed_while_images_are_decoded(project: Path) -> None:
+    """Of which there are enough for half a minute."""
+    photo = project / "photo.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (1500, 1500, 3), np.uint8)).save(
+        photo
+    )
+    for name in ("ape", "bee"):
+        (project / "images" / name).mkdir(parents=True)
+        for number in range(300):
+            (project / "images" / name / f"{number}.png").hardlink_to(photo)
+    folder = new_run(project, data={"name": "folder", "path": "images"}, pipeline={"size": 8})
+    core = Core(folder)
+    core.wait_for("preparing")
+    core.process.send_signal(signal.SIGTERM)
+    asked = time.monotonic()
+    code, out, err = core.end()
+    assert (code, err) == (75, "")
+    assert time.monotonic() - asked < 10
+    assert out.splitlines()[-1] == (
+        "stopped as asked, before anything was trained; resume: tui-trainer resume small/1"
+    )
+    assert not list((project / "cache").iterdir())
 
 
 def test_signals_until_the_very_end_do_no_harm(project: Path) -> None:
@@ -284,9 +310,9 @@ def test_an_orphan_that_lost_its_run_records_nothing(project: Path) -> None:
         (
             OSError(errno.ENOSPC, "No space left on device", "/runs/x"),
             "disk full: /runs/x",
-            Hope.SOME,
+            Hope.ROOM,
         ),
-        (OSError(errno.EDQUOT, "Disk quota exceeded"), "disk quota used up: Disk q", Hope.SOME),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "disk quota used up: Disk q", Hope.ROOM),
         (OSError(errno.EIO, "Input/output error"), "OSError: [Errno 5]", Hope.SOME),
         (MemoryError(), "out of memory: MemoryError; lower batch_size", Hope.SOME),
         (torch.OutOfMemoryError("CUDA out of memory. Tried to"), "out of memory: Out", Hope.SOME),

@@ -15,8 +15,9 @@ import torch
 
 from tests.train.conftest import events_of, new_run, train
 from tests.train.test_image_folder import parted
-from tests.train.test_loop import digest_of
+from tests.train.test_loop import StopAt, assert_same, digest_of
 from tui_trainer.record.events import Warned
+from tui_trainer.train.loop import Stopped
 from tui_trainer.train.staging import Stage
 
 if TYPE_CHECKING:
@@ -244,6 +245,20 @@ def test_a_run_that_reads_from_the_node_is_the_same(project: Path, node: Path) -
     warned = [event.message for event in events_of(fallen_back) if isinstance(event, Warned)]
     assert len(warned) == 3
     assert all("read where it lies" in message for message in warned)
+
+
+@needs_root
+def test_a_stop_is_obeyed_while_files_are_copied(project: Path, node: Path) -> None:
+    parted(project)
+    folder, whole = (new_run(project, **folder_run(stage=True)) for _ in range(2))
+    train(new_run(project, **folder_run(stage=False)))
+    with pytest.raises(Stopped):
+        train(folder, StopAt(2))
+    assert files_in(node) == []
+    assert not folder.checkpoints.exists()
+    for run in (folder, whole):
+        train(run)
+    assert_same(folder, whole)
 
 
 @needs_root

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from tui_trainer.cli.look import complete_runs, find, names_below
+from tui_trainer.cli.look import RunsArgument, RunsOrAllArgument, find, names_below
 from tui_trainer.cli.project import JsonOption, runs_folder
 from tui_trainer.errors import ExitCode, TuiTrainerError, UsageError
 
@@ -14,17 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tui_trainer.record.prune import Prunable
-    from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.record.verify import Verified
-
-RunsArgument = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="RUN...",
-        help="Runs like cnn4/3; cnn4 alone is its newest.",
-        autocompletion=complete_runs,
-    ),
-]
 
 
 def complete_trash(context: typer.Context, incomplete: str) -> list[str]:
@@ -36,35 +26,26 @@ def complete_trash(context: typer.Context, incomplete: str) -> list[str]:
 
 def verify(
     context: typer.Context,
-    runs: Annotated[
-        Optional[list[str]],  # noqa: UP045  typer evaluates this, also on Python 3.10
-        typer.Argument(
-            metavar="RUN...",
-            help="Runs like cnn4/3; cnn4 alone is its newest.",
-            autocompletion=complete_runs,
-        ),
-    ] = None,
+    runs: RunsOrAllArgument = None,
     every: Annotated[bool, typer.Option("--all", help="Every run of the project.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Compare checkpoints and results with the digests that were recorded."""
     from tui_trainer.cli.for_programs import print_json
-    from tui_trainer.record.index import RunReader
-    from tui_trainer.record.run_folder import all_runs
     from tui_trainer.record.verify import verify as verify_run
+    from tui_trainer.record.verify import verify_all
 
     if bool(runs) == every:
         raise UsageError(
             "name the runs to verify, or give --all, and not both", hint="tui-trainer runs"
         )
-    known = runs_folder(context.obj)
-    folders = list(all_runs(known)) if every else [find(context, name) for name in runs or ()]
+    named = [find(context, name) for name in runs or ()]
+    each = ((folder.run, verify_run(folder)) for folder in named)
     verified = []
-    for folder in folders:
-        files = list(verify_run(RunReader(folder).look()))
+    for run, files in verify_all(runs_folder(context.obj)) if every else each:
         verified.extend(files)
         if not as_json:
-            _tell_verified(folder, files)
+            _tell_verified(run, files)
     if as_json:
         print_json([file.as_record() for file in verified])
     raise typer.Exit(1 if any(file.fault for file in verified) else 0)
@@ -149,17 +130,18 @@ def _one(do: Callable[[str], str], name: str) -> ExitCode:
     return ExitCode.DONE
 
 
-def _tell_verified(folder: RunFolder, files: Sequence[Verified]) -> None:
+def _tell_verified(run: str, files: Sequence[Verified]) -> None:
     from tui_trainer.cli.words import errors, results
     from tui_trainer.tui.figures import plural, size
 
     faulty = [file for file in files if file.fault]
     for file in faulty:
-        results.say(f"{file.run} {file.file}: {file.fault}", label="damaged: ", style="bold red")
+        label = "unreadable: " if file.is_unreadable else "damaged: "
+        results.say(f"{file.run} {file.file}: {file.fault}", label=label, style="bold red")
         errors.say(file.cure, label="hint: ", style="bold")
     if not faulty:
         read = size(sum(file.bytes for file in files))
-        results.say(f"{folder.run}: {plural(len(files), 'file')}, {read}, as written")
+        results.say(f"{run}: {plural(len(files), 'file')}, {read}, as written")
 
 
 def _list_trash(context: typer.Context, *, as_json: bool) -> None:

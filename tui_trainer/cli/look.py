@@ -45,6 +45,17 @@ RunArgument = Annotated[
     ),
 ]
 
+_RUNS = typer.Argument(
+    metavar="RUN...",
+    help="Runs like cnn4/3; cnn4 alone is its newest.",
+    autocompletion=complete_runs,
+)
+RunsArgument = Annotated[list[str], _RUNS]
+RunsOrAllArgument = Annotated[
+    Optional[list[str]],  # noqa: UP045  typer evaluates this, also on Python 3.10
+    _RUNS,
+]
+
 
 def find(context: typer.Context, name: str) -> RunFolder:
     """The run of that name in the project.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from tui_trainer.cli.look import RunArgument, complete_runs, find
+from tui_trainer.cli.look import RunArgument, RunsOrAllArgument, find
 from tui_trainer.cli.project import load, runs_folder
 from tui_trainer.errors import ExitCode, TuiTrainerError, UsageError
 
@@ -83,14 +83,7 @@ def run(
 
 def resume(
     context: typer.Context,
-    runs: Annotated[
-        Optional[list[str]],  # noqa: UP045  typer evaluates this, also on Python 3.10
-        typer.Argument(
-            metavar="RUN...",
-            help="Runs like cnn4/3; cnn4 alone is its newest.",
-            autocompletion=complete_runs,
-        ),
-    ] = None,
+    runs: RunsOrAllArgument = None,
     all_dead: Annotated[
         bool, typer.Option("--all", help="Every run that crashed, was lost or interrupted.")
     ] = False,

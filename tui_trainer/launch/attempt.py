@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import signal
 import time
@@ -15,7 +14,7 @@ from tui_trainer.launch.core_process import CoreProcess
 from tui_trainer.launch.last_words import last_words
 from tui_trainer.launch.memory import MemoryWatch
 from tui_trainer.launch.resources import allotted_cores, threads_for
-from tui_trainer.launch.restarts import DISK_FULL, Ending
+from tui_trainer.launch.restarts import Ending
 from tui_trainer.launch.signals import FORWARDED
 from tui_trainer.record.claim import check_ownership
 from tui_trainer.record.events import (
@@ -41,6 +40,8 @@ if TYPE_CHECKING:
 
 # Five minutes for somebody to make room, with the run's owner alive and seen.
 TRIES_TO_RECORD_THE_END = 300
+# Somebody waits for that end, and a scheduler kills what takes long over it.
+TRIES_OF_THE_STOPPED = 10
 # Over NFS a folder can be out of sight for a moment, and a folder that was moved stays away.
 BEATS_WITHOUT_FOLDER = 3
 # What SIGTERM ends within its ten seconds; a core that may not write has nothing to save.
@@ -95,13 +96,13 @@ class SupervisedAttempt:
             memory = MemoryWatch()
             core = CoreProcess.start(self._folder, self.folder, threads)
         except OSError as error:
-            return self._ending(ExitCode.CRASHED, _why_not_started(error), Hope.SOME)
+            return self._ending(ExitCode.CRASHED, *_why_not_started(error))
         self._give_sign_of_life(core)
         self._accompany(core)
         return self._ending_of(core, memory)
 
     def record_end(self, ending: Ending, cause: str, *, now_owned_by: SupervisedAttempt) -> None:
-        """Record how it ended; a disk that is full is given time to be cleared.
+        """Record how it ended; a disk that is full is given time to be cleared, until a stop.
 
         Args:
             ending: Of this attempt.
@@ -114,8 +115,10 @@ class SupervisedAttempt:
             cause=cause,
             peak_memory_bytes=ending.peak_memory_bytes,
             seconds=round(time.monotonic() - self._began, 3),
+            hope=ending.hope.value,
         )
-        for _ in range(TRIES_TO_RECORD_THE_END):
+        tries = TRIES_OF_THE_STOPPED if self._is_asked_to_stop() else TRIES_TO_RECORD_THE_END
+        for _ in range(tries):
             try:
                 now_owned_by.record(ended)
                 break
@@ -128,7 +131,8 @@ class SupervisedAttempt:
                 log(error.message)
                 break
             except OSError:
-                time.sleep(SECONDS_PER_BEAT)
+                if not now_owned_by.wait_for_room():
+                    break
         log(f"attempt {self.folder.number} ended: {cause or 'done'}")
 
     def record(self, event: Event, folder: RunFolder | None = None) -> None:
@@ -150,11 +154,23 @@ class SupervisedAttempt:
             left = until - time.monotonic()
             if left <= 0:
                 return True
-            if not self._seconds_to_beat():
-                self._give_sign_of_life(None, restart_seconds=left)
-            self._signals.wait(min(left, self._seconds_to_beat()))
-            self._note(self._signals.take())
+            self._pass_time(left, restart_seconds=left)
         return False
+
+    def wait_for_room(self) -> bool:
+        """A beat's time, alive and seen; False where somebody asked to stop in it."""
+        until, asked = time.monotonic() + SECONDS_PER_BEAT, self.folder.stop_request()
+        while (left := until - time.monotonic()) > 0:
+            if self._pass_time(left) or self.folder.stop_request() != asked or self._lost:
+                return False
+        return True
+
+    def _pass_time(self, most: float, restart_seconds: float | None = None) -> bool:
+        """Beat where that is due, then wait for a moment; whether a signal asked to stop in it."""
+        if not self._seconds_to_beat():
+            self._give_sign_of_life(None, restart_seconds)
+        self._signals.wait(min(most, self._seconds_to_beat()))
+        return any(number != signal.SIGUSR1 for number in self._note(self._signals.take()))
 
     def _begin(self) -> int:
         """Record that it begins; how many threads it gets."""
@@ -178,6 +194,8 @@ class SupervisedAttempt:
                 core.pace.watch(core.process.pid)
                 self._give_sign_of_life(core)
                 self._end_what_is_lost(core)
+        # A signal that came with the core's end counts: it must not be started again.
+        self._note(self._signals.take())
         core.close()
 
     def _note(self, numbers: list[int]) -> list[int]:
@@ -299,9 +317,9 @@ def log(line: str) -> None:
         os.write(1, f"{line}\n".encode(errors="backslashreplace"))
 
 
-def _why_not_started(error: OSError) -> str:
-    why = f"the core could not be started: {error}"
-    return f"{DISK_FULL}: {why}" if error.errno in {errno.ENOSPC, errno.EDQUOT} else why
+def _why_not_started(error: OSError) -> tuple[str, Hope]:
+    why, hope = f"the core could not be started: {error}", Hope.after(error)
+    return f"disk full: {why}" if hope is Hope.ROOM else why, hope
 
 
 def _where_it_went() -> RunFolder:

@@ -135,15 +135,18 @@ def stop(folder: RunFolder, *, at_once: bool = False) -> None:
     """Ask a run to stop: after a checkpoint, or `at_once` without one.
 
     Raises:
-        UsageError: the run is not running.
+        UsageError: the run is not running, or there is no room to ask and nobody here to signal.
     """
     run = look_until_sure([RunReader(folder)])[0]
     attempt = folder.newest_attempt()
     if not run.state.is_live or attempt is None:
         raise UsageError(f"{run.name} is {run.state.value}; there is nothing to stop")
-    _signal_where_nobody_obeys(
-        folder, _ask_newest(folder, attempt, at_once=at_once), at_once=at_once
-    )
+    try:
+        asked = _ask_newest(folder, attempt, at_once=at_once)
+    except OSError as error:
+        _signal_instead(folder, folder.newest_attempt() or attempt, error, at_once=at_once)
+    else:
+        _signal_where_nobody_obeys(folder, asked, at_once=at_once)
 
 
 def _ask_newest(folder: RunFolder, attempt: AttemptFolder, *, at_once: bool) -> AttemptFolder:
@@ -164,6 +167,25 @@ def _signal_where_nobody_obeys(folder: RunFolder, attempt: AttemptFolder, *, at_
     if core is not None and not has_supervisor and core.presence() is Presence.ALIVE:
         with contextlib.suppress(ProcessLookupError):
             os.kill(core.pid, signal.SIGKILL if at_once else signal.SIGTERM)
+
+
+def _signal_instead(
+    folder: RunFolder, attempt: AttemptFolder, error: OSError, *, at_once: bool
+) -> None:
+    """Where a request cannot be written, as on a full disk, those of this host hear signals."""
+    beat, owner = Heartbeat.read(folder.heartbeat_file), attempt.owner()
+    core = beat.core if beat and beat.attempt == attempt.number else None
+    here = [each for each in (owner, core) if each and each.presence() is Presence.ALIVE]
+    if not here:
+        raise UsageError(
+            f"{folder.run} cannot be asked to stop: {attempt.stop_file}: {error.strerror}",
+            hint=f"make room and try again, or end it where it runs: kill -TERM of {owner}",
+        ) from error
+    # The supervisor first, so that it does not start a core again that somebody ended.
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(here[0].pid, signal.SIGTERM)
+        if at_once and core in here:
+            os.kill(here[-1].pid, signal.SIGKILL)
 
 
 def _start(folder: RunFolder) -> None:

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 # disk that stays full for a night is met again every few minutes.
 FIRST_WAIT_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 300.0
-# What the cause of an attempt begins with that found no room on its disk.
-DISK_FULL = "disk full"
-NO_ROOM = (DISK_FULL, "disk quota used up")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +29,6 @@ class Ending:
     made_progress: bool
     """Whether a checkpoint stands of more than the attempt began with."""
     peak_memory_bytes: int = 0
-
-    @property
-    def lacked_room(self) -> bool:
-        """Whether a full disk ended it, which no number of tries makes worse or hopeless."""
-        return self.cause.startswith(NO_ROOM)
 
     def is_repeated_by(self, later: Ending) -> bool:
         """Whether the next attempt failed in the same way at the same step."""
@@ -75,7 +67,7 @@ class Restarts:
             return _given_up(ending, "the same step failed twice in the same way")
         if ending.made_progress:
             self._without_progress = self._without_room = 0
-        if ending.lacked_room:
+        if ending.hope is Hope.ROOM:
             self._without_room += 1
             return Decision(ending.cause, wait_before(self._without_room))
         if self._without_progress == self._most:

@@ -60,6 +60,8 @@ class AttemptEnded(_Event):
     """Largest resident set of the core."""
     seconds: float = 0.0
     """How long the attempt took, by a clock that nobody sets."""
+    hope: str = ""
+    """What a second try was worth, as `Hope` names it; empty in records of before it was kept."""
 
 
 @dataclass(frozen=True, kw_only=True)

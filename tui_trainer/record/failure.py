@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from enum import Enum
 
 
@@ -12,8 +13,15 @@ class Hope(str, Enum):
     """Nothing: the core refused, and only a person changes why."""
     ONCE = "once"
     """An error of the code. Training is deterministic: twice at the same step is every time."""
+    ROOM = "room"
+    """A disk is full. That changes, and no number of tries makes it hopeless."""
     SOME = "some"
     """Circumstances, which change: memory, a disk, whoever sent a signal."""
+
+    @classmethod
+    def after(cls, error: OSError) -> Hope:
+        """What is to be hoped after an error of the system."""
+        return cls.ROOM if error.errno in {errno.ENOSPC, errno.EDQUOT} else cls.SOME
 
     @classmethod
     def of(cls, word: str) -> Hope:

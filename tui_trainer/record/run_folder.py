@@ -251,14 +251,23 @@ def claim_run(runs: Path, experiment_name: str) -> RunFolder:
 def all_runs(runs: Path) -> Iterator[RunFolder]:
     """Every run folder below `runs`, by experiment name and number; hidden families are no runs."""
     try:
-        families = sorted(
-            entry for entry in runs.iterdir() if entry.is_dir() and not entry.name.startswith(".")
-        )
+        known = families(runs)
     except OSError:
         return
-    for family in families:
+    for family in known:
         with contextlib.suppress(PermissionError):
             yield from runs_of(family)
+
+
+def families(runs: Path) -> list[Path]:
+    """The folders of all experiments that have runs; hidden ones are none.
+
+    Raises:
+        OSError: `runs` cannot be read.
+    """
+    return sorted(
+        entry for entry in runs.iterdir() if not entry.name.startswith(".") and _is_folder(entry)
+    )
 
 
 def runs_of(family: Path) -> list[RunFolder]:
@@ -283,6 +292,13 @@ def find_run(runs: Path, name: str) -> RunFolder:
     if wanted not in known:
         raise UsageError(f"there is no run `{name}` in {runs}", hint="the runs: tui-trainer runs")
     return RunFolder(runs / experiment_name / str(wanted))
+
+
+def _is_folder(entry: Path) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return True  # as far as anybody knows: whoever looks into it meets the error
 
 
 def _numbers_in(folder: Path) -> set[int]:

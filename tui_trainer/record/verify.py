@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui_trainer.record.digest import CHANGED, digest_fault, file_digest
 from tui_trainer.record.events import CheckpointSaved, read_events
 from tui_trainer.record.fields import text
-from tui_trainer.record.run_folder import CheckpointName
+from tui_trainer.record.index import RunReader
+from tui_trainer.record.run_folder import CheckpointName, families, runs_of
 from tui_trainer.record.tail import identity, read_json
 from tui_trainer.record.told import told_results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from tui_trainer.record.index import Run
+    from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.record.told import Told
 
 _ANOTHER = "it is not the file that was saved under this name"
 
@@ -33,17 +36,52 @@ class Verified:
     """Why it is not as it was written; empty if it is."""
     cure: str = ""
     """What to do about it."""
+    is_unreadable: bool = False
+    """Whether the disk does not give it, so that nobody knows what it holds."""
 
     def as_record(self) -> dict[str, Any]:
         """One object of `verify --json`."""
         return asdict(self)
 
 
-def verify(run: Run) -> Iterator[Verified]:
+def verify_all(runs: Path) -> Iterator[tuple[str, list[Verified]]]:
+    """Each run of a project with its files; what cannot be read is told and ends nothing."""
+    try:
+        known = families(runs)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        yield runs.name, [_unreadable(runs.name, ".", error)]
+        return
+    for family in known:
+        try:
+            folders = runs_of(family)
+        except OSError as error:
+            yield family.name, [_unreadable(family.name, ".", error)]
+            continue
+        yield from ((folder.run, verify(folder)) for folder in folders)
+
+
+def verify(folder: RunFolder) -> list[Verified]:
     """Every checkpoint and every result of a run; also while it trains, nothing is changed."""
-    checkpoints = list(_checkpoints(run, _recorded(run)))
+    try:
+        run = RunReader(folder).look()
+        recorded, told = _recorded(run), told_results(folder)
+    except OSError as error:
+        place = Path(error.filename or folder.path)
+        inside = place.relative_to(folder.path) if place.is_relative_to(folder.path) else place
+        return [_unreadable(folder.run, str(inside), error)]
+    return [*_all_checkpoints(run, recorded), *_results(run, told)]
+
+
+def _all_checkpoints(run: Run, recorded: Mapping[str, str]) -> Iterator[Verified]:
+    try:
+        checkpoints = list(_checkpoints(run, recorded))
+    except OSError as error:
+        yield _unreadable(run.name, run.folder.checkpoints.name, error)
+        return
     yield from checkpoints
-    if run.epochs and not any(not checked.fault for checked in checkpoints):
+    if run.epochs and all(file.fault and not file.is_unreadable for file in checkpoints):
         yield Verified(
             run=run.name,
             file=run.folder.checkpoints.name,
@@ -51,7 +89,6 @@ def verify(run: Run) -> Iterator[Verified]:
             fault="no checkpoint is left that can be trusted",
             cure=f"copy one back, or train anew: tui-trainer run {run.folder.experiment_name}",
         )
-    yield from _results(run)
 
 
 def _recorded(run: Run) -> dict[str, str]:
@@ -61,19 +98,38 @@ def _recorded(run: Run) -> dict[str, str]:
 
 
 def _checkpoints(run: Run, recorded: Mapping[str, str]) -> Iterator[Verified]:
-    for path in sorted(run.folder.checkpoints.glob("*.pt")):
+    for path in sorted(_standing_in(run.folder.checkpoints)):
         if CheckpointName.parse(path.name) is None:
             continue
         file = str(path.relative_to(run.folder.path))
-        # One that trains removes old checkpoints, and may write one of a name once more.
-        while (before := identity(path)) is not None:
-            try:
-                checked = _checkpoint(run, path, recorded.get(file, ""))
-            except FileNotFoundError:
-                continue
-            if identity(path) == before:
-                yield checked
-                break
+        try:
+            checked = _standing(run, path, recorded.get(file, ""))
+        except OSError as error:
+            checked = _unreadable(run.name, file, error)
+        if checked is not None:
+            yield checked
+
+
+def _standing_in(folder: Path) -> list[Path]:
+    # A glob is silent about a folder that it cannot read.
+    try:
+        return list(folder.iterdir())
+    except FileNotFoundError:
+        return []
+
+
+def _standing(run: Run, path: Path, recorded: str) -> Verified | None:
+    """What stands there: one that trains removes old checkpoints, and may write one anew."""
+    while True:
+        before = identity(path)
+        try:
+            checked = _checkpoint(run, path, recorded)
+        except FileNotFoundError:
+            if identity(path) is None:
+                return None
+            continue
+        if identity(path) == before:
+            return checked
 
 
 def _checkpoint(run: Run, path: Path, recorded: str) -> Verified:
@@ -96,18 +152,21 @@ def _cure_of_checkpoint(run: Run) -> str:
     return "the results stand; copy it back, or use another: evaluate --checkpoint last|N"
 
 
-def _results(run: Run) -> Iterator[Verified]:
-    folder, told = run.folder, told_results(run.folder)
+def _results(run: Run, told: Told) -> Iterator[Verified]:
+    folder = run.folder
     for file, first in told.results.items():
         path = folder.path / file
         if told.is_to_go_on and not path.exists():
             path = _set_aside(run, path)
         file_now = str(path.relative_to(folder.path))
-        yield _result(run, path, first.sha256, file_now)
-        if path.name == folder.clean_results_file.name:
-            wanted = text(read_json(path) or {}, "predictions_sha256")
-            if wanted:
-                yield _result(run, path.with_name("predictions.npz"), wanted, file_now)
+        try:
+            yield _result(run, path, first.sha256, file_now)
+            if path.name == folder.clean_results_file.name:
+                wanted = text(read_json(path) or {}, "predictions_sha256")
+                if wanted:
+                    yield _result(run, path.with_name("predictions.npz"), wanted, file_now)
+        except OSError as error:
+            yield _unreadable(run.name, file_now, error)
 
 
 def _set_aside(run: Run, path: Path) -> Path:
@@ -132,4 +191,15 @@ def _result(run: Run, path: Path, digest: str, origin: str) -> Verified:
         bytes=size,
         fault=fault,
         cure=f"move {origin} away, then: tui-trainer {command} {run.name}" if fault else "",
+    )
+
+
+def _unreadable(run: str, file: str, error: OSError) -> Verified:
+    return Verified(
+        run=run,
+        file=file,
+        bytes=0,
+        fault=f"it cannot be read: {error.strerror or error}",
+        cure="look at the disk or the file server, and then verify again; nothing was changed",
+        is_unreadable=True,
     )

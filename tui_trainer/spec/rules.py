@@ -151,6 +151,9 @@ def _walltime(table: Resources) -> Iterator[Broken]:
     if wanted is not None and not _WALLTIME.fullmatch(wanted):
         message = f'must be hours:minutes:seconds such as "12:00:00", not {quote(wanted)}'
         yield Broken((("walltime",),), message)
+    elif table.wall_seconds == 0:
+        message = 'leaves no time at all; such as "12:00:00", or left out where there is no limit'
+        yield Broken((("walltime",),), message)
 
 
 def _warmup_ends(experiment: Experiment) -> Iterator[Broken]:

@@ -15,6 +15,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from typing import NamedTuple
 
 from tui_trainer.errors import ExitCode, TuiTrainerError
 from tui_trainer.record.claim import check_ownership, claim
@@ -35,6 +36,16 @@ _FILE_FAULTS = {
     errno.EROFS: "disk mounted read-only",
 }
 _LESS_MEMORY = "lower batch_size; training.accumulate makes up for it"
+
+
+class Ending(NamedTuple):
+    """How a training ended."""
+
+    code: ExitCode
+    cause: str = ""
+    """Why, in words, where it did not end well."""
+    hope: Hope = Hope.NONE
+    """What a second try is worth."""
 
 
 def main() -> ExitCode:
@@ -63,12 +74,12 @@ def _run(requests: Requests, reporter: Reporter) -> ExitCode:
     # Native code that crashes leaves the Python stack in the log.
     faulthandler.enable()
     began = time.monotonic()
-    code, cause, hope = _train(folder, attempt, requests, reporter)
-    if cause:
-        reporter.cause(cause, hope)
+    ending = _train(folder, attempt, requests, reporter)
+    if ending.cause:
+        reporter.cause(ending.cause, ending.hope)
     if _is_orphaned(attempt):
-        _record_orphans_end(folder, attempt, code, cause, began)
-    return code
+        _record_orphans_end(folder, attempt, ending, began)
+    return ending.code
 
 
 def _is_orphaned(attempt: AttemptFolder) -> bool:
@@ -78,16 +89,17 @@ def _is_orphaned(attempt: AttemptFolder) -> bool:
 
 
 def _record_orphans_end(
-    folder: RunFolder, attempt: AttemptFolder, code: ExitCode, cause: str, began: float
+    folder: RunFolder, attempt: AttemptFolder, ending: Ending, began: float
 ) -> None:
     """Record the end in the supervisor's place, unless another attempt owns the run by now."""
-    if code is ExitCode.STOPPED:
+    if ending.code is ExitCode.STOPPED:
         was_asked = attempt.stop_request() is not None
         cause = stop_cause(0) if was_asked else "stopped: its supervisor was killed; resumable"
+        ending = ending._replace(cause=cause)
     # A disk too full for the line leaves the run as it looks from outside: without a word.
     with contextlib.suppress(TuiTrainerError, OSError):
         check_ownership(folder, attempt.number, attempt.owner())
-        _record_end(folder, attempt, code, cause, began)
+        _record_end(folder, attempt, ending, began)
 
 
 def _unsupervised(folder: RunFolder, requests: Requests, reporter: Reporter) -> ExitCode:
@@ -95,51 +107,50 @@ def _unsupervised(folder: RunFolder, requests: Requests, reporter: Reporter) -> 
     try:
         attempt, owner = claim(folder)
     except TuiTrainerError as error:
-        return _refused(error, reporter)[0]
+        return _refused(error, reporter).code
     began = time.monotonic()
     number = attempt.number
     threads = len(os.sched_getaffinity(0))
     append_event(folder.events_file, AttemptStarted(attempt=number, owner=owner, threads=threads))
-    code, cause, _ = _train(folder, attempt, requests, reporter)
-    _record_end(folder, attempt, code, cause, began)
-    return code
+    ending = _train(folder, attempt, requests, reporter)
+    _record_end(folder, attempt, ending, began)
+    return ending.code
 
 
-def _record_end(
-    folder: RunFolder, attempt: AttemptFolder, code: ExitCode, cause: str, began: float
-) -> None:
+def _record_end(folder: RunFolder, attempt: AttemptFolder, ending: Ending, began: float) -> None:
     ended = AttemptEnded(
         attempt=attempt.number,
-        exit_code=code,
-        cause=cause or exit_cause(code),
+        exit_code=ending.code,
+        cause=ending.cause or exit_cause(ending.code),
         peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         seconds=round(time.monotonic() - began, 3),
+        hope=ending.hope.value,
     )
     append_event(folder.events_file, ended)
 
 
 def _train(
     folder: RunFolder, attempt: AttemptFolder, requests: Requests, reporter: Reporter
-) -> tuple[ExitCode, str, Hope]:
-    """Train; how it ended, why in words if not well, and what a second try is worth."""
+) -> Ending:
+    """Train, and say how it ended."""
     try:
         from tui_trainer.train import loop
 
         try:
             loop.run(folder, attempt.number, requests, reporter)
         except loop.Stopped:
-            return ExitCode.STOPPED, stop_cause(requests.stopped_by), Hope.NONE
+            return Ending(ExitCode.STOPPED, stop_cause(requests.stopped_by))
     except TuiTrainerError as error:
         return _refused(error, reporter)
     except Exception as error:  # noqa: BLE001  the door where every error ends
         reporter.complain(traceback.format_exc().rstrip())
-        return ExitCode.CRASHED, *_judged(error)
-    return ExitCode.DONE, "", Hope.NONE
+        return Ending(ExitCode.CRASHED, *_judged(error))
+    return Ending(ExitCode.DONE)
 
 
-def _refused(error: TuiTrainerError, reporter: Reporter) -> tuple[ExitCode, str, Hope]:
+def _refused(error: TuiTrainerError, reporter: Reporter) -> Ending:
     reporter.complain(f"error: {error.message}" + (f"\nhint: {error.hint}" if error.hint else ""))
-    return error.exit_code, error.message, Hope.NONE
+    return Ending(error.exit_code, error.message)
 
 
 def _judged(error: Exception) -> tuple[str, Hope]:
@@ -148,7 +159,8 @@ def _judged(error: Exception) -> tuple[str, Hope]:
     named = f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
     if isinstance(error, OSError):
         fault = _FILE_FAULTS.get(error.errno or 0)
-        return f"{fault}: {error.filename or error.strerror}" if fault else named, Hope.SOME
+        cause = f"{fault}: {error.filename or error.strerror}" if fault else named
+        return cause, Hope.after(error)
     if _is_for_want_of_memory(error):
         return f"out of memory: {named}; {_LESS_MEMORY}", Hope.SOME
     return named, Hope.ONCE

@@ -11,18 +11,23 @@ import errno
 import hashlib
 import os
 import pickle
+import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import NoneType
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 import torch
 
+import tui_trainer
 from tui_trainer.errors import RunCrashedError
 from tui_trainer.record.digest import digest_fault, digest_file, digest_line, file_digest
 from tui_trainer.record.durable import sweep, sync_folder, temporary_beside, write_durably
 from tui_trainer.record.epochs import best_epoch, read_epochs
 from tui_trainer.record.events import CheckpointRejected, CheckpointSaved
+from tui_trainer.record.plain_text import plain_line
 from tui_trainer.record.run_folder import CORRUPT_SUFFIX, CheckpointName
+from tui_trainer.train.state import SUMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -33,34 +38,40 @@ if TYPE_CHECKING:
     from tui_trainer.record.epochs import Epoch
     from tui_trainer.train.ledger import Ledger
 
-_KEYS = {
-    "model",
-    "trained",
-    "gradients",
-    "scaler",
-    "optimizer",
-    "scheduler",
-    "epoch",
-    "step",
-    "sums",
-    "train_seconds",
-    "seconds",
-    "data_seconds",
-    "lr",
-    "epochs",
-    "fingerprint",
-    "pipeline",
-    "circumstances",
-    "versions",
+# A table of tensors is a kind of dict, and a whole number is one that may be asked to be a float.
+_FORM: dict[str, type | tuple[type, ...]] = {
+    "model": dict,
+    "trained": (dict, NoneType),
+    "gradients": dict,
+    "scaler": dict,
+    "optimizer": dict,
+    "scheduler": dict,
+    "epoch": int,
+    "step": int,
+    "sums": torch.Tensor,
+    "train_seconds": (float, int),
+    "seconds": (float, int),
+    "data_seconds": (float, int),
+    "lr": (float, int),
+    "epochs": list,
+    "fingerprint": str,
+    "pipeline": dict,
+    "circumstances": dict,
+    "versions": dict,
 }
 # Whole epochs kept besides the best: should the newest be damaged, one epoch is lost.
 _KEPT = 2
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
-def standing_at_most(epochs: int) -> int:
-    """How many stand at once in a run of so many epochs, the one that is being written included."""
-    return min(epochs, _KEPT + 1) + 1 if epochs else 0
+def standing_at_most(epochs: int, saves_within: int) -> int:
+    """How many stand at once, the one that is being written included.
+
+    Args:
+        epochs: Of the run.
+        saves_within: How often an epoch is saved before its end.
+    """
+    return min(epochs, _KEPT + 1) + min(saves_within, _KEPT) + 1 if epochs else 0
 
 
 class DamagedCheckpointError(Exception):
@@ -87,6 +98,7 @@ class Checkpoints:
         self._ledger = ledger
         self._folder = ledger.folder.checkpoints
         self._fingerprint = fingerprint
+        self._unreadable: dict[CheckpointName, OSError] = {}
 
     def tidy(self) -> None:
         """Make the folder and remove what killed attempts left half done."""
@@ -142,6 +154,7 @@ class Checkpoints:
             self._ledger.check_ownership()
             temporary.replace(path)
         sync_folder(self._folder)
+        self._unreadable.pop(name, None)
         self._tell_saved(name, digest, weights_digest(content["model"]))
 
     def _tell_saved(self, name: CheckpointName, digest: str, weights: str) -> None:
@@ -157,31 +170,51 @@ class Checkpoints:
         )
 
     def newest(self) -> Loaded | None:
-        """The most advanced one that can be trusted; those that cannot are set aside, loudly."""
-        rejected: list[CheckpointName] = []
+        """The most advanced one that can be trusted; those that cannot are set aside, loudly.
+
+        Raises:
+            RunCrashedError: It was saved by another version of tui-trainer.
+            OSError: There are some, and the disk gives none of them.
+        """
+        passed_over: list[CheckpointName] = []
         for name in reversed(self.names()):
             loaded = self.load(name)
             if loaded is not None:
-                self._tell_loss(rejected, name)
+                self._tell_loss(passed_over, name)
                 return loaded
-            rejected.append(name)
-        self._tell_loss(rejected, CheckpointName(0, 0))
+            passed_over.append(name)
+        for name in passed_over:
+            # What may be readable in a minute is no reason to begin anew.
+            if name in self._unreadable:
+                raise self._unreadable[name]
+        self._tell_loss(passed_over, CheckpointName(0, 0))
         return None
 
     def load(self, name: CheckpointName) -> Loaded | None:
-        """One checkpoint, or None after setting it aside because it cannot be trusted."""
+        """One checkpoint, or None: set aside where it is damaged, left where it is unreadable.
+
+        Raises:
+            RunCrashedError: It was saved by another version of tui-trainer.
+        """
         path = self._folder / str(name)
         try:
-            return read_checkpoint(self._folder, name, self._fingerprint)
+            loaded = read_checkpoint(self._folder, name, self._fingerprint)
         except DamagedCheckpointError as error:
             self._set_aside(path, str(error))
             return None
+        except OSError as error:
+            self._unreadable[name] = error
+            self._ledger.warn(f"{name} cannot be read and is left as it is: {error.strerror}")
+            return None
+        self._unreadable.pop(name, None)
+        return loaded
 
     def best(self, epochs: Iterable[Epoch]) -> Loaded:
         """That of the best epoch among those that stand and can be trusted.
 
         Raises:
-            RunCrashedError: None is left.
+            RunCrashedError: None is left, or it was saved by another version of tui-trainer.
+            OSError: The disk gives none of them.
         """
         standing = {name.epochs for name in self.names() if not name.steps}
         candidates = [epoch for epoch in epochs if epoch.epoch in standing]
@@ -190,12 +223,17 @@ class Checkpoints:
             if loaded is not None:
                 return loaded
             candidates.remove(best)
-            self._ledger.warn(f"the best epoch, {best.epoch}, is damaged; the next best is used")
+            self._ledger.warn(f"the best epoch, {best.epoch}, is no use; the next best is used")
+        for unreadable in self._unreadable.values():
+            raise unreadable
         raise RunCrashedError("no checkpoint is left", hint="start a new run of the experiment")
 
     def retain(self, best: int | None) -> None:
-        """Keep the newest two whole epochs, the best one, and what was saved since; no more."""
-        names = self.names()
+        """Keep the newest two whole epochs, the best one, and what was saved since; no more.
+
+        What could not be read stays beside them and counts for none.
+        """
+        names = self._readable()
         whole = [name for name in names if not name.steps]
         within = [name for name in names if name.steps and (not whole or name > whole[-1])]
         kept = {*whole[-_KEPT:], *within[-_KEPT:], *(n for n in whole if n.epochs == best)}
@@ -206,12 +244,15 @@ class Checkpoints:
     def _make_room(self, name: CheckpointName) -> None:
         """Keep the newest, the newest whole epoch and the best, besides the one to be written."""
         best = best_epoch(read_epochs(self._ledger.folder.epochs_file))
-        standing = [standing for standing in self.names() if standing != name]
+        standing = [standing for standing in self._readable() if standing != name]
         whole = [standing for standing in standing if not standing.steps]
         kept = {*standing[-1:], *whole[-1:], *(n for n in whole if best and n.epochs == best.epoch)}
         for spare in standing:
             if spare not in kept:
                 self._remove(spare)
+
+    def _readable(self) -> list[CheckpointName]:
+        return [name for name in self.names() if name not in self._unreadable]
 
     def forget_within(self) -> None:
         """Remove those within an epoch: what they lead to is known to be bad."""
@@ -229,17 +270,18 @@ class Checkpoints:
             CheckpointRejected(attempt=self._ledger.attempt, checkpoint=path.name, cause=cause)
         )
 
-    def _tell_loss(self, rejected: Collection[CheckpointName], used: CheckpointName) -> None:
-        if not rejected:
+    def _tell_loss(self, passed_over: Collection[CheckpointName], used: CheckpointName) -> None:
+        if not passed_over:
             return
-        names = ", ".join(map(str, rejected))
+        names = ", ".join(map(str, passed_over))
+        left = self._unreadable.keys() & set(passed_over)
+        why = "cannot be read" if left else "cannot be trusted and was set aside"
         start = f"{used}" if any(used) else "the start"
-        last = max(rejected)
+        last = max(passed_over)
         lost = range(used.epochs + 1, last.epochs + (2 if last.steps else 1))
         epochs = f"epoch {lost[0]}" if len(lost) == 1 else f"epochs {lost[0]} to {lost[-1]}"
         self._ledger.warn(
-            f"{names} cannot be trusted and was set aside: training goes on from {start}, "
-            f"{epochs} are trained again"
+            f"{names} {why}: training goes on from {start}, {epochs} are trained again"
         )
 
     def _remove(self, name: CheckpointName) -> None:
@@ -258,15 +300,18 @@ def read_checkpoint(folder: Path, name: CheckpointName, fingerprint: str) -> Loa
 
     Raises:
         DamagedCheckpointError: It is gone, damaged or another experiment's.
+        RunCrashedError: It is whole, but was saved by another version of tui-trainer.
+        OSError: The disk does not give it.
     """
     path = folder / str(name)
-    if not path.is_file():
-        raise DamagedCheckpointError("it is no file" if path.exists() else "it is not there")
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DamagedCheckpointError("it is no file")
         _check_digest(path)
         content = _read(path)
     except FileNotFoundError:
-        raise DamagedCheckpointError("it was removed just now") from None
+        raise DamagedCheckpointError("it is not there") from None
+    _check_form(path, content)
     if content["fingerprint"] != fingerprint:
         raise DamagedCheckpointError("it belongs to another experiment")
     if CheckpointName(content["epoch"], content["step"]) != name:
@@ -341,6 +386,39 @@ def _read(path: Path) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, ValueError, LookupError, EOFError) as error:
         raise DamagedCheckpointError(f"it cannot be read: {error}") from error
-    if not isinstance(content, dict) or content.keys() != _KEYS:
-        raise DamagedCheckpointError("it is no checkpoint of this version of tui-trainer")
+    if not isinstance(content, dict):
+        raise DamagedCheckpointError("it holds no table")
     return content
+
+
+def _check_form(path: Path, content: Mapping[str, Any]) -> None:
+    """Refuse what this version could not go on from; whoever saved it can.
+
+    Raises:
+        RunCrashedError: It has not the form of this version's checkpoints.
+    """
+    faults = [*_faults(content)]
+    if not faults:
+        return
+    versions = content.get("versions")
+    told = versions.get("tui-trainer") if isinstance(versions, dict) else None
+    version = plain_line(str(told or "that is not named"))
+    raise RunCrashedError(
+        f"{path.name} was saved by another version of tui-trainer, {version} "
+        f"(this is {tui_trainer.__version__}): {', '.join(faults)}",
+        hint="nothing was changed: resume the run with the version that saved it, or start a new "
+        f"one: tui-trainer run {path.parents[2].name}",
+    )
+
+
+def _faults(content: Mapping[str, Any]) -> Iterator[str]:
+    yield from (f"{key} is missing" for key in _FORM if key not in content)
+    yield from (f"{plain_line(str(key))} has no place" for key in content if key not in _FORM)
+    for key, kind in _FORM.items():
+        if key in content and not isinstance(content[key], kind):
+            kinds = kind if isinstance(kind, tuple) else (kind,)
+            wanted = " or ".join(each.__name__ for each in kinds)
+            yield f"{key} is {type(content[key]).__name__}, not {wanted}"
+    sums = content.get("sums")
+    if isinstance(sums, torch.Tensor) and sums.shape != SUMS:
+        yield f"sums has shape {tuple(sums.shape)}, not {tuple(SUMS)}"

@@ -118,13 +118,20 @@ class Need(NamedTuple):
     results_bytes: int
     standing_bytes: int = 0
     """Of checkpoints that stand already."""
+    saves_within: int = 0
+    """How often an epoch is saved before its end."""
 
     @property
     def total(self) -> int:
         """Bytes besides what stands, at the moment when they are the most."""
         one = self.checkpoint_bytes if self.epochs else 0
-        checkpoints = one * standing_at_most(self.epochs) - self.standing_bytes
+        checkpoints = one * standing_at_most(self.epochs, self.saves_within) - self.standing_bytes
         return max(checkpoints, one) + self.results_bytes + self.epochs * _BYTES_PER_EPOCH
+
+
+def saves_within(experiment: Experiment, epoch_seconds: float) -> int:
+    """How often an epoch that takes so long is saved before its end."""
+    return int(epoch_seconds / (60 * experiment.checkpoint_minutes))
 
 
 def results_bytes(equipment: Equipment) -> int:

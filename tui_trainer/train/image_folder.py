@@ -23,7 +23,7 @@ from tui_trainer.train.dataset import Dataset, Split
 from tui_trainer.train.splitting import PARTS, split
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -70,7 +70,7 @@ def load(data: ImageFolder, project: Path, size: int, stage: Stage) -> Dataset:
         name: [listing.parts[part][i] for i in indices] for name, (part, indices) in chosen.items()
     }
     if not cache.is_dir():
-        _build(cache, files, size)
+        _build(cache, files, size, stage.alive)
     place = stage.copy_of if data.stage else Path
     splits = {
         name: Split(
@@ -159,7 +159,9 @@ def _key(listing: _Listing, chosen: dict[str, Chosen], size: int) -> str:
     return digest.hexdigest()[:32]
 
 
-def _build(cache: Path, files: dict[str, list[_Image]], size: int) -> None:
+def _build(
+    cache: Path, files: dict[str, list[_Image]], size: int, alive: Callable[[], None]
+) -> None:
     """Decode every image into a folder aside, which becomes the cache when it is whole."""
     aside = cache.with_name(f"{cache.name}.{os.getpid()}-{time.time_ns()}.part")
     try:
@@ -168,7 +170,7 @@ def _build(cache: Path, files: dict[str, list[_Image]], size: int) -> None:
         faults = [
             fault
             for name, images in files.items()
-            for fault in _decode(aside / f"{name}.pixels", images, size)
+            for fault in _decode(aside / f"{name}.pixels", images, size, alive)
         ]
         if faults:
             raise _unreadable(faults)
@@ -194,7 +196,9 @@ def _sweep(folder: Path) -> None:
             shutil.rmtree(part, ignore_errors=True)
 
 
-def _decode(file: Path, images: Sequence[_Image], size: int) -> list[str]:
+def _decode(
+    file: Path, images: Sequence[_Image], size: int, alive: Callable[[], None]
+) -> list[str]:
     """Write the pixels in the order of the images; what could not be read, in words."""
     shape = (len(images) * size * size + 1, 4)
     with file.open("xb") as empty:
@@ -211,10 +215,16 @@ def _decode(file: Path, images: Sequence[_Image], size: int) -> list[str]:
         pixels[start : start + size * size, :3] = square.reshape(-1, 3)
         return ""
 
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        faults = [fault for fault in pool.map(place, range(len(images))) if fault]
+    faults, pool = [], ThreadPoolExecutor(torch.get_num_threads())
+    try:
+        for fault in pool.map(place, range(len(images))):
+            alive()
+            faults.append(fault)
+    finally:
+        # Where `alive` ends it, the images that wait are given up.
+        pool.shutdown(cancel_futures=True)
     pixels.flush()
-    return faults
+    return [fault for fault in faults if fault]
 
 
 def _square(path: Path, size: int) -> NDArray[np.uint8]:

@@ -60,7 +60,9 @@ class Ledger:
     def rewrite_epochs(self, epochs: Sequence[Epoch]) -> None:
         """Let exactly these epochs stand: those that the weights in use have behind them."""
         self.check_ownership()
-        self._keep_aside(read_epochs(self.folder.epochs_file)[len(epochs) :])
+        standing = {epoch.epoch for epoch in epochs}
+        shown = read_epochs(self.folder.epochs_file)
+        self._keep_aside([epoch for epoch in shown if epoch.epoch not in standing])
         if epochs or self.folder.epochs_file.exists():
             write_epochs(self.folder.epochs_file, epochs)
 

@@ -19,6 +19,7 @@ from tui_trainer.record.words import epoch_line, percent
 from tui_trainer.train import hardware, health, own, preflight, randomness
 from tui_trainer.train.alarms import EPOCHS_BETWEEN_COUNTS, Alarms, Firing
 from tui_trainer.train.checkpoint import Checkpoints
+from tui_trainer.train.checks import Interrupted
 from tui_trainer.train.equipment import Equipment
 from tui_trainer.train.evaluate import Measured, measure, predictions
 from tui_trainer.train.ledger import Ledger
@@ -57,10 +58,20 @@ def run(folder: RunFolder, attempt: int, requests: Requests, reporter: Reporter)
         OwnedByAnotherError: Another attempt owns the run.
     """
     launched, ledger = read_experiment(folder), Ledger(folder, attempt, reporter)
-    stage = Stage(reporter.say, ledger.warn, lambda: reporter.progress(Progress(stage="preparing")))
+
+    def go_on_preparing() -> None:
+        reporter.progress(Progress(stage="preparing"))
+        if requests.stop:
+            raise Interrupted
+
+    stage = Stage(reporter.say, ledger.warn, go_on_preparing)
     equipment = Equipment(launched.experiment, folder.project, stage)
     preflight.before(launched, equipment, ledger, requests, reporter)
-    Training(launched, equipment, ledger, requests, reporter).run()
+    try:
+        Training(launched, equipment, ledger, requests, reporter).run()
+    except Interrupted:
+        reporter.say(f"stopped as asked, before anything was trained; {_how_to_resume(folder)}")
+        raise Stopped from None
 
 
 class Training:
@@ -276,7 +287,7 @@ class Training:
 
     def _stop(self) -> NoReturn:
         self.writer.finish()
-        self.reporter.say(f"stopped as asked; resume: tui-trainer resume {self._run}")
+        self.reporter.say(f"stopped as asked; {_how_to_resume(self.ledger.folder)}")
         raise Stopped
 
     def _save(self, then: Callable[[], None] = lambda: None) -> None:
@@ -399,6 +410,10 @@ class Training:
     def _named(self) -> str:
         threads = self.circumstances.threads
         return f"{self._run}: {self.experiment.model.name} with {threads} threads"
+
+
+def _how_to_resume(folder: RunFolder) -> str:
+    return f"resume: tui-trainer resume {folder.run}"
 
 
 def _finite(value: float) -> float | None:

@@ -20,6 +20,8 @@ import torch
 from tui_trainer.errors import PreflightError
 from tui_trainer.record.durable import TEMPORARY_SUFFIX, sync_folder, temporary_beside
 from tui_trainer.record.epochs import read_epochs
+from tui_trainer.record.events import AttemptEnded, TrainingBegan
+from tui_trainer.record.failure import Hope
 from tui_trainer.record.finding import Finding
 from tui_trainer.record.heartbeat import Progress
 from tui_trainer.record.preflight import Preflight
@@ -59,7 +61,7 @@ def before(
 
     Raises:
         PreflightError: Something would fail later.
-        OSError: There is no room any more for a run that has begun; there may be again.
+        OSError: There is no room any more for a run that was let through; there may be again.
         OwnedByAnotherError: Another attempt owns the run.
     """
     if launched.provenance.get("preflight") is False:
@@ -92,7 +94,7 @@ def before(
         table.write(folder.attempt(ledger.attempt).preflight_file)
     except OSError as error:
         reporter.complain(f"the preflight's table could not be kept: {error}")
-    _give_up_for_now(table)
+    _give_up_for_now(table, ledger)
     _refuse(table.errors)
 
 
@@ -212,7 +214,9 @@ class Inspection:
 
     def _look_at_room(self) -> Finding:
         epochs, results = self._equipment.experiment.epochs, forecast.results_bytes(self._equipment)
-        need = forecast.Need(self._rehearsal.checkpoint_bytes, epochs, results)
+        within = forecast.saves_within(self._equipment.experiment, self._epoch_seconds())
+        size = self._rehearsal.checkpoint_bytes
+        need = forecast.Need(size, epochs, results, saves_within=within)
         return forecast.room(self._place, need)
 
     def _rehearse_ood(self) -> Finding:
@@ -221,12 +225,15 @@ class Inspection:
         return self._rehearsal.out_of_distribution()
 
     def _look_at_time(self) -> Finding:
+        experiment = self._equipment.experiment
+        return forecast.time_needed(experiment, self._epoch_seconds(), experiment.epochs)
+
+    def _epoch_seconds(self) -> float:
+        """What an epoch will take, as far as the rehearsal has come."""
         equipment, pace = self._equipment, self._rehearsal.pace
         probe = equipment.experiment.ood.probe if equipment.experiment.ood else 0
         measured = len(equipment.data.validation) + probe
-        trained = pace.training * len(equipment.data.train)
-        epoch = trained + pace.evaluation * measured
-        return forecast.time_needed(equipment.experiment, epoch, equipment.experiment.epochs)
+        return pace.training * len(equipment.data.train) + pace.evaluation * measured
 
 
 class Recheck:
@@ -251,13 +258,17 @@ class Recheck:
 
     def _look_at_room(self) -> Finding:
         sizes = [path.stat().st_size for path in self._run.checkpoints.glob("*.pt")]
-        need = forecast.Need(max(sizes, default=0), self._left, 0, sum(sizes))
+        within = forecast.saves_within(self._experiment, self._epoch_seconds)
+        need = forecast.Need(max(sizes, default=0), self._left, 0, sum(sizes), within)
         return forecast.room(self._run.path, need)
 
     def _look_at_time(self) -> Finding:
+        return forecast.time_needed(self._experiment, self._epoch_seconds, self._left)
+
+    @property
+    def _epoch_seconds(self) -> float:
         seconds = [epoch.seconds or 0.0 for epoch in self._epochs]
-        took = median(seconds) if seconds else 0.0
-        return forecast.time_needed(self._experiment, took, self._left)
+        return median(seconds) if seconds else 0.0
 
 
 def _has_begun(folder: RunFolder) -> bool:
@@ -310,9 +321,19 @@ def _try_to_write(folder: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def _give_up_for_now(table: Preflight) -> None:
-    """A run that has begun and finds no room any more is as one whose disk fills up later."""
-    if not table.rehearsed and table.errors and all(map(_is_want_of_room, table.errors)):
+def _was_let_through(ledger: Ledger) -> bool:
+    """Whether an earlier attempt trained, or was stopped by a full disk alone."""
+    return any(
+        isinstance(event, TrainingBegan)
+        or (isinstance(event, AttemptEnded) and Hope.of(event.hope) is Hope.ROOM)
+        for event in ledger.events()
+    )
+
+
+def _give_up_for_now(table: Preflight, ledger: Ledger) -> None:
+    """Who was let through and finds no room any more is as one whose disk fills up later."""
+    lacks_room = bool(table.errors) and all(map(_is_want_of_room, table.errors))
+    if lacks_room and _was_let_through(ledger):
         raise OSError(errno.ENOSPC, "; ".join(error.found for error in table.errors))
 
 

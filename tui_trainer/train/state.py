@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from tui_trainer.train.optim import Schedule
 
 
+SUMS = torch.Size([4])
+"""Loss times images, right answers, images, gradient norm."""
+
+
 @dataclass
 class Sums:
     """What an epoch adds up over its steps; the tensors stay on the device until it ends."""
 
     values: Tensor
-    """Loss times images, right answers, images, gradient norm."""
+    """As `SUMS` lists them."""
     train_seconds: float = 0.0
     seconds: float = 0.0
     """Of training and validation."""
@@ -41,7 +45,7 @@ class Sums:
     @classmethod
     def zero(cls, device: torch.device) -> Sums:
         """Of an epoch that begins."""
-        return cls(torch.zeros(4, dtype=torch.float64, device=device))
+        return cls(torch.zeros(SUMS, dtype=torch.float64, device=device))
 
     def add(self, loss: Tensor, correct: Tensor, images: int, norm: Tensor | None) -> None:
         """One batch more, and the norm of its step where it completes one."""
