@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tui_trainer.tui.keys import Key
 
 SECONDS_TO_SHOW = 10.0
-_NAMES = {"?": "question_mark", "|": "vertical_line"}
+_NAMES = {"?": "question_mark", "|": "vertical_line", "/": "slash"}
 
 
 class RecordingOperations:
@@ -82,6 +82,13 @@ class Story:
         for key in pressed:
             name = key.keys.split(",")[0]
             await self.pilot.press(_NAMES.get(name, name))
+        await self.pilot.pause()
+        return self
+
+    async def type(self, text: str) -> Story:
+        """Press the key of each character."""
+        for character in text:
+            await self.pilot.press("space" if character == " " else character)
         await self.pilot.pause()
         return self
 

@@ -143,17 +143,16 @@ async def test_a_run_that_failed_before_training_says_all_of_why_and_the_end_of_
     writer.end(3, cause)
     async with story(project, (80, 24)) as told:
         await told.sees("failed")
-        for large in (False, True):
-            await told.go_to("cnn2/1")
-            if large:
-                await told.press(keys.OPEN)
+        await told.go_to("cnn2/1")
+        for pressed in ((), (keys.OPEN,)):
+            await told.press(*pressed)
             await told.sees("the end of its log, attempt 1", "line 1999", "[2Jno such folder")
             assert "".join(cause.split()) in "".join(told.screen.split())
             await told.sees_no("no epoch was finished", "Tab: accuracy", "line 100\n", "\x1b")
-        screen_agrees("failed-large-80x24", told.screen)
+        screen_agrees("failed-run-80x24", told.screen)
 
 
-async def test_a_run_that_crashed_in_training_says_all_of_why_below_its_large_curves(
+async def test_a_run_that_crashed_in_training_says_all_of_why_below_the_curves_of_its_page(
     study: Path,
 ) -> None:
     cnn4 = next(run for run in all_runs(study / "runs") if run.run == "cnn4/1")
@@ -201,7 +200,7 @@ async def test_a_second_run_beside_a_live_one_is_asked_about(study: Path) -> Non
         await told.did("launch cnn4")
 
 
-async def test_enter_on_a_run_shows_it_large_and_does_nothing_else(study: Path) -> None:
+async def test_enter_on_a_run_opens_its_page_and_does_nothing_else(study: Path) -> None:
     async with story(study, (80, 24)) as told:
         await told.sees("● running")
         await told.go_to("cnn2/1")
@@ -210,12 +209,12 @@ async def test_enter_on_a_run_shows_it_large_and_does_nothing_else(study: Path) 
         await told.sees("cnn2/1", "loss", "val 0.", "✓ finished")
         await told.sees("Esc back")
         await told.sees_no("Enter show")
-        screen_agrees("large-80x24", told.screen)
+        screen_agrees("run-80x24", told.screen)
         await told.press(keys.NEXT_PLOT)
         await told.sees("accuracy %", "val 95.1")
         await told.press(keys.BACK)
         await told.sees("cnn4/3", "Enter show")
-        await told.sees_no("Esc back")
+        await told.sees_no("Esc back", "1 curves")
         await told.did()
 
 

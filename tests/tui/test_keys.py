@@ -10,6 +10,7 @@ from tui_trainer.tui import keys
 from tui_trainer.tui.screens.confirm import Confirm
 from tui_trainer.tui.screens.help import Help
 from tui_trainer.tui.screens.home import Home
+from tui_trainer.tui.screens.run import RunPage
 
 DOCS = Path(__file__).parents[2] / "docs" / "keys.md"
 
@@ -19,7 +20,12 @@ def test_the_docs_are_made_from_the_table() -> None:
 
 
 def test_every_key_has_an_action_and_no_key_has_two() -> None:
-    screens = ((Home, keys.HOME_KEYS), (Confirm, keys.CONFIRM_KEYS), (Help, keys.HELP_KEYS))
+    screens = (
+        (Home, keys.HOME_KEYS),
+        (RunPage, keys.PAGE_KEYS),
+        (Confirm, keys.CONFIRM_KEYS),
+        (Help, keys.HELP_KEYS),
+    )
     for screen, table in screens:
         names = Counter(name for key in table for name in key.keys.split(","))
         assert max(names.values()) == 1

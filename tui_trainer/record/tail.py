@@ -7,7 +7,7 @@ import json
 import os
 import stat
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,36 @@ CHUNK = 4 << 20
 ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ENXIO, errno.EACCES, errno.ELOOP)
 # A file handle that NFS calls stale is a fresh one after the path was looked up again.
 TRIES_IF_STALE = 3
+
+
+class End(NamedTuple):
+    """The last bytes of a file."""
+
+    content: bytes
+    begin: int
+    """Bytes of the file that stand before them."""
+
+    @property
+    def whole_lines(self) -> bytes:
+        """Without the line that they begin in the middle of; all of it where there is no other."""
+        if not self.begin:
+            return self.content
+        _, newline, rest = self.content.partition(b"\n")
+        return rest if newline and rest else self.content
+
+
+def read_end(path: Path, limit: int) -> End | None:
+    """The last `limit` bytes of a regular file, or None where none can be read."""
+    try:
+        descriptor = _open_regular(path)
+        if descriptor is None:
+            return None
+        with os.fdopen(descriptor, "rb") as file:
+            begin = max(0, os.fstat(descriptor).st_size - limit)
+            file.seek(begin)
+            return End(file.read(limit), begin)
+    except OSError:
+        return None
 
 
 def read_small(path: Path, limit: int = LONGEST_LINE) -> bytes | None:

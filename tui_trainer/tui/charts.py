@@ -1,8 +1,10 @@
-"""The curves of a run: its loss and its accuracy over the epochs."""
+"""The curves of a run: its loss and its accuracy over the epochs, or over the time trained."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import TYPE_CHECKING, TypeVar
 
 from tui_trainer.tui import figures
 from tui_trainer.tui.widgets.plot import Chart, Series, round_epochs
@@ -13,38 +15,81 @@ if TYPE_CHECKING:
     from tui_trainer.record.epochs import Epoch
     from tui_trainer.tui.store import RunView
 
+    Measure = Callable[[Epoch], float | None]
 
-def loss_chart(run: RunView, *, log: bool, hint: str = "") -> Chart:
+_T = TypeVar("_T")
+
+SMOOTHINGS = (0.0, 0.6, 0.9)
+ZOOMS = (1.0, 0.5, 0.25)
+SERIES = ("", "train", "val", "ood")
+# The unit that leaves numbers of two digits or so: seconds up to the first number, and so on.
+TIME_UNITS = ((180.0, 1.0, "s"), (3 * 3600.0, 60.0, "m"), (float("inf"), 3600.0, "h"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """How curves are looked at."""
+
+    log: bool = False
+    """Loss on a logarithmic scale."""
+    smoothing: float = 0.0
+    """Weight of what was before in an exponential mean; 0: none."""
+    by_time: bool = False
+    """Over the time trained, pauses between attempts left out."""
+    zoom: float = 1.0
+    """The last part of the epochs that is shown."""
+    only: str = ""
+    """The one series to show; empty: all."""
+    marks: bool = False
+    """Whether the best epoch and the beginnings of attempts are marked."""
+
+    def change_smoothing(self) -> Look:
+        """The next one."""
+        return replace(self, smoothing=_next(SMOOTHINGS, self.smoothing))
+
+    def change_zoom(self) -> Look:
+        """The next one."""
+        return replace(self, zoom=_next(ZOOMS, self.zoom))
+
+    def change_series(self, *, has_ood: bool) -> Look:
+        """The next one alone, or all again."""
+        return replace(self, only=_next(SERIES if has_ood else SERIES[:-1], self.only))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is not as usual, in words."""
+        return tuple(
+            words
+            for words, is_so in (
+                (f"{self.only} alone", self.only),
+                (f"smoothed {self.smoothing:g}", self.smoothing),
+                ("by time", self.by_time),
+                (f"last {100 * self.zoom:.0f} %", self.zoom < 1),
+            )
+            if is_so
+        )
+
+
+def loss_chart(run: RunView, look: Look, *, hint: str = "") -> Chart:
     """Training and validation loss."""
-    return Chart(
-        title="loss",
-        series=(
-            _series("train", "train", run, lambda epoch: epoch.train_loss),
-            _series("val", "validation", run, lambda epoch: epoch.validation_loss),
-        ),
-        last_x=_last_epoch(run),
-        show_value=figures.loss,
-        log=log,
-        hint=hint,
-        empty=_empty(run),
-    )
+    measures: dict[str, Measure] = {
+        "train": lambda epoch: epoch.train_loss,
+        "val": lambda epoch: epoch.validation_loss,
+    }
+    chart = _chart("loss", measures, run, look, figures.loss)
+    return replace(chart, log=look.log, hint=hint)
 
 
-def accuracy_chart(run: RunView, *, hint: str = "") -> Chart:
+def accuracy_chart(run: RunView, look: Look, *, hint: str = "") -> Chart:
     """Training and validation accuracy, and the probe out of distribution, in percent."""
-    ood = _series("ood", "ood", run, lambda epoch: _in_percent(epoch.ood_accuracy))
-    return Chart(
-        title="accuracy %",
-        series=(
-            _series("train", "train", run, lambda epoch: _in_percent(epoch.train_accuracy)),
-            _series("val", "validation", run, lambda epoch: _in_percent(epoch.validation_accuracy)),
-            *([] if ood.last is None else [ood]),
-        ),
-        last_x=_last_epoch(run),
-        show_value=lambda value: f"{value:.1f}",
-        hint=hint,
-        empty=_empty(run),
-    )
+    measures: dict[str, Measure] = {
+        "train": lambda epoch: _in_percent(epoch.train_accuracy),
+        "val": lambda epoch: _in_percent(epoch.validation_accuracy),
+    }
+    if any(epoch.ood_accuracy is not None for epoch in run.epochs):
+        measures["ood"] = lambda epoch: _in_percent(epoch.ood_accuracy)
+    chart = _chart("accuracy %", measures, run, look, lambda value: f"{value:.1f}")
+    return replace(chart, hint=hint)
 
 
 def no_chart(title: str, words: str) -> Chart:
@@ -52,17 +97,107 @@ def no_chart(title: str, words: str) -> Chart:
     return Chart(title=title, series=(), last_x=1, show_value=str, empty=words)
 
 
-def _series(name: str, ink: str, run: RunView, value_of: Callable[[Epoch], float | None]) -> Series:
-    return Series(name, ink, tuple((epoch.epoch, value_of(epoch)) for epoch in run.epochs))
+def smooth(values: list[float | None], weight: float) -> list[float | None]:
+    """The exponential mean of what came so far; the first values weigh no more than the others."""
+    smoothed: list[float | None] = []
+    mean, seen = 0.0, 0
+    for value in values:
+        if value is None:
+            smoothed.append(None)
+            continue
+        seen += 1
+        mean = weight * mean + (1 - weight) * value
+        smoothed.append(mean / (1 - weight**seen))
+    return smoothed
+
+
+_INKS = {"train": "train", "val": "validation", "ood": "ood"}
+
+
+def _chart(
+    title: str,
+    measures: dict[str, Measure],
+    run: RunView,
+    look: Look,
+    show_value: Callable[[float], str],
+) -> Chart:
+    shown = {name: of for name, of in measures.items() if look.only in {"", name}}
+    xs, unit = _xs(run, look)
+    newest = xs[-1] if xs else 1.0
+    begin = newest - look.zoom * (newest - xs[0]) if xs and look.zoom < 1 else 0.0
+    first = begin or (0.0 if look.by_time else 1.0)
+    lines = [_lines(name, of, run, look, xs) for name, of in shown.items()]
+    return Chart(
+        title=title,
+        # What is drawn later covers what is below it.
+        series=tuple(
+            replace(line, points=tuple(point for point in line.points if point[0] >= begin))
+            for line in (*(pair[0] for pair in lines if len(pair) > 1), *(p[-1] for p in lines))
+        ),
+        first_x=first,
+        last_x=_last_x(run, look, newest),
+        x_unit=unit,
+        show_value=show_value,
+        begins=_begins(run, xs, first) if look.marks else (),
+        best=_best(run, shown.get("val"), xs, first) if look.marks else None,
+        notes=look.notes,
+        empty=_empty(run) if shown else f"{look.only} has none",
+    )
+
+
+def _xs(run: RunView, look: Look) -> tuple[list[float], str]:
+    """Where each epoch stands on the x axis, and the unit there."""
+    if not look.by_time:
+        return [epoch.epoch for epoch in run.epochs], ""
+    ends = list(accumulate(epoch.seconds or 0.0 for epoch in run.epochs))
+    total = ends[-1] if ends else 0.0
+    size, unit = next((size, unit) for most, size, unit in TIME_UNITS if total < most)
+    return [end / size for end in ends], unit
+
+
+def _lines(name: str, of: Measure, run: RunView, look: Look, xs: list[float]) -> list[Series]:
+    values = [of(epoch) for epoch in run.epochs]
+    line = Series(name, _INKS[name], tuple(zip(xs, values, strict=True)))
+    if not look.smoothing:
+        return [line]
+    smoothed = tuple(zip(xs, smooth(values, look.smoothing), strict=True))
+    behind = Series("", "faint", line.points)
+    return [behind, replace(line, points=smoothed, true_last=line.last)]
+
+
+def _last_x(run: RunView, look: Look, newest: float) -> float:
+    if look.by_time or look.zoom < 1:
+        return newest
+    epochs = round(newest)
+    return round_epochs(epochs, run.planned_epochs) if run.state.is_live else max(2, epochs)
+
+
+def _begins(run: RunView, xs: list[float], first: float) -> tuple[float, ...]:
+    """Between the last epoch of one attempt and the first of the next."""
+    attempts = [epoch.attempt for epoch in run.epochs]
+    return tuple(
+        (xs[index - 1] + xs[index]) / 2
+        for index in range(1, len(xs))
+        if attempts[index] != attempts[index - 1] and xs[index - 1] >= first
+    )
+
+
+def _best(
+    run: RunView, of: Measure | None, xs: list[float], first: float
+) -> tuple[float, float] | None:
+    if run.best is None or of is None:
+        return None
+    x = next(x for x, epoch in zip(xs, run.epochs, strict=True) if epoch == run.best)
+    y = of(run.best)
+    return None if y is None or x < first else (x, y)
+
+
+def _next(cycle: tuple[_T, ...], now: _T) -> _T:
+    return cycle[(cycle.index(now) + 1) % len(cycle)]
 
 
 def _in_percent(fraction: float | None) -> float | None:
     return None if fraction is None else 100 * fraction
-
-
-def _last_epoch(run: RunView) -> int:
-    newest = run.epochs[-1].epoch if run.epochs else 1
-    return round_epochs(newest, run.planned_epochs) if run.state.is_live else max(2, newest)
 
 
 def _empty(run: RunView) -> str:

@@ -36,6 +36,10 @@ class Glyphs:
     axis_corner: str
     axis_x: str
     axis_tick_x: str
+    good: str
+    unlike: str
+    best: str
+    begin: str
 
 
 UNICODE = Glyphs(
@@ -73,6 +77,10 @@ UNICODE = Glyphs(
     axis_corner="└",
     axis_x="─",
     axis_tick_x="┬",
+    good="✓",
+    unlike="≠",
+    best="◆",
+    begin="┊",
 )
 ASCII = Glyphs(
     is_ascii=True,
@@ -109,4 +117,8 @@ ASCII = Glyphs(
     axis_corner="+",
     axis_x="-",
     axis_tick_x="+",
+    good="+",
+    unlike="!",
+    best="^",
+    begin=":",
 )

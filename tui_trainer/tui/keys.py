@@ -25,7 +25,7 @@ class Key(NamedTuple):
 
 MOVE, RUNS, LOOK, APP, QUESTION = "Move", "Runs", "Look", "App", "Question"
 
-OPEN = Key("enter", "open", "launch the experiment; show the run large", RUNS, "launch")
+OPEN = Key("enter", "open", "launch the experiment; open the run's page", RUNS, "launch")
 RESUME = Key("r", "resume", "resume the run from its last good checkpoint", RUNS, "resume")
 STOP = Key("s", "stop", "save a checkpoint, then stop the run", RUNS, "stop")
 STOP_NOW = Key("S", "stop_now", "stop the run at once, without a checkpoint (asks)", RUNS)
@@ -41,21 +41,46 @@ FOLD = Key("h,left", "fold", "fold the experiment's runs", MOVE, "fold")
 UNFOLD = Key("l,right", "unfold", "unfold the experiment's runs", MOVE)
 NEXT_PLOT = Key("tab", "next_plot", "loss or accuracy, where only one has room", LOOK, "loss/acc")
 LOG_SCALE = Key("|", "log_scale", "loss on a logarithmic scale, and back", LOOK, "log loss")
+SMOOTHING = Key("m", "smoothing", "smooth the curves: 0.6, 0.9, not at all", LOOK, "smooth")
+X_AXIS = Key("x", "x_axis", "over epochs or over the time trained", LOOK, "epoch/time")
+ZOOM = Key("z", "zoom", "the last 50 %, the last 25 %, everything", LOOK, "zoom")
+SERIES = Key("v", "series", "train, val or ood alone, or all", LOOK, "series")
+SEARCH = Key("/", "search", "look for words in the log", LOOK, "search")
+NEXT_MATCH = Key("n", "next_match(1)", "the next line with them", LOOK, "next")
+LAST_MATCH = Key("N", "next_match(-1)", "the line with them before", LOOK)
+TO_TRACEBACK = Key("t", "to_traceback", "the last traceback of the log", LOOK, "traceback")
+EARLIER = Key("left,h", "change_attempt(-1)", "the attempt before", LOOK, "earlier attempt")
+LATER = Key("right,l", "change_attempt(1)", "the attempt after", LOOK)
+TAB = Key("1,2,3,4,5,6", "tab({})", "curves, log, config, attempts, preflight, results", LOOK)
 BACK = Key("escape", "back", "back to the list", LOOK, "back")
 THEME = Key("T", "theme", "dark or light colours", LOOK)
 YES = Key("y", "answer(True)", "yes, do it", QUESTION)
 NO = Key("n,escape,q,ctrl+c", "answer(False)", "no, leave everything as it is", QUESTION)
+FIND = Key("enter", "find", "look for what was typed", QUESTION)
+ERASE = Key("backspace", "erase", "take the last character back", QUESTION)
+GIVE_UP = Key("escape,ctrl+c", "give_up", "look for nothing", QUESTION)
 CLOSE_HELP = Key("escape,q,?,enter,ctrl+c", "close", "close the help", QUESTION)
 
 HOME_KEYS = (
     *(OPEN, RESUME, STOP, STOP_NOW),
     *(HELP, LEAVE),
     *(DOWN, UP, PAGE_DOWN, PAGE_UP, TOP, BOTTOM, FOLD, UNFOLD),
-    *(NEXT_PLOT, LOG_SCALE, BACK, THEME),
+    *(NEXT_PLOT, LOG_SCALE, THEME),
 )
+RUN_KEYS = (
+    *(BACK, RESUME, STOP, STOP_NOW),
+    *(HELP, LEAVE),
+    *(TAB, THEME),
+)
+CURVES_KEYS = (NEXT_PLOT, LOG_SCALE, SMOOTHING, X_AXIS, ZOOM, SERIES)
+SCROLL_KEYS = (DOWN, UP, PAGE_DOWN, PAGE_UP, TOP, BOTTOM)
+ATTEMPT_KEYS = (EARLIER, LATER)
+LOG_KEYS = (SEARCH, NEXT_MATCH, LAST_MATCH, TO_TRACEBACK)
+PAGE_KEYS = (*RUN_KEYS, *SCROLL_KEYS, *CURVES_KEYS, *ATTEMPT_KEYS, *LOG_KEYS)
+SEARCH_KEYS = (FIND, ERASE, GIVE_UP)
 CONFIRM_KEYS = (YES, NO)
 HELP_KEYS = (CLOSE_HELP,)
-KEYS = (*HOME_KEYS, *CONFIRM_KEYS, *HELP_KEYS)
+KEYS = tuple(dict.fromkeys((*HOME_KEYS, *PAGE_KEYS, *CONFIRM_KEYS, *SEARCH_KEYS, *HELP_KEYS)))
 
 _SHOWN = {
     "enter": "Enter",
@@ -69,15 +94,17 @@ _SHOWN = {
     "pageup": "PgUp",
     "home": "Home",
     "end": "End",
+    "backspace": "Backspace",
 }
-_TEXTUAL = {"|": "vertical_line", "?": "question_mark"}
+_TEXTUAL = {"|": "vertical_line", "?": "question_mark", "/": "slash"}
 
 
 def bindings(keys: tuple[Key, ...]) -> list[Binding]:
-    """What Textual binds for these keys."""
+    """What Textual binds for these keys; `{}` in an action is the key that was pressed."""
     return [
-        Binding(",".join(_TEXTUAL.get(name, name) for name in key.keys.split(",")), key.action)
+        Binding(_TEXTUAL.get(name, name), key.action.format(name))
         for key in keys
+        for name in key.keys.split(",")
     ]
 
 

@@ -5,8 +5,6 @@ No other part of the app touches the disk: one that hangs makes figures old, not
 
 from __future__ import annotations
 
-import os
-import stat
 import threading
 import time
 from dataclasses import dataclass, field
@@ -18,9 +16,10 @@ from tui_trainer.errors import InvalidExperimentsError, TuiTrainerError
 from tui_trainer.record.index import Index, Run
 from tui_trainer.record.plain_text import LONGEST_SHOWN_LINE, plain_line, plain_text
 from tui_trainer.record.state import State
-from tui_trainer.record.tail import identity
+from tui_trainer.record.tail import identity, read_end
 from tui_trainer.spec.find import find_project
 from tui_trainer.spec.project import Project, load_project
+from tui_trainer.tui.detail import Detail, DetailReader, Tab
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -176,11 +175,36 @@ class ViewChanged(Message):
         return isinstance(message, ViewChanged)
 
 
+class Focus(NamedTuple):
+    """The run whose page is open, and what of it is shown there."""
+
+    folder: RunFolder
+    tab: Tab
+    attempt: int
+    """Of the pages that are about one attempt; 0: the newest."""
+
+
+class FocusChanged(Message):
+    """There is something new to show on a run's page."""
+
+    def __init__(self, focus: Focus, run: RunView, detail: Detail) -> None:
+        super().__init__()
+        self.focus = focus
+        self.run = run
+        self.detail = detail
+
+    def can_replace(self, message: Message) -> bool:
+        """As `ViewChanged.can_replace`."""
+        return isinstance(message, FocusChanged)
+
+
 @dataclass
 class Store:
     """The project in or above `folder`, looked at again and again."""
 
     folder: Path
+    seen: View = field(default_factory=lambda: View(project=None))
+    """The newest that was told of."""
     _path: Path | None = None
     _stamp: tuple[int, int, int] | None = None
     _project: Project | None = None
@@ -189,6 +213,9 @@ class Store:
     _runs: list[Run] = field(default_factory=list)
     _logs: dict[Path, EndOfLog] = field(default_factory=dict)
     _seen: dict[Path, SeenRun] = field(default_factory=dict)
+    _focus: tuple[Focus, Callable[[Message], object]] | None = None
+    _told_of_focus: object = None
+    _details: DetailReader = field(default_factory=DetailReader)
     _wake: threading.Event = field(default_factory=threading.Event)
     _closed: bool = False
 
@@ -199,8 +226,9 @@ class Store:
             began, worked = time.monotonic(), time.thread_time()
             view = self.look()
             if view != told:
+                self.seen = told = view
                 tell(ViewChanged(view))
-                told = view
+            self._tell_of_focus()
             spent, worked = time.monotonic() - began, time.thread_time() - worked
             is_quiet = not any(run.state.is_live or run.state is State.QUEUED for run in view.runs)
             seconds = POLL_SECONDS * (QUIET_POLLS if is_quiet else 1)
@@ -211,6 +239,15 @@ class Store:
     def look_soon(self) -> None:
         """Do not wait for the next look's time: something was done to a run."""
         self._wake.set()
+
+    def focus(self, focus: Focus, tell: Callable[[Message], object]) -> None:
+        """From now on look at one run closely, too, and tell of each change there."""
+        self._focus = (focus, tell)
+        self.look_soon()
+
+    def unfocus(self) -> None:
+        """Look at no run closely any more."""
+        self._focus = None
 
     def close(self) -> None:
         """End `watch`."""
@@ -230,6 +267,21 @@ class Store:
             warning=plain_line(warning),
             done_at=_done_at(self._runs),
         )
+
+    def _tell_of_focus(self) -> None:
+        wanted = self._focus
+        if wanted is None:
+            self._told_of_focus = None
+            return
+        focus, tell = wanted
+        run = next((run for run in self._runs if run.folder == focus.folder), None)
+        if run is None:
+            return
+        detail = self._details.read(focus.tab, focus.attempt, run, self._project)
+        new = (wanted, self._seen[run.folder.path].view, detail)
+        if new != self._told_of_focus:
+            self._told_of_focus = new
+            tell(FocusChanged(focus, new[1], detail))
 
     def _read_project(self) -> None:
         try:
@@ -306,20 +358,8 @@ def _end_of_log(file: Path, before: EndOfLog | None) -> EndOfLog:
 
 def _last_lines(file: Path) -> tuple[str, ...]:
     """The last lines of a log, safe to show; none where it cannot be read."""
-    try:
-        # A FIFO in the log's place must not make the reader wait.
-        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as log:
-            about = os.fstat(descriptor)
-            if not stat.S_ISREG(about.st_mode):
-                return ()
-            begin = max(0, about.st_size - LOG_BYTES)
-            log.seek(begin)
-            content = log.read(LOG_BYTES)
-    except OSError:
-        return ()
-    if begin and b"\n" in content:
-        content = content.partition(b"\n")[2]  # the first line is not whole
+    end = read_end(file, LOG_BYTES)
+    content = b"" if end is None else end.whole_lines
     lines = plain_text(content.decode(errors="replace")).expandtabs(4).split("\n")
     return tuple(line.rstrip() for line in lines if line.strip())[-LOG_LINES:]
 

@@ -24,23 +24,24 @@ class Help(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.HELP_KEYS)]
 
-    def __init__(self, glyphs: Glyphs) -> None:
+    def __init__(self, glyphs: Glyphs, listed: tuple[keys.Key, ...]) -> None:
         super().__init__()
         self._glyphs = glyphs
+        self._listed = listed
 
     def compose(self) -> ComposeResult:
         """The keys."""
-        yield Words(self._glyphs, help_lines(), widget_id="help")
+        yield Words(self._glyphs, help_lines(self._listed), widget_id="help")
 
     def action_close(self) -> None:
         """Back to where the help was asked for."""
         self.dismiss()
 
 
-def help_lines() -> list[Line]:
+def help_lines(listed: tuple[keys.Key, ...]) -> list[Line]:
     """A line for each key, the group's name beside its first one."""
     lines: list[Line] = []
-    for group, members in keys.groups(keys.HOME_KEYS).items():
+    for group, members in keys.groups(listed).items():
         for index, key in enumerate(members):
             lines.append(
                 (

@@ -6,14 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Horizontal
-from textual.message import Message
-from textual.screen import Screen
 
-from tui_trainer.errors import TuiTrainerError
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.tui import charts, keys
-from tui_trainer.tui.screens.confirm import Confirm
-from tui_trainer.tui.screens.help import Help
+from tui_trainer.tui.screens.acting import Acting, Operated
+from tui_trainer.tui.screens.run import RunPage
 from tui_trainer.tui.store import ExperimentView, RunView, Store, View, ViewChanged
 from tui_trainer.tui.widgets.headline import Headline
 from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
@@ -26,22 +23,16 @@ from tui_trainer.tui.widgets.words import Words
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
-    from textual.timer import Timer
 
-    from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.tui.glyphs import Glyphs
     from tui_trainer.tui.operations import Operations
     from tui_trainer.tui.store import RowKey
 
-NOTICE_SECONDS, ERROR_SECONDS = 5.0, 15.0
-LINES_OF_ERROR = 3
 
-
-class Home(Screen[None]):
+class Home(Acting):
     """Shows the store's view and acts on the selected row.
 
     Args:
@@ -53,36 +44,13 @@ class Home(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.HOME_KEYS)]
 
-    class Operated(Message):
-        """Something was done to a run, or could not be done."""
-
-        def __init__(
-            self,
-            words: str,
-            *,
-            hint: str = "",
-            ink: str = "accent",
-            launched: RunFolder | None = None,
-        ) -> None:
-            super().__init__()
-            self.words = words
-            self.hint = hint
-            self.ink = ink
-            self.launched = launched
-
     def __init__(
         self, store: Store, operations: Operations, operating: threading.Lock, glyphs: Glyphs
     ) -> None:
-        super().__init__()
-        self._store = store
-        self._operations = operations
-        self._operating = operating
-        self._glyphs = glyphs
+        super().__init__(store, operations, operating, glyphs)
         self._view: View | None = None
         self._log_scale = False
-        self._is_asking = False
         self._awaited: RowKey | None = None
-        self._notice_timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """The widgets, from top to bottom."""
@@ -118,13 +86,11 @@ class Home(Screen[None]):
         self._list.show(view.experiments)
         self._go_to_awaited_run()
 
-    def on_home_operated(self, message: Home.Operated) -> None:
-        """Say how it went; a new run is gone to as soon as the store has seen it."""
-        self._say(message.words, message.hint, ink=message.ink)
+    def on_operated(self, message: Operated) -> None:
+        """Go to a new run as soon as the store has seen it."""
         if message.launched is not None:
             self._awaited = (message.launched.experiment_name, message.launched.number)
             self._go_to_awaited_run()
-        self._store.look_soon()
 
     def on_run_list_cursor_moved(self) -> None:
         """Show the curves, the status and the keys of the row."""
@@ -137,38 +103,13 @@ class Home(Screen[None]):
     # What keys do, in the order of the key table.
 
     def action_open(self) -> None:
-        """Launch the experiment, or show the run large."""
+        """Launch the experiment, or open the run's page."""
         row = self._selected
         if isinstance(row, RunView):
-            self.toggle_class("-large")
-            self._show_selected()
+            acting = (self._store, self._operations, self._operating, self._glyphs)
+            self.app.push_screen(RunPage(*acting, row))
         elif isinstance(row, ExperimentView):
             self._launch_or_ask(row)
-
-    def action_resume(self) -> None:
-        """Resume the run."""
-        run = self._run("resume")
-        if run is None:
-            return
-        if not run.state.is_resumable:
-            self._say(f"{run.label} is {run.state.value}; there is nothing to resume")
-            return
-        self._operate(f"resuming {run.label}", partial(self._resume, run))
-
-    def action_stop(self) -> None:
-        """Stop the run after a checkpoint."""
-        run = self._live_run()
-        if run is not None:
-            self._operate(f"stopping {run.label}", partial(self._stop, run, at_once=False))
-
-    def action_stop_now(self) -> None:
-        """Stop the run at once, if that is meant."""
-        run = self._live_run()
-        if run is None:
-            return
-        question = f"Stop {run.label} now? The steps since its last checkpoint are lost."
-        stop = partial(self._stop, run, at_once=True)
-        self._ask(question, partial(self._operate, f"stopping {run.label} now", stop))
 
     def action_move(self, rows: int) -> None:
         """Move the cursor."""
@@ -204,25 +145,6 @@ class Home(Screen[None]):
         self._log_scale = not self._log_scale
         self._show_selected()
 
-    def action_back(self) -> None:
-        """From the large curves to the list."""
-        self.remove_class("-large")
-        self._show_selected()
-
-    def action_theme(self) -> None:
-        """Change between dark and light."""
-        other = {"trainer-dark": "trainer-light", "trainer-light": "trainer-dark"}
-        self.app.theme = other.get(self.app.theme, "trainer-dark")
-
-    def action_help(self) -> None:
-        """Show what keys do."""
-        self.app.push_screen(Help(self._glyphs))
-
-    def action_leave(self) -> None:
-        """End the app; runs go on."""
-        live = [] if self._view is None else [run for run in self._view.runs if run.state.is_live]
-        self.app.exit([run.label for run in live])
-
     # What is selected.
 
     @property
@@ -241,17 +163,10 @@ class Home(Screen[None]):
             return row.runs[0] if row.runs else None
         return row
 
-    def _run(self, verb: str) -> RunView | None:
+    def _run_to(self, verb: str) -> RunView | None:
         run = self._selected_run
         if run is None:
             self._say(f"there is no run to {verb} here; {keys.shown(keys.OPEN)} launches one")
-        return run
-
-    def _live_run(self) -> RunView | None:
-        run = self._run("stop")
-        if run is not None and not run.state.is_live:
-            self._say(f"{run.label} is {run.state.value}; there is nothing to stop")
-            return None
         return run
 
     # What is shown of it.
@@ -281,42 +196,32 @@ class Home(Screen[None]):
             accuracy.show(charts.no_chart("accuracy %", "no run yet"))
             return
         tab = f"{keys.shown(keys.NEXT_PLOT)}: " if self._shows_one_plot else ""
-        loss.show(charts.loss_chart(run, log=self._log_scale, hint=tab and f"{tab}accuracy"))
-        accuracy.show(charts.accuracy_chart(run, hint=tab and f"{tab}loss"))
+        loss.show(
+            charts.loss_chart(run, charts.Look(log=self._log_scale), hint=tab and f"{tab}accuracy")
+        )
+        accuracy.show(charts.accuracy_chart(run, charts.Look(), hint=tab and f"{tab}loss"))
 
     def _show_ending(self, run: RunView | None) -> None:
-        """Why a run ended badly: in place of curves that it does not have, large below its own."""
+        """Why a run ended badly, in place of curves that it does not have."""
         bad = run if run is not None and run.ended_badly else None
         self.set_class(bad is not None and not bad.epochs, "-no-curves")
-        self.set_class(bad is not None and bool(bad.epochs), "-bad-end")
         self.query_one(Ending).show(bad)
-
-    @property
-    def _shows_one_plot(self) -> bool:
-        return self.has_class("-narrow") and not self.has_class("-tall")
 
     def _offers(self, row: ExperimentView | RunView | None, run: RunView | None) -> list[Offer]:
         if self._is_asking:
             return []
         if row is None:
             return [Offer(keys.shown(key), key.short) for key in (keys.HELP, keys.LEAVE)]
-        is_run, is_large = isinstance(row, RunView), self.has_class("-large")
         left_out = {keys.NEXT_PLOT} if not self._shows_one_plot else set()
-        if is_large:
-            left_out |= {keys.FOLD, keys.OPEN} if is_run else {keys.FOLD}
-        else:
-            left_out |= {keys.BACK}
-        # The way back stands where the way there stood.
-        offered = dict.fromkeys((keys.BACK, *keys.HOME_KEYS))
         possible = {
             keys.OPEN: isinstance(row, RunView) or not row.fault,
             keys.RESUME: run is not None and run.state.is_resumable,
             keys.STOP: run is not None and run.state.is_live,
         }
-        words = {keys.OPEN: "show" if is_run else "launch"}
+        words = {keys.OPEN: "show" if isinstance(row, RunView) else "launch"}
         return [
             Offer(keys.shown(key), words.get(key, key.short), possible.get(key, True))
-            for key in offered
+            for key in keys.HOME_KEYS
             if key.short and key not in left_out
         ]
 
@@ -336,38 +241,18 @@ class Home(Screen[None]):
         else:
             self._ask(f"{live.label} is {live.state.value}. Launch another run?", launch)
 
-    def _launch(self, name: str) -> Home.Operated:
+    def _launch(self, name: str) -> Operated:
         if self._view is None or self._view.project is None:
-            return Home.Operated("there is no experiments.toml any more", ink="bad")
+            return Operated("there is no experiments.toml any more", ink="bad")
         folder = self._operations.launch(self._view.project, name)
-        return Home.Operated(f"launched {plain_line(folder.run)}", launched=folder)
+        return Operated(f"launched {plain_line(folder.run)}", launched=folder)
 
-    def _resume(self, run: RunView) -> Home.Operated:
-        self._operations.resume(run.folder)
-        return Home.Operated(f"resumed {run.label}")
+    @property
+    def _is_busy(self) -> bool:
+        return super()._is_busy or self._awaited is not None
 
-    def _stop(self, run: RunView, *, at_once: bool) -> Home.Operated:
-        self._operations.stop(run.folder, at_once=at_once)
-        how = "at once" if at_once else "after a checkpoint"
-        return Home.Operated(f"asked {run.label} to stop {how}")
-
-    def _operate(self, words: str, operation: Callable[[], Home.Operated]) -> None:
-        # A key pressed twice must not launch twice.
-        if self._operating.locked() or self._awaited is not None:
-            self._say("one moment: the last thing asked for is still being done")
-            return
-        self._say(f"{words} {self._glyphs.ellipsis}")
-        self.run_worker(partial(self._operate_in_thread, operation), thread=True)
-
-    def _operate_in_thread(self, operation: Callable[[], Home.Operated]) -> None:
-        with self._operating:
-            try:
-                outcome = operation()
-            except TuiTrainerError as error:
-                outcome = Home.Operated(error.message, hint=error.hint, ink="bad")
-            except OSError as error:
-                outcome = Home.Operated(str(error), ink="bad")
-        self.post_message(outcome)
+    def _keys_here(self) -> tuple[keys.Key, ...]:
+        return keys.HOME_KEYS
 
     def _go_to_awaited_run(self) -> None:
         if self._awaited is None or self._view is None:
@@ -378,38 +263,6 @@ class Home(Screen[None]):
         row = self._list.selected
         if row is not None and row.key[0] == awaited[0]:  # else the user has gone elsewhere
             self._list.select(awaited)
-
-    # What is said and asked.
-
-    def _ask(self, question: str, do: Callable[[], None]) -> None:
-        def take(answer: bool | None) -> None:  # noqa: FBT001 - Textual passes the answer so
-            self._is_asking = False
-            self._show_selected()
-            if answer:
-                do()
-
-        self._is_asking = True
-        self._show_selected()
-        self.app.push_screen(Confirm(question, self._glyphs), take)
-
-    def _say(self, words: str, hint: str = "", *, ink: str = "accent") -> None:
-        mark = self._glyphs.invalid if ink == "bad" else self._glyphs.dot
-        lines: list[Line] = [
-            (Span(f" {mark} ", ink), Span(plain_line(line)))
-            for line in words.splitlines()[:LINES_OF_ERROR]
-        ]
-        if hint:
-            lines.append((Span(f"   {plain_line(hint)}", "muted"),))
-        self.query_one("#notice", Words).show(lines)
-        self.add_class("-notice")
-        if self._notice_timer is not None:
-            self._notice_timer.stop()
-        seconds = ERROR_SECONDS if ink == "bad" else NOTICE_SECONDS
-        self._notice_timer = self.set_timer(seconds, self._say_nothing)
-
-    def _say_nothing(self) -> None:
-        self.query_one("#notice", Words).show([])
-        self.remove_class("-notice")
 
 
 def _welcome(view: View) -> list[Line]:

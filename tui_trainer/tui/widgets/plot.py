@@ -22,6 +22,7 @@ ROWS_PER_TICK, COLUMNS_PER_TICK = 3, 12
 # Below it floating-point numbers lose digits, and no loss that anybody reads off is there.
 SMALLEST_ON_LOG_SCALE = 1e-30
 SIGNS = ("o", "*", "+", "x", "#", "@")
+SIGN_BEHIND = "."
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,13 @@ class Series:
     ink: str
     points: tuple[tuple[float, float | None], ...]
     """From left to right; None leaves a gap."""
+    true_last: float | None = None
+    """What its label says in place of its last point: a smoothed line's newest true value."""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it only stands behind another one, without a label of its own."""
+        return not self.name
 
     @property
     def last(self) -> float | None:
@@ -45,10 +53,20 @@ class Chart:
 
     title: str
     series: tuple[Series, ...]
-    last_x: int
-    """Where the x axis ends; it begins at 1."""
+    last_x: float
+    """Where the x axis ends."""
     show_value: Callable[[float], str]
+    first_x: float = 1
+    """Where the x axis begins."""
+    x_unit: str = ""
+    """Beside the numbers of the x axis; without one they are whole."""
+    begins: tuple[float, ...] = ()
+    """Where something began anew: faint upright lines."""
+    best: tuple[float, float] | None = None
+    """The point that is marked."""
     log: bool = False
+    notes: tuple[str, ...] = ()
+    """How it is looked at, beside the title."""
     hint: str = ""
     """At the end of the title line."""
     empty: str = ""
@@ -132,8 +150,9 @@ def round_epochs(epochs: int, planned: int) -> int:
 
 def _title(chart: Chart, width: int, glyphs: Glyphs) -> Line:
     words = [Span(f" {chart.title}", "strong")]
-    if chart.log:
-        words.append(Span("  log", "muted"))
+    notes = (*(["log"] if chart.log else []), *chart.notes)
+    if notes:
+        words.append(Span(f"  {f' {glyphs.dot} '.join(notes)}", "muted"))
     if chart.hint:
         words.append(Span(f"   {chart.hint}", "muted"))
     return fit_line(words, width, glyphs.ellipsis)
@@ -176,7 +195,7 @@ def _round_step(rough: float) -> float:
 def _picture(chart: Chart, scale: Scale, width: int, height: int, glyphs: Glyphs) -> list[Line]:
     labels = [_tick_label(tick, scale) for tick in scale.ticks]
     left = max(map(len, labels)) + 1
-    right = max(len(_end_label(chart, series)) for series in chart.series) + 4
+    right = max(len(_end_label(chart, series)) for series in _labelled(chart)) + 4
     columns, rows = max(2, width - left - 1 - right), height - 2
     canvas = Canvas(columns, rows, is_ascii=glyphs.is_ascii)
     for owner, series in enumerate(chart.series):
@@ -187,12 +206,12 @@ def _picture(chart: Chart, scale: Scale, width: int, height: int, glyphs: Glyphs
     lines = [
         (
             *_axis(ticks.get(row), left, glyphs),
-            *_cells(canvas, row, chart, glyphs),
+            *_cells(canvas, row, chart, scale, glyphs),
             *_end(chart, ends.get(row), glyphs),
         )
         for row in range(rows)
     ]
-    return [*lines, *_x_axis(chart.last_x, left, columns, glyphs)]
+    return [*lines, *_x_axis(chart, left, columns, glyphs)]
 
 
 def _tick_label(tick: float, scale: Scale) -> str:
@@ -203,8 +222,26 @@ def _tick_label(tick: float, scale: Scale) -> str:
 
 
 def _end_label(chart: Chart, series: Series) -> str:
-    last = series.last
+    last = series.last if series.true_last is None else series.true_last
     return series.name if last is None else f"{series.name} {chart.show_value(last)}"
+
+
+def _labelled(chart: Chart) -> list[Series]:
+    return [series for series in chart.series if not series.is_behind]
+
+
+def _signs(chart: Chart) -> list[str]:
+    """The sign of each series in ASCII; what stands behind another is drawn with points."""
+    labelled = _labelled(chart)
+    return [
+        SIGN_BEHIND if series.is_behind else SIGNS[labelled.index(series)]
+        for series in chart.series
+    ]
+
+
+def _at(x: float, chart: Chart, places: int) -> int:
+    """Where an x stands among so many places from left to right."""
+    return round((x - chart.first_x) / ((chart.last_x - chart.first_x) or 1) * (places - 1))
 
 
 def _row(value: float, scale: Scale, rows: int) -> int:
@@ -215,12 +252,12 @@ def _pieces(
     series: Series, chart: Chart, scale: Scale, canvas: Canvas
 ) -> Iterator[list[tuple[int, int]]]:
     """The series' points in dots, apart where a value is missing."""
-    last_x, last_y = canvas.width - 1, canvas.height - 1
+    last_y = canvas.height - 1
     for is_drawable, points in groupby(series.points, lambda at: _is_drawable(at[1], chart)):
         if is_drawable:
             yield [
                 (
-                    round((x - 1) / max(1, chart.last_x - 1) * last_x),
+                    _at(x, chart, canvas.width),
                     round((1 - scale.share(y or 0.0)) * last_y),
                 )
                 for x, y in points
@@ -229,7 +266,7 @@ def _pieces(
 
 def _end_rows(chart: Chart, scale: Scale, rows: int) -> dict[int, Series]:
     """The row of each series' label: beside its end, or the next free one, higher values above."""
-    drawable = [series for series in chart.series if _is_drawable(series.last, chart)]
+    drawable = [series for series in _labelled(chart) if _is_drawable(series.last, chart)]
     drawable.sort(key=lambda series: -(series.last or 0.0))
     ends: dict[int, Series] = {}
     lowest_free = 0
@@ -247,30 +284,47 @@ def _axis(label: str | None, left: int, glyphs: Glyphs) -> Line:
     return (Span(label.rjust(left), "muted"), Span(glyphs.axis_tick_y, "faint"))
 
 
-def _cells(canvas: Canvas, row: int, chart: Chart, glyphs: Glyphs) -> Iterator[Span]:
+def _cells(canvas: Canvas, row: int, chart: Chart, scale: Scale, glyphs: Glyphs) -> Iterator[Span]:
     """The row's cells up to where the lines end, so that labels stand beside their ends."""
-    signs = SIGNS if glyphs.is_ascii else ()
-    last_x = max(x for series in chart.series for x, _ in series.points)
-    columns = round((last_x - 1) / max(1, chart.last_x - 1) * (canvas.columns - 1)) + 1
-    cells = [canvas.cell(column, row, signs) for column in range(min(columns, canvas.columns))]
-    for owner, group in groupby(cells, lambda cell: cell[1]):
-        text = "".join(sign for sign, _ in group)
-        yield Span(text, "" if owner is None else chart.series[owner].ink)
+    signs = _signs(chart) if glyphs.is_ascii else ()
+    columns = _at(
+        max(x for series in chart.series for x, _ in series.points), chart, canvas.columns
+    )
+    begins = {_at(x, chart, canvas.columns) for x in chart.begins}
+    best = _best_cell(chart, scale, canvas)
+    cells: list[tuple[str, str]] = []
+    for column in range(min(columns + 1, canvas.columns)):
+        sign, owner = canvas.cell(column, row, signs)
+        if (column, row) == best:
+            cells.append((glyphs.best, "strong"))
+        elif owner is None and column in begins:
+            cells.append((glyphs.begin, "faint"))
+        else:
+            cells.append((sign, "" if owner is None else chart.series[owner].ink))
+    for ink, group in groupby(cells, lambda cell: cell[1]):
+        yield Span("".join(sign for sign, _ in group), ink)
+
+
+def _best_cell(chart: Chart, scale: Scale, canvas: Canvas) -> tuple[int, int] | None:
+    if chart.best is None or not _is_drawable(chart.best[1], chart):
+        return None
+    x, y = chart.best
+    return _at(x, chart, canvas.columns), _row(y, scale, canvas.rows)
 
 
 def _end(chart: Chart, series: Series | None, glyphs: Glyphs) -> Line:
     if series is None:
         return ()
-    sign = f" {SIGNS[chart.series.index(series)]}" if glyphs.is_ascii else ""
+    sign = f" {_signs(chart)[chart.series.index(series)]}" if glyphs.is_ascii else ""
     return (Span(f"{sign} {_end_label(chart, series)}", series.ink),)
 
 
-def _x_axis(last_x: int, left: int, columns: int, glyphs: Glyphs) -> tuple[Line, Line]:
+def _x_axis(chart: Chart, left: int, columns: int, glyphs: Glyphs) -> tuple[Line, Line]:
     axis, labels = [glyphs.axis_x] * columns, [" "] * (columns + 2)
     taken = 0
-    for epoch in _x_ticks(last_x, columns):
-        at = round((epoch - 1) / max(1, last_x - 1) * (columns - 1))
-        label = str(epoch)
+    for tick in _x_ticks(chart, columns):
+        at = _at(tick, chart, columns)
+        label = f"{tick:g}{chart.x_unit}"
         begin = min(max(0, at - len(label) // 2), len(labels) - len(label))
         if begin < taken:
             continue
@@ -283,6 +337,13 @@ def _x_axis(last_x: int, left: int, columns: int, glyphs: Glyphs) -> tuple[Line,
     )
 
 
-def _x_ticks(last_x: int, columns: int) -> list[int]:
-    step = max(1, round(_round_step(max(1.0, last_x / max(1, columns // COLUMNS_PER_TICK)))))
-    return [1, *range(step if step > 1 else 2, last_x + 1, step)]
+def _x_ticks(chart: Chart, columns: int) -> list[float]:
+    most = max(1, columns // COLUMNS_PER_TICK)
+    if chart.x_unit:
+        step = _round_step((chart.last_x - chart.first_x) / most or 1.0)
+        first, last = math.ceil(chart.first_x / step), math.floor(chart.last_x / step + 1e-9)
+        return [index * step for index in range(first, last + 1)]
+    first, last = round(chart.first_x), round(chart.last_x)
+    whole_step = max(1, round(_round_step(max(1.0, (last - first + 1) / most))))
+    multiples = range((first // whole_step + 1) * whole_step, last + 1, whole_step)
+    return [first, *multiples]

@@ -1,0 +1,295 @@
+"""A run's page: its curves large, and whatever else its folder tells of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.containers import Horizontal
+
+from tui_trainer.tui import charts, keys
+from tui_trainer.tui.detail import Attempts, Config, Detail, Log, PreflightTable, Tab
+from tui_trainer.tui.screens.acting import Acting
+from tui_trainer.tui.screens.search import Search
+from tui_trainer.tui.store import Focus, FocusChanged, RunView, Store
+from tui_trainer.tui.widgets.attempts_page import AttemptsPage
+from tui_trainer.tui.widgets.config_page import ConfigPage
+from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
+from tui_trainer.tui.widgets.log_page import LogPage
+from tui_trainer.tui.widgets.page_view import NoPage, PageView
+from tui_trainer.tui.widgets.plot import Plot
+from tui_trainer.tui.widgets.preflight_page import PreflightPage
+from tui_trainer.tui.widgets.results_page import ResultsPage
+from tui_trainer.tui.widgets.run_heading import RunHeading
+from tui_trainer.tui.widgets.status_line import Ending, StatusLine
+from tui_trainer.tui.widgets.words import Words
+
+if TYPE_CHECKING:
+    import threading
+
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+    from tui_trainer.tui.glyphs import Glyphs
+    from tui_trainer.tui.operations import Operations
+    from tui_trainer.tui.widgets.page_view import Page
+
+# What led to a line stands above it.
+ROWS_ABOVE_MATCH = 3
+
+
+class RunPage(Acting):
+    """Shows one run and acts on it.
+
+    Args:
+        store: What is looked at.
+        operations: What is done to runs.
+        operating: Held while something is done to a run.
+        glyphs: The signs that the terminal can show.
+        run: The run as it was last seen.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.PAGE_KEYS)]
+
+    def __init__(
+        self,
+        store: Store,
+        operations: Operations,
+        operating: threading.Lock,
+        glyphs: Glyphs,
+        run: RunView,
+    ) -> None:
+        super().__init__(store, operations, operating, glyphs)
+        self._shown_run = run
+        self._tab = Tab.CURVES
+        self._look = charts.Look(marks=True)
+        self._attempt = 0
+        self._wanted = ""
+        self._found_at = -1
+        self._detail: Detail = None
+
+    def compose(self) -> ComposeResult:
+        """The widgets, from top to bottom."""
+        glyphs = self._glyphs
+        yield RunHeading(glyphs)
+        with Horizontal(id="plots"):
+            yield Plot(glyphs, widget_id="loss")
+            yield Plot(glyphs, widget_id="accuracy")
+        yield Ending(glyphs)
+        yield PageView(glyphs)
+        yield StatusLine(glyphs)
+        yield Words(glyphs, widget_id="notice")
+        yield KeyBar(glyphs)
+
+    def on_mount(self) -> None:
+        """Show what was seen of the run, and look closely."""
+        self._open(Tab.CURVES)
+
+    def on_unmount(self) -> None:
+        """Look no longer."""
+        self._store.unfocus()
+
+    def on_focus_changed(self, message: FocusChanged) -> None:
+        """Show what the store saw."""
+        self._shown_run = message.run
+        if message.focus == self._focus:
+            self._take_detail(message.detail)
+        self._show_selected()
+
+    def on_resize(self) -> None:
+        """Whether one plot or two have room decides what is said about the other one."""
+        self._show_selected()
+
+    # What keys do, in the order of the key table.
+
+    def action_back(self) -> None:
+        """Back to the list."""
+        self.dismiss()
+
+    def action_tab(self, number: int) -> None:
+        """Show one of the pages."""
+        if Tab(number) is not self._tab:
+            self._open(Tab(number))
+
+    def action_move(self, rows: int) -> None:
+        """Show later or earlier rows."""
+        self._page.move(rows)
+
+    def action_page(self, pages: int) -> None:
+        """Show later or earlier rows, as many as are seen."""
+        self._page.move_pages(pages)
+
+    def action_top(self) -> None:
+        """To the first row."""
+        self._page.move_to_end(last=False)
+
+    def action_bottom(self) -> None:
+        """To the last row, and to those that are added."""
+        self._page.move_to_end(last=True)
+
+    def action_next_plot(self) -> None:
+        """Show the other plot, where only one has room."""
+        self.toggle_class("-accuracy")
+        self._show_selected()
+
+    def action_log_scale(self) -> None:
+        """Loss on a logarithmic scale, and back."""
+        self._look_at(replace(self._look, log=not self._look.log))
+
+    def action_smoothing(self) -> None:
+        """Smooth the curves more, or not at all."""
+        self._look_at(self._look.change_smoothing())
+
+    def action_x_axis(self) -> None:
+        """Over epochs or over time."""
+        self._look_at(replace(self._look, by_time=not self._look.by_time))
+
+    def action_zoom(self) -> None:
+        """Less of the epochs, or all of them."""
+        self._look_at(self._look.change_zoom())
+
+    def action_series(self) -> None:
+        """One curve alone, or all of them."""
+        has_ood = any(epoch.ood_accuracy is not None for epoch in self._shown_run.epochs)
+        self._look_at(self._look.change_series(has_ood=has_ood))
+
+    def action_change_attempt(self, step: int) -> None:
+        """Show the page of another attempt."""
+        detail = self._detail
+        if not isinstance(detail, (Log, PreflightTable)):
+            return
+        number = min(max(1, detail.attempt + step), detail.attempts)
+        if number != detail.attempt:
+            self._attempt = 0 if number == detail.attempts else number
+            self._open(self._tab)
+
+    def action_search(self) -> None:
+        """Ask for words, and go to where they are in the log."""
+        if isinstance(self._detail, Log):
+            self.app.push_screen(Search(self._glyphs), self._search)
+
+    def action_next_match(self, step: int) -> None:
+        """To the next line with the words that are looked for, around the end."""
+        detail = self._detail
+        if not isinstance(detail, Log) or not self._wanted:
+            return
+        page = LogPage(detail, self._wanted, self._found_at)
+        found = page.found
+        if not found:
+            self._say(f"{self._wanted} is not in what is shown of the log")
+            return
+        after = [at for at in found if at > self._found_at]
+        before = [at for at in found if at < self._found_at]
+        self._found_at = (after[0] if after else found[0]) if step > 0 else (before or found)[-1]
+        self._go_to_line(self._found_at)
+
+    def action_to_traceback(self) -> None:
+        """To the last traceback of the log."""
+        if not isinstance(self._detail, Log):
+            return
+        line = LogPage(self._detail).last_traceback
+        if line is None:
+            self._say("no traceback is in what is shown of the log")
+        else:
+            self._found_at = line
+            self._go_to_line(line)
+
+    # What is shown.
+
+    @property
+    def _page(self) -> PageView:
+        return self.query_one(PageView)
+
+    @property
+    def _focus(self) -> Focus:
+        attempt = self._attempt if self._tab.is_of_one_attempt else 0
+        return Focus(self._shown_run.folder, self._tab, attempt)
+
+    def _search(self, wanted: str | None) -> None:
+        detail = self._detail
+        if wanted and isinstance(detail, Log):
+            self._wanted = wanted
+            seen_first = LogPage(detail).line_at(self._page.top, self._page.row_width)
+            self._found_at = seen_first - 1
+            self.action_next_match(1)
+
+    def _go_to_line(self, line: int) -> None:
+        if isinstance(self._detail, Log):
+            page = LogPage(self._detail, self._wanted, self._found_at)
+            self._page.update(page)
+            self._page.go_to(page.row_of(line, self._page.row_width) - ROWS_ABOVE_MATCH)
+
+    def _take_detail(self, detail: Detail) -> None:
+        page = self._page_of(detail)
+        is_new = self._detail is None
+        self._detail = detail
+        if page is not None:
+            (self._page.show if is_new else self._page.update)(page)
+
+    def _page_of(self, detail: Detail) -> Page | None:
+        if isinstance(detail, Log):
+            return LogPage(detail, self._wanted, self._found_at)
+        if isinstance(detail, Config):
+            return ConfigPage(detail)
+        if isinstance(detail, Attempts):
+            return AttemptsPage(detail)
+        if isinstance(detail, PreflightTable):
+            return PreflightPage(detail)
+        return None if detail is None else ResultsPage(detail)
+
+    def _run_to(self, verb: str) -> RunView:
+        del verb
+        return self._shown_run
+
+    def _keys_here(self) -> tuple[keys.Key, ...]:
+        if self._tab is Tab.CURVES:
+            return (*keys.RUN_KEYS, *keys.CURVES_KEYS)
+        of_log = keys.LOG_KEYS if self._tab is Tab.LOG else ()
+        of_attempt = keys.ATTEMPT_KEYS if self._tab.is_of_one_attempt else ()
+        return (*keys.RUN_KEYS, *of_log, *of_attempt, *keys.SCROLL_KEYS)
+
+    def _open(self, tab: Tab) -> None:
+        """Show a page as soon as the store has read it."""
+        self._tab, self._detail, self._found_at = tab, None, -1
+        self.set_class(tab is not Tab.CURVES, "-page")
+        self._page.show(NoPage())
+        self._store.focus(self._focus, self.post_message)
+        self._show_selected()
+
+    def _look_at(self, look: charts.Look) -> None:
+        self._look = look
+        self._show_charts()
+
+    def _show_selected(self) -> None:
+        run = self._shown_run
+        self.query_one(RunHeading).show(run, self._tab)
+        self._show_charts()
+        self._show_ending()
+        self.query_one(StatusLine).show(run)
+        self.query_one(KeyBar).show(self._offers())
+
+    def _show_charts(self) -> None:
+        loss, accuracy = self.query_one("#loss", Plot), self.query_one("#accuracy", Plot)
+        tab = f"{keys.shown(keys.NEXT_PLOT)}: " if self._shows_one_plot else ""
+        look, run = self._look, self._shown_run
+        loss.show(charts.loss_chart(run, look, hint=tab and f"{tab}accuracy"))
+        accuracy.show(charts.accuracy_chart(run, look, hint=tab and f"{tab}loss"))
+
+    def _show_ending(self) -> None:
+        """Why a run ended badly: below its curves, or in place of those that it does not have."""
+        bad = self._shown_run if self._shown_run.ended_badly else None
+        self.set_class(bad is not None and not bad.epochs, "-no-curves")
+        self.set_class(bad is not None and bool(bad.epochs), "-bad-end")
+        self.query_one(Ending).show(bad)
+
+    def _offers(self) -> list[Offer]:
+        if self._is_asking:
+            return []
+        state = self._shown_run.state
+        possible = {keys.RESUME: state.is_resumable, keys.STOP: state.is_live}
+        left_out = {keys.NEXT_PLOT} if not self._shows_one_plot else set()
+        return [
+            Offer(keys.shown(key), key.short, possible.get(key, True))
+            for key in self._keys_here()
+            if key.short and key not in left_out
+        ]
