@@ -57,16 +57,31 @@ def find(context: typer.Context, name: str) -> RunFolder:
     return find_run(runs_folder(context.obj), name)
 
 
-def runs(context: typer.Context, as_json: JsonOption = False) -> None:
+def runs(
+    context: typer.Context,
+    wanted: Annotated[
+        str,
+        typer.Option(
+            "--filter",
+            metavar="TERMS",
+            help="Only those like this: 'state:crashed ood>0.4 model.depth=4 -name:cnn'.",
+            show_default=False,
+        ),
+    ] = "",
+    as_json: JsonOption = False,
+) -> None:
     """List the runs and the state each is in."""
     from tui_trainer.cli.for_programs import print_json
     from tui_trainer.record.index import Index
 
     found = Index(runs_folder(context.obj)).look_until_sure()
+    taken = _taken(found, wanted)
     if as_json:
-        print_json([run.summary() for run in found])
+        print_json([run.summary() for run in taken])
+    elif taken:
+        _print_runs(taken)
     elif found:
-        _print_runs(found)
+        typer.echo(f"none of {len(found)} runs is like that")
     else:
         typer.echo("no runs yet: tui-trainer run EXPERIMENT")
 
@@ -105,6 +120,16 @@ def logs(
     seen = RunReader(folder).look()
     if seen.cause and seen.newest_attempt == (attempt or seen.newest_attempt):
         errors.say(f"{seen.name} {seen.state.value}: {seen.cause}")
+
+
+def _taken(found: list[Run], wanted: str) -> list[Run]:
+    """The runs that the filter takes."""
+    from tui_trainer.study.facts import facts_of, settings_of
+    from tui_trainer.study.filter import parse_filter
+
+    facts = [facts_of(run) for run in found]
+    takes = parse_filter(wanted, settings_of(facts)).takes
+    return [run for run, known in zip(found, facts, strict=True) if takes(known)]
 
 
 def _print_runs(found: list[Run]) -> None:
