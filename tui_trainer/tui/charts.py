@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from tui_trainer.tui import figures
 from tui_trainer.tui.widgets.plot import Chart, Series, round_epochs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tui_trainer.record.epochs import Epoch
     from tui_trainer.tui.store import RunView
@@ -44,6 +45,40 @@ def accuracy_chart(run: RunView, *, hint: str = "") -> Chart:
         show_value=lambda value: f"{value:.1f}",
         hint=hint,
         empty=_empty(run),
+    )
+
+
+class Figure(NamedTuple):
+    """Something that is measured in every epoch."""
+
+    title: str
+    value_of: Callable[[Epoch], float | None]
+    is_loss: bool = False
+
+
+COMPARED = (
+    Figure("validation accuracy %", lambda epoch: _in_percent(epoch.validation_accuracy)),
+    Figure("validation loss", lambda epoch: epoch.validation_loss, is_loss=True),
+    Figure("ood accuracy %", lambda epoch: _in_percent(epoch.ood_accuracy)),
+    Figure("training accuracy %", lambda epoch: _in_percent(epoch.train_accuracy)),
+    Figure("training loss", lambda epoch: epoch.train_loss, is_loss=True),
+)
+"""What runs are compared by, in the order in which a key goes through it."""
+
+
+def compare_chart(runs: Sequence[RunView], figure: Figure, *, log: bool, hint: str = "") -> Chart:
+    """One figure of several runs; their curves bear numbers from 1."""
+    return Chart(
+        title=figure.title,
+        series=tuple(
+            replace(_series(str(number), f"curve{number}", run, figure.value_of), sign=str(number))
+            for number, run in enumerate(runs, 1)
+        ),
+        last_x=max(map(_last_epoch, runs), default=2),
+        show_value=figures.loss if figure.is_loss else lambda value: f"{value:.1f}",
+        log=log and figure.is_loss,
+        hint=hint,
+        empty="none of the runs has measured that",
     )
 
 

@@ -22,6 +22,8 @@ ROWS_PER_TICK, COLUMNS_PER_TICK = 3, 12
 # Below it floating-point numbers lose digits, and no loss that anybody reads off is there.
 SMALLEST_ON_LOG_SCALE = 1e-30
 SIGNS = ("o", "*", "+", "x", "#", "@")
+# A line bears its sign once in so many columns, one line after the other.
+COLUMNS_PER_SIGN = 24
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Series:
     ink: str
     points: tuple[tuple[float, float | None], ...]
     """From left to right; None leaves a gap."""
+    sign: str = ""
+    """Stands on the line here and there, where colour alone would not tell it from others."""
 
     @property
     def last(self) -> float | None:
@@ -249,19 +253,40 @@ def _axis(label: str | None, left: int, glyphs: Glyphs) -> Line:
 
 def _cells(canvas: Canvas, row: int, chart: Chart, glyphs: Glyphs) -> Iterator[Span]:
     """The row's cells up to where the lines end, so that labels stand beside their ends."""
-    signs = SIGNS if glyphs.is_ascii else ()
+    signs = [_sign(chart, index) for index in range(len(chart.series))] if glyphs.is_ascii else ()
     last_x = max(x for series in chart.series for x, _ in series.points)
     columns = round((last_x - 1) / max(1, chart.last_x - 1) * (canvas.columns - 1)) + 1
-    cells = [canvas.cell(column, row, signs) for column in range(min(columns, canvas.columns))]
+    cells = [
+        _signed(canvas, column, row, chart, signs) for column in range(min(columns, canvas.columns))
+    ]
     for owner, group in groupby(cells, lambda cell: cell[1]):
         text = "".join(sign for sign, _ in group)
         yield Span(text, "" if owner is None else chart.series[owner].ink)
 
 
+def _signed(
+    canvas: Canvas, column: int, row: int, chart: Chart, signs: Sequence[str]
+) -> tuple[str, int | None]:
+    """The cell, or in its place the sign of the line that it is a piece of."""
+    cell = canvas.cell(column, row, signs)
+    owner = cell[1]
+    if owner is None or not chart.series[owner].sign:
+        return cell
+    its_turn = column % COLUMNS_PER_SIGN == COLUMNS_PER_SIGN * owner // len(chart.series)
+    # On a steep piece once is enough.
+    is_first = row == 0 or canvas.cell(column, row - 1, signs)[1] != owner
+    return (chart.series[owner].sign, owner) if its_turn and is_first else cell
+
+
+def _sign(chart: Chart, index: int) -> str:
+    return chart.series[index].sign or SIGNS[index]
+
+
 def _end(chart: Chart, series: Series | None, glyphs: Glyphs) -> Line:
     if series is None:
         return ()
-    sign = f" {SIGNS[chart.series.index(series)]}" if glyphs.is_ascii else ""
+    has_sign = glyphs.is_ascii and not series.sign
+    sign = f" {SIGNS[chart.series.index(series)]}" if has_sign else ""
     return (Span(f"{sign} {_end_label(chart, series)}", series.ink),)
 
 
