@@ -66,6 +66,7 @@ def test_terms_pick_runs(facts: list[Facts], text: str, names: list[str]) -> Non
         ("state:zzz", "states are `queued`, `preflight`"),
         ("state>1", "allowed are `:`, `=`, `!=`"),
         ("model.dept=4", "did you mean `model.depth`?"),
+        ("dept=4", "did you mean `depth`?"),
         ("zzzz=4", "there are `name`, `state`"),
         ("ood>much", "wants a number"),
         ("model.depth>deep", "wants a number"),

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tests.tui.run_folders import RunWriter
+from tui_trainer.errors import OwnedByAnotherError
 from tui_trainer.tui.app import TrainerApp
 from tui_trainer.tui.widgets.run_list import RunList
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tui_trainer.tui.keys import Key
 
 SECONDS_TO_SHOW = 10.0
-_NAMES = {"?": "question_mark", "|": "vertical_line"}
+_NAMES = {"?": "question_mark", "|": "vertical_line", "/": "slash"}
 
 
 class RecordingOperations:
@@ -31,6 +32,8 @@ class RecordingOperations:
     def __init__(self) -> None:
         self.done: list[str] = []
         self.failure: TuiTrainerError | None = None
+        self.refused: set[str] = set()
+        """Runs that somebody else owns."""
         self.seconds = 0.0
         """What an operation takes; the real ones take up to a second."""
 
@@ -40,6 +43,8 @@ class RecordingOperations:
         return RunWriter(project.folder, name).start().train(2).beat().folder
 
     def resume(self, folder: RunFolder) -> None:
+        if folder.run in self.refused:
+            raise OwnedByAnotherError("somebody owns it")
         self._note(f"resume {folder.run}")
 
     def stop(self, folder: RunFolder, *, at_once: bool = False) -> None:
@@ -82,6 +87,12 @@ class Story:
         for key in pressed:
             name = key.keys.split(",")[0]
             await self.pilot.press(_NAMES.get(name, name))
+        await self.pilot.pause()
+        return self
+
+    async def type(self, text: str) -> Story:
+        """Type into the line that has the cursor."""
+        await self.pilot.press(*("space" if sign == " " else sign for sign in text))
         await self.pilot.pause()
         return self
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from tui_trainer.spec.wording import listed, quote, suggestion
 from tui_trainer.study.facts import FIGURES, FRACTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Collection
 
     from tui_trainer.study.facts import Facts
 
@@ -36,13 +37,16 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 _ALSO_CALLED = {"validation": "val", "clean": "test", "experiment": "name", "run": "name"}
 
 
+Term = Callable[["Facts"], bool]
+
+
 @dataclass(frozen=True)
 class Filter:
     """Terms that a run has to meet, all of them."""
 
-    text: str
-    """As it was written."""
-    terms: tuple[Callable[[Facts], bool], ...] = ()
+    terms: tuple[Term, ...] = ()
+    faults: tuple[UsageError, ...] = ()
+    """What cannot be meant, term by term."""
 
     def takes(self, facts: Facts) -> bool:
         """Whether a run meets every term."""
@@ -59,22 +63,33 @@ def parse_filter(text: str, settings: Collection[str]) -> Filter:
     Raises:
         UsageError: A term has a field, a state or a number that cannot be meant.
     """
-    return Filter(text, tuple(_terms(text, settings)))
+    understood = understand_filter(text, settings)
+    if understood.faults:
+        raise understood.faults[0]
+    return understood
 
 
-def _terms(text: str, settings: Collection[str]) -> Iterator[Callable[[Facts], bool]]:
+def understand_filter(text: str, settings: Collection[str]) -> Filter:
+    """The same for a text that is being typed: what can be meant of it, and what cannot."""
+    terms, faults = list[Term](), list[UsageError]()
     for match in filter(lambda match: match[0], _TERM.finditer(text)):
-        term = _term(match[0], match["field"], match["sign"], match["value"].strip('"'), settings)
-        yield _negated(term) if match["not"] else term
+        value = match["value"].strip('"')
+        try:
+            term = _term(match[0], match["field"], match["sign"], value, settings)
+        except UsageError as fault:
+            faults.append(fault)
+        else:
+            terms.append(_negated(term) if match["not"] else term)
+    return Filter(tuple(terms), tuple(faults))
 
 
-def _negated(term: Callable[[Facts], bool]) -> Callable[[Facts], bool]:
+def _negated(term: Term) -> Term:
     return lambda facts: not term(facts)
 
 
 def _term(
     term: str, field: str | None, sign: str | None, value: str, settings: Collection[str]
-) -> Callable[[Facts], bool]:
+) -> Term:
     if value in {"", "-"}:
         raise _refused(term, "has no value")
     if field is None or sign is None:
@@ -100,20 +115,21 @@ def _known(term: str, field: str, settings: Collection[str]) -> str:
     if ends:
         raise _refused(term, f"can mean {listed(tuple(ends))}")
     fields = (*TEXTS, *FIGURES)
-    near = suggestion(field, (*fields, *sorted(settings)))
+    short = {key.rpartition(".")[2] for key in settings}
+    near = suggestion(field, (*fields, *sorted({*settings, *short})))
     raise _refused(
         term, f"asks for `{field}`, which no run has{near or f'; there are {listed(fields)}'}"
     )
 
 
-def _word(value: str) -> Callable[[Facts], bool]:
+def _word(value: str) -> Term:
     sought = value.lower()
     return lambda facts: any(
         sought in text.lower() for text in (facts.name, facts.state.value, facts.cause)
     )
 
 
-def _state(term: str, sign: str, value: str) -> Callable[[Facts], bool]:
+def _state(term: str, sign: str, value: str) -> Term:
     """States by their first letters; several are apart by commas."""
     _check_sign(term, sign, (":", "=", "!="))
     words = tuple(state.value for state in State)
@@ -127,7 +143,7 @@ def _state(term: str, sign: str, value: str) -> Callable[[Facts], bool]:
     return lambda facts: (facts.state.value in wanted) is (sign != "!=")
 
 
-def _text(term: str, name: str, sign: str, value: str) -> Callable[[Facts], bool]:
+def _text(term: str, name: str, sign: str, value: str) -> Term:
     _check_sign(term, sign, (":", "=", "!="))
     return lambda facts: _says(str(getattr(facts, name)), sign, value)
 
@@ -137,7 +153,7 @@ def _says(text: str, sign: str, value: str) -> bool:
     return value in text if sign == ":" else (text == value) is (sign == "=")
 
 
-def _figure(term: str, name: str, sign: str, value: str) -> Callable[[Facts], bool]:
+def _figure(term: str, name: str, sign: str, value: str) -> Term:
     wanted = _number(value.removesuffix("%"))
     if wanted is None:
         raise _refused(term, "wants a number", hint="like ood>0.4, val>=90%, epoch<10")
@@ -155,7 +171,7 @@ def _is_so(figure: float | None, sign: str, wanted: float) -> bool:
     return (abs(figure - wanted) < 1e-9) is (sign != "!=")
 
 
-def _setting(term: str, name: str, sign: str, value: str) -> Callable[[Facts], bool]:
+def _setting(term: str, name: str, sign: str, value: str) -> Term:
     number = _number(value)
     if sign in _COMPARE and number is None:
         raise _refused(term, "wants a number")
