@@ -46,7 +46,7 @@ async def test_a_filter_picks_runs_while_it_is_typed(tmp_path: Path) -> None:
     async with story(write_many(tmp_path), (120, 40)) as told:
         await told.sees("✕ 12 crashed")
         await told.press(keys.FILTER)
-        await told.sees("Enter keeps  Esc clears", "model.depth=4")
+        await told.sees("Enter keeps  Esc clears", "depth=4  -word")
         await told.type("state:crashed depth=4")
         await told.sees("/ state:crashed depth=4 · 4 of 60")
         await told.sees_no("cnn2", "cnn8")

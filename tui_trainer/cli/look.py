@@ -1,4 +1,4 @@
-"""Commands that look at runs: runs, show, logs."""
+"""Commands that look at runs: runs, show, compare, logs."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.record.index import Run
     from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.study.compare import Comparison
 
 
 def complete_runs(context: typer.Context, incomplete: str) -> list[str]:
@@ -98,6 +99,33 @@ def show(context: typer.Context, run: RunArgument, as_json: JsonOption = False) 
         _print_whole(found)
 
 
+def compare(
+    context: typer.Context,
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN...",
+            help="Runs like cnn4/3; cnn4 alone is its newest. The first is the measure.",
+            autocompletion=complete_runs,
+        ),
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Show runs beside each other: their figures, and the settings that differ."""
+    from tui_trainer.cli.for_programs import print_json
+    from tui_trainer.record.index import RunReader, look_until_sure
+    from tui_trainer.study.compare import compare as compare_runs
+    from tui_trainer.study.facts import facts_of
+
+    folders = dict.fromkeys(find(context, name) for name in runs)
+    found = look_until_sure([RunReader(folder) for folder in folders])
+    comparison = compare_runs([facts_of(run) for run in found])
+    if as_json:
+        print_json(comparison.as_record())
+    else:
+        _print_comparison(comparison, found)
+
+
 def logs(
     context: typer.Context,
     run: RunArgument,
@@ -155,6 +183,36 @@ def _print_runs(found: list[Run]) -> None:
             for run in found
         ],
     )
+
+
+def _print_comparison(comparison: Comparison, found: list[Run]) -> None:
+    from tui_trainer.cli.words import print_table, results, state_text
+    from tui_trainer.record.words import ABSENT, percent
+
+    print_table(
+        ["run", "state", ">best", ">epoch", ">final", ">to the first", ">test", ">ood", ">gap"],
+        [
+            [
+                each.name,
+                state_text(run),
+                percent(each.best),
+                str(each.best_epoch or ABSENT),
+                percent(each.final),
+                ABSENT if each.above_first is None else f"{100 * each.above_first:+.1f}",
+                percent(each.test),
+                percent(each.ood),
+                percent(each.gap),
+            ]
+            for each, run in zip(comparison.runs, found, strict=True)
+        ],
+    )
+    results.say("")
+    if comparison.differences:
+        names = (each.name for each in comparison.runs)
+        rows = [[each.key, *each.values] for each in comparison.differences]
+        print_table(["setting", *names], rows)
+    else:
+        results.say("all were launched with the same settings")
 
 
 def _story(run: Run) -> str:
@@ -263,4 +321,4 @@ def _files(folder: RunFolder) -> list[Path]:
     )
 
 
-COMMANDS = (runs, show, logs)
+COMMANDS = (runs, show, compare, logs)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui_trainer.spec.summary import said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tui_trainer.spec.summary import Setting
     from tui_trainer.study.facts import Facts
 
 MISSING = "-"
@@ -20,8 +21,13 @@ class Difference(NamedTuple):
     """A setting in which the runs differ."""
 
     key: str
-    values: tuple[str, ...]
-    """What each run has, in the order of the runs."""
+    settings: tuple[Setting | None, ...]
+    """What each run has, in the order of the runs; None for one that knows no such key."""
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The settings in words."""
+        return tuple(MISSING if setting is None else said(setting) for setting in self.settings)
 
 
 class Compared(NamedTuple):
@@ -40,6 +46,21 @@ class Compared(NamedTuple):
     above_first: float | None
     """How much better its best epoch is than that of the first run."""
 
+    def as_record(self) -> dict[str, Any]:
+        """For programs, in the words of `runs --json`."""
+        best = {"epoch": self.best_epoch, "validation_accuracy": self.best}
+        return {
+            "run": self.name,
+            "state": self.state,
+            "epoch": self.epochs,
+            "validation_accuracy": self.final,
+            "best": None if self.best_epoch is None else best,
+            "above_first": self.above_first,
+            "clean_accuracy": self.test,
+            "ood_accuracy": self.ood,
+            "ood_gap": self.gap,
+        }
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -47,6 +68,19 @@ class Comparison:
 
     runs: tuple[Compared, ...]
     differences: tuple[Difference, ...]
+
+    def as_record(self) -> dict[str, Any]:
+        """For programs, in the words of `runs --json`."""
+        keys = [difference.key for difference in self.differences]
+        columns = zip(*(difference.settings for difference in self.differences), strict=True)
+        settings = list(columns) if keys else [()] * len(self.runs)
+        return {
+            "runs": [
+                {**run.as_record(), "settings": dict(zip(keys, column, strict=True))}
+                for run, column in zip(self.runs, settings, strict=True)
+            ],
+            "differences": keys,
+        }
 
 
 def compare(runs: Sequence[Facts]) -> Comparison:
@@ -74,13 +108,5 @@ def _compared(facts: Facts, first: float | None) -> Compared:
 
 def _differences(runs: Sequence[Facts]) -> list[Difference]:
     keys = dict.fromkeys(key for facts in runs for key in facts.settings)
-    rows = [
-        Difference(
-            key,
-            tuple(
-                said(facts.settings[key]) if key in facts.settings else MISSING for facts in runs
-            ),
-        )
-        for key in keys
-    ]
-    return [row for row in rows if len(set(row.values)) > 1]
+    rows = [Difference(key, tuple(facts.settings.get(key) for facts in runs)) for key in keys]
+    return [row for row in rows if len(set(row.settings)) > 1]

@@ -439,7 +439,7 @@ class Home(Screen[None]):
             mark = Span(f" {self._glyphs.invalid} ", "bad")
             words.show([(mark, Span(self._filter_fault.removeprefix("the filter's ")))])
         else:
-            example = "state:crashed  ood>0.4  epoch<10  model.depth=4  -name:cnn  word"
+            example = "state:crashed  ood>0.4  epoch<10  depth=4  -word"
             done, clear = keys.shown(keys.OPEN), keys.shown(keys.BACK)
             keeps = (Span(f" {done}", "key"), Span(" keeps  ", "muted"))
             clears = (Span(clear, "key"), Span(" clears   ", "muted"))
