@@ -71,6 +71,7 @@ def imported_by(*modules: str) -> set[str]:
         "tui_trainer.spec",
         "tui_trainer.record",
         "tui_trainer.launch",
+        "tui_trainer.study",
         "tui_trainer.train",
         "tui_trainer.tui",
         "tui_trainer.cli",

@@ -374,6 +374,29 @@ def test_runs_has_the_fields_that_programs_rely_on(tui_trainer: CommandLine) -> 
     }
 
 
+def test_runs_are_picked_by_a_filter(tui_trainer: CommandLine) -> None:
+    tui_trainer.fake()("run", "one", "two")
+    picked = tui_trainer.json("runs", "--filter", "state:finished model.depth=2")
+    assert [run["run"] for run in picked] == ["two/1"]
+    assert "two/1" not in tui_trainer("runs", "--filter", "depth<2").stdout
+    assert "none of 2 runs" in tui_trainer("runs", "--filter", "three").stdout
+    refused = tui_trainer("runs", "--filter", "model.dept=2")
+    assert refused.returncode == 2
+    assert "did you mean `model.depth`?" in refused.stderr
+
+
+def test_runs_are_compared(tui_trainer: CommandLine) -> None:
+    tui_trainer.fake()("run", "one", "two")
+    told = tui_trainer("compare", "one/1", "two").stdout
+    assert "model.depth" in told
+    assert "model.width" not in told
+    record = tui_trainer.json("compare", "one/1", "two")
+    assert record["differences"] == ["model.depth"]
+    assert [run["settings"] for run in record["runs"]] == [{"model.depth": 1}, {"model.depth": 2}]
+    assert "same settings" in tui_trainer("compare", "one", "one/1").stdout
+    assert tui_trainer("compare", "three").returncode == 2
+
+
 def test_accuracy_out_of_distribution_stands_beside_clean_where_there_is_one(
     tui_trainer: CommandLine,
 ) -> None:

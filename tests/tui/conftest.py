@@ -14,11 +14,20 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def _plain_terminal(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     monkeypatch.setattr(store, "POLL_SECONDS", 0.1)
     for name in ("NO_COLOR", "COLORFGBG", "TEXTUAL_THEME", "TEXTUAL_ANIMATIONS"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def workstation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name of the host that the screen shows, wherever the tests run."""
+    monkeypatch.setattr("socket.gethostname", lambda: "workstation")
 
 
 @pytest.fixture

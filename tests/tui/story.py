@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tests.tui.run_folders import RunWriter
+from tui_trainer.errors import OwnedByAnotherError
 from tui_trainer.tui.app import TrainerApp
 from tui_trainer.tui.widgets.run_list import RunList
 
@@ -31,6 +32,8 @@ class RecordingOperations:
     def __init__(self) -> None:
         self.done: list[str] = []
         self.failure: TuiTrainerError | None = None
+        self.refused: set[str] = set()
+        """Runs that somebody else owns."""
         self.seconds = 0.0
         """What an operation takes; the real ones take up to a second."""
 
@@ -40,6 +43,8 @@ class RecordingOperations:
         return RunWriter(project.folder, name).start().train(2).beat().folder
 
     def resume(self, folder: RunFolder) -> None:
+        if folder.run in self.refused:
+            raise OwnedByAnotherError("somebody owns it")
         self._note(f"resume {folder.run}")
 
     def stop(self, folder: RunFolder, *, at_once: bool = False) -> None:
@@ -86,9 +91,8 @@ class Story:
         return self
 
     async def type(self, text: str) -> Story:
-        """Press the key of each character."""
-        for character in text:
-            await self.pilot.press("space" if character == " " else character)
+        """Type into the line that has the cursor."""
+        await self.pilot.press(*("space" if sign == " " else sign for sign in text))
         await self.pilot.pause()
         return self
 

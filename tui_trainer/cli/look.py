@@ -1,4 +1,4 @@
-"""Commands that look at runs: runs, show, logs."""
+"""Commands that look at runs: runs, show, compare, logs."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.record.index import Run
     from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.study.compare import Comparison
 
 
 def complete_runs(context: typer.Context, incomplete: str) -> list[str]:
@@ -68,16 +69,31 @@ def find(context: typer.Context, name: str) -> RunFolder:
     return find_run(runs_folder(context.obj), name)
 
 
-def runs(context: typer.Context, as_json: JsonOption = False) -> None:
+def runs(
+    context: typer.Context,
+    wanted: Annotated[
+        str,
+        typer.Option(
+            "--filter",
+            metavar="TERMS",
+            help="Only those like this: 'state:crashed ood>0.4 model.depth=4 -name:cnn'.",
+            show_default=False,
+        ),
+    ] = "",
+    as_json: JsonOption = False,
+) -> None:
     """List the runs and the state each is in."""
     from tui_trainer.cli.for_programs import print_json
     from tui_trainer.record.index import Index
 
     found = Index(runs_folder(context.obj)).look_until_sure()
+    taken = _taken(found, wanted)
     if as_json:
-        print_json([run.summary() for run in found])
+        print_json([run.summary() for run in taken])
+    elif taken:
+        _print_runs(taken)
     elif found:
-        _print_runs(found)
+        typer.echo(f"none of {len(found)} runs is like that")
     else:
         typer.echo("no runs yet: tui-trainer run EXPERIMENT")
 
@@ -92,6 +108,33 @@ def show(context: typer.Context, run: RunArgument, as_json: JsonOption = False) 
         print_json(_whole(found))
     else:
         _print_whole(found)
+
+
+def compare(
+    context: typer.Context,
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN...",
+            help="Runs like cnn4/3; cnn4 alone is its newest. The first is the measure.",
+            autocompletion=complete_runs,
+        ),
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Show runs beside each other: their figures, and the settings that differ."""
+    from tui_trainer.cli.for_programs import print_json
+    from tui_trainer.record.index import RunReader, look_until_sure
+    from tui_trainer.study.compare import compare as compare_runs
+    from tui_trainer.study.facts import facts_of
+
+    folders = dict.fromkeys(find(context, name) for name in runs)
+    found = look_until_sure([RunReader(folder) for folder in folders])
+    comparison = compare_runs([facts_of(run) for run in found])
+    if as_json:
+        print_json(comparison.as_record())
+    else:
+        _print_comparison(comparison, found)
 
 
 def logs(
@@ -118,6 +161,16 @@ def logs(
         errors.say(f"{seen.name} {seen.state.value}: {seen.cause}")
 
 
+def _taken(found: list[Run], wanted: str) -> list[Run]:
+    """The runs that the filter takes."""
+    from tui_trainer.study.facts import facts_of, settings_of
+    from tui_trainer.study.filter import parse_filter
+
+    facts = [facts_of(run) for run in found]
+    takes = parse_filter(wanted, settings_of(facts)).takes
+    return [run for run, known in zip(found, facts, strict=True) if takes(known)]
+
+
 def _print_runs(found: list[Run]) -> None:
     from tui_trainer.cli.words import print_table, state_text, time_left
     from tui_trainer.record.words import percent, points
@@ -141,6 +194,36 @@ def _print_runs(found: list[Run]) -> None:
             for run in found
         ],
     )
+
+
+def _print_comparison(comparison: Comparison, found: list[Run]) -> None:
+    from tui_trainer.cli.words import print_table, results, state_text
+    from tui_trainer.record.words import ABSENT, percent
+
+    print_table(
+        ["run", "state", ">best", ">epoch", ">final", ">to the first", ">test", ">ood", ">gap"],
+        [
+            [
+                each.name,
+                state_text(run),
+                percent(each.best),
+                str(each.best_epoch or ABSENT),
+                percent(each.final),
+                ABSENT if each.above_first is None else f"{100 * each.above_first:+.1f}",
+                percent(each.test),
+                percent(each.ood),
+                percent(each.gap),
+            ]
+            for each, run in zip(comparison.runs, found, strict=True)
+        ],
+    )
+    results.say("")
+    if comparison.differences:
+        names = (each.name for each in comparison.runs)
+        rows = [[each.key, *each.values] for each in comparison.differences]
+        print_table(["setting", *names], rows)
+    else:
+        results.say("all were launched with the same settings")
 
 
 def _story(run: Run) -> str:
@@ -249,4 +332,4 @@ def _files(folder: RunFolder) -> list[Path]:
     )
 
 
-COMMANDS = (runs, show, logs)
+COMMANDS = (runs, show, compare, logs)

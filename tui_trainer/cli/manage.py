@@ -192,11 +192,9 @@ def _resumed(folder: RunFolder, resume_run: Callable[[RunFolder], None]) -> RunF
 
 def _dead(context: typer.Context) -> list[RunFolder]:
     from tui_trainer.record.index import Index
-    from tui_trainer.record.state import State
 
-    dead = {State.CRASHED, State.LOST, State.INTERRUPTED}
     runs = Index(runs_folder(context.obj)).look_until_sure()
-    return [run.folder for run in runs if run.state in dead]
+    return [run.folder for run in runs if run.state.has_died]
 
 
 COMMANDS = (run, resume, stop)

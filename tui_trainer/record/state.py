@@ -65,6 +65,11 @@ class State(str, Enum):
         """Whether `resume` can bring it on."""
         return not self.is_live and self is not State.FINISHED
 
+    @property
+    def has_died(self) -> bool:
+        """Whether it ended without anybody having wanted it, and may go well another time."""
+        return self in _DIED
+
 
 _LIVE = {
     State.PREFLIGHT,
@@ -73,6 +78,7 @@ _LIVE = {
     State.STALLED,
     State.STOPPING,
 }
+_DIED = {State.CRASHED, State.LOST, State.INTERRUPTED}
 
 
 @dataclass

@@ -13,6 +13,7 @@ from textual.theme import Theme
 from tui_trainer.launch import launcher
 from tui_trainer.tui import notices
 from tui_trainer.tui.glyphs import ASCII, UNICODE
+from tui_trainer.tui.memory import Memory
 from tui_trainer.tui.screens.home import Home
 from tui_trainer.tui.store import Store
 from tui_trainer.tui.terminal import (
@@ -96,7 +97,8 @@ class TrainerApp(App[list[str]]):
     def on_mount(self) -> None:
         """Show the first screen."""
         glyphs = UNICODE if terminal_speaks_unicode() else ASCII
-        self.push_screen(Home(Store(self._folder), self._operations, self.operating, glyphs))
+        store, memory = Store(self._folder), Memory(self._folder)
+        self.push_screen(Home(store, memory, self._operations, self.operating, glyphs))
 
     def on_view_changed(self, message: ViewChanged) -> None:
         """Tell the terminal, whichever screen is shown, of runs that came to their end."""

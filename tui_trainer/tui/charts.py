@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tui_trainer.tui import figures
 from tui_trainer.tui.widgets.plot import Chart, Series, round_epochs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tui_trainer.record.epochs import Epoch
     from tui_trainer.tui.store import RunView
@@ -90,6 +90,47 @@ def accuracy_chart(run: RunView, look: Look, *, hint: str = "") -> Chart:
         measures["ood"] = lambda epoch: _in_percent(epoch.ood_accuracy)
     chart = _chart("accuracy %", measures, run, look, lambda value: f"{value:.1f}")
     return replace(chart, hint=hint)
+
+
+class Figure(NamedTuple):
+    """Something that is measured in every epoch."""
+
+    title: str
+    value_of: Measure
+    is_loss: bool = False
+
+
+COMPARED = (
+    Figure("validation accuracy %", lambda epoch: _in_percent(epoch.validation_accuracy)),
+    Figure("validation loss", lambda epoch: epoch.validation_loss, is_loss=True),
+    Figure("ood accuracy %", lambda epoch: _in_percent(epoch.ood_accuracy)),
+    Figure("training accuracy %", lambda epoch: _in_percent(epoch.train_accuracy)),
+    Figure("training loss", lambda epoch: epoch.train_loss, is_loss=True),
+)
+"""What runs are compared by, in the order in which a key goes through it."""
+
+
+def compare_chart(runs: Sequence[RunView], figure: Figure, *, log: bool, hint: str = "") -> Chart:
+    """One figure of several runs; their curves bear numbers from 1."""
+    look = Look()
+    return Chart(
+        title=figure.title,
+        series=tuple(_numbered(number, run, figure) for number, run in enumerate(runs, 1)),
+        last_x=max((_last_x(run, look, _newest(run)) for run in runs), default=2),
+        show_value=figures.loss if figure.is_loss else lambda value: f"{value:.1f}",
+        log=log and figure.is_loss,
+        hint=hint,
+        empty="none of the runs has measured that",
+    )
+
+
+def _numbered(number: int, run: RunView, figure: Figure) -> Series:
+    points = tuple((epoch.epoch, figure.value_of(epoch)) for epoch in run.epochs)
+    return Series(str(number), f"curve{number}", points, sign=str(number))
+
+
+def _newest(run: RunView) -> int:
+    return run.epochs[-1].epoch if run.epochs else 1
 
 
 def no_chart(title: str, words: str) -> Chart:

@@ -20,6 +20,9 @@ class Glyphs:
     never_run: str
     invalid: str
     warning: str
+    marked: str
+    ascending: str
+    descending: str
     unfolded: str
     folded: str
     cursor: str
@@ -61,6 +64,9 @@ UNICODE = Glyphs(
     never_run="○",
     invalid="✕",
     warning="▲",
+    marked="◆",
+    ascending="▲",
+    descending="▼",
     unfolded="▾",
     folded="▸",
     cursor="▌",
@@ -101,6 +107,9 @@ ASCII = Glyphs(
     never_run="o",
     invalid="x",
     warning="!",
+    marked="@",
+    ascending="^",
+    descending="v",
     unfolded="v",
     folded=">",
     cursor=">",

@@ -23,12 +23,19 @@ class Key(NamedTuple):
     """Its word in the footer; empty keeps it out."""
 
 
-MOVE, RUNS, LOOK, APP, QUESTION = "Move", "Runs", "Look", "App", "Question"
+MOVE, RUNS, LOOK, APP = "Move", "Runs", "Look", "App"
+COMPARISON, QUESTION = "Comparison", "Question"
 
 OPEN = Key("enter", "open", "launch the experiment; open the run's page", RUNS, "launch")
 RESUME = Key("r", "resume", "resume the run from its last good checkpoint", RUNS, "resume")
 STOP = Key("s", "stop", "save a checkpoint, then stop the run", RUNS, "stop")
 STOP_NOW = Key("S", "stop_now", "stop the run at once, without a checkpoint (asks)", RUNS)
+RESUME_DEAD = Key("R", "resume_dead", "resume every run that died (asks)", RUNS)
+TRASH = Key("D", "trash", "move the run to the trash (asks)", RUNS)
+UNDO = Key("u", "undo", "have back what was last moved to the trash", RUNS)
+MARK = Key("space", "mark", "mark the run: r, s, S, D mean the marked ones", RUNS, "mark")
+UNMARK = Key("M", "unmark", "take all marks away", RUNS)
+COMPARE = Key("c", "compare", "compare the marked runs", RUNS, "compare")
 HELP = Key("?", "help", "this help", APP, "help")
 LEAVE = Key("q,ctrl+q,ctrl+c", "leave", "leave; runs go on", APP, "leave")
 DOWN = Key("j,down", "move(1)", "one row down", MOVE)
@@ -39,6 +46,10 @@ TOP = Key("g,home", "top", "first row", MOVE)
 BOTTOM = Key("G,end", "bottom", "last row", MOVE)
 FOLD = Key("h,left", "fold", "fold the experiment's runs", MOVE, "fold")
 UNFOLD = Key("l,right", "unfold", "unfold the experiment's runs", MOVE)
+FILTER = Key("/", "filter", "show only runs like: state:crashed val<90 depth=4", LOOK, "filter")
+SORT = Key("o", "sort", "sort by the next column, in the end by none", LOOK, "sort")
+REVERSE = Key("O", "reverse", "sort the other way round", LOOK)
+HIDE_FINISHED = Key("f", "hide_finished", "hide finished runs, and show them again", LOOK)
 NEXT_PLOT = Key("tab", "next_plot", "loss or accuracy, where only one has room", LOOK, "loss/acc")
 LOG_SCALE = Key("|", "log_scale", "loss on a logarithmic scale, and back", LOOK, "log loss")
 SMOOTHING = Key("m", "smoothing", "smooth the curves: 0.6, 0.9, not at all", LOOK, "smooth")
@@ -52,8 +63,12 @@ TO_TRACEBACK = Key("t", "to_traceback", "the last traceback of the log", LOOK, "
 EARLIER = Key("left,h", "change_attempt(-1)", "the attempt before", LOOK, "earlier attempt")
 LATER = Key("right,l", "change_attempt(1)", "the attempt after", LOOK)
 TAB = Key("1,2,3,4,5,6", "tab({})", "curves, log, config, attempts, preflight, results", LOOK)
-BACK = Key("escape", "back", "back to the list", LOOK, "back")
+BACK = Key("escape", "back", "back to the list; no filter", LOOK, "back")
 THEME = Key("T", "theme", "dark or light colours", LOOK)
+NEXT_FIGURE = Key("tab", "next_figure", "the next figure", COMPARISON, "figure")
+LEFT = Key("h,left", "shift(-1)", "one run's settings to the left", COMPARISON)
+RIGHT = Key("l,right", "shift(1)", "one run's settings to the right", COMPARISON)
+CLOSE_COMPARISON = Key("escape,c,q,ctrl+c", "close", "back to the list", COMPARISON, "back")
 YES = Key("y", "answer(True)", "yes, do it", QUESTION)
 NO = Key("n,escape,q,ctrl+c", "answer(False)", "no, leave everything as it is", QUESTION)
 FIND = Key("enter", "find", "look for what was typed", QUESTION)
@@ -62,28 +77,38 @@ GIVE_UP = Key("escape,ctrl+c", "give_up", "look for nothing", QUESTION)
 CLOSE_HELP = Key("escape,q,?,enter,ctrl+c", "close", "close the help", QUESTION)
 
 HOME_KEYS = (
-    *(OPEN, RESUME, STOP, STOP_NOW),
-    *(HELP, LEAVE),
+    *(OPEN, RESUME, RESUME_DEAD, STOP, STOP_NOW, TRASH, UNDO, MARK, UNMARK, COMPARE),
+    *(FILTER, SORT, REVERSE, HIDE_FINISHED, NEXT_PLOT, LOG_SCALE, BACK, THEME),
     *(DOWN, UP, PAGE_DOWN, PAGE_UP, TOP, BOTTOM, FOLD, UNFOLD),
-    *(NEXT_PLOT, LOG_SCALE, THEME),
+    *(HELP, LEAVE),
 )
+# The most wanted first: what has no room in the footer is left out of it. The way back stands
+# where the way there stood.
+HOME_FOOTER = (
+    *(BACK, OPEN, RESUME, STOP, COMPARE, FILTER, HELP, MARK, LEAVE),
+    *(SORT, FOLD, NEXT_PLOT, LOG_SCALE),
+)
+SCROLL_KEYS = (DOWN, UP, PAGE_DOWN, PAGE_UP, TOP, BOTTOM)
 RUN_KEYS = (
     *(BACK, RESUME, STOP, STOP_NOW),
     *(HELP, LEAVE),
     *(TAB, THEME),
 )
 CURVES_KEYS = (NEXT_PLOT, LOG_SCALE, SMOOTHING, X_AXIS, ZOOM, SERIES)
-SCROLL_KEYS = (DOWN, UP, PAGE_DOWN, PAGE_UP, TOP, BOTTOM)
 ATTEMPT_KEYS = (EARLIER, LATER)
 LOG_KEYS = (SEARCH, NEXT_MATCH, LAST_MATCH, TO_TRACEBACK)
 PAGE_KEYS = (*RUN_KEYS, *SCROLL_KEYS, *CURVES_KEYS, *ATTEMPT_KEYS, *LOG_KEYS)
+COMPARE_KEYS = (CLOSE_COMPARISON, NEXT_FIGURE, LEFT, RIGHT, *SCROLL_KEYS, LOG_SCALE, HELP)
 SEARCH_KEYS = (FIND, ERASE, GIVE_UP)
 CONFIRM_KEYS = (YES, NO)
-HELP_KEYS = (CLOSE_HELP,)
-KEYS = tuple(dict.fromkeys((*HOME_KEYS, *PAGE_KEYS, *CONFIRM_KEYS, *SEARCH_KEYS, *HELP_KEYS)))
+HELP_KEYS = (CLOSE_HELP, *SCROLL_KEYS)
+KEYS = tuple(
+    dict.fromkeys((*HOME_KEYS, *PAGE_KEYS, *COMPARE_KEYS, *CONFIRM_KEYS, *SEARCH_KEYS, CLOSE_HELP))
+)
 
 _SHOWN = {
     "enter": "Enter",
+    "space": "Space",
     "escape": "Esc",
     "tab": "Tab",
     "down": "Down",

@@ -19,6 +19,7 @@ from tui_trainer.record.state import State
 from tui_trainer.record.tail import identity, read_end
 from tui_trainer.spec.find import find_project
 from tui_trainer.spec.project import Project, load_project
+from tui_trainer.study.facts import Facts, facts_of
 from tui_trainer.tui.detail import Detail, DetailReader, Tab
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ class RunView:
     alarms: tuple[str, ...]
     """The kinds of the alarms among the warnings, in words."""
     skipped_lines: int
+    facts: Facts
+    """What filter, order and comparison ask for."""
 
     @property
     def key(self) -> RowKey:
@@ -87,6 +90,11 @@ class RunView:
     def ended_badly(self) -> bool:
         """Whether its end is one to look into."""
         return self.state in EXPLAINED_BY_LOG
+
+    @property
+    def is_worked_on(self) -> bool:
+        """Whether it has an owner, or waits for one."""
+        return self.state.is_live or self.state is State.QUEUED
 
     @property
     def new_in_cause(self) -> str:
@@ -230,7 +238,7 @@ class Store:
                 tell(ViewChanged(view))
             self._tell_of_focus()
             spent, worked = time.monotonic() - began, time.thread_time() - worked
-            is_quiet = not any(run.state.is_live or run.state is State.QUEUED for run in view.runs)
+            is_quiet = not any(run.is_worked_on for run in view.runs)
             seconds = POLL_SECONDS * (QUIET_POLLS if is_quiet else 1)
             # On a busy machine a look takes long and little; a slow disk is left alone as long.
             self._wake.wait(max(seconds, worked / POLL_SHARE, spent))
@@ -430,6 +438,7 @@ def _run_view(run: Run, log: EndOfLog | None) -> RunView:
         warnings=tuple(plain_line(warning.message) for warning in run.history.warnings),
         alarms=tuple(plain_line(a.kind.replace("_", " ")) for a in run.history.alarms),
         skipped_lines=run.skipped_lines,
+        facts=facts_of(run),
     )
 
 

@@ -10,6 +10,7 @@ from textual.screen import Screen
 
 from tui_trainer.errors import TuiTrainerError
 from tui_trainer.record.plain_text import plain_line
+from tui_trainer.tui import deeds, keys
 from tui_trainer.tui.screens.confirm import Confirm
 from tui_trainer.tui.screens.help import Help
 from tui_trainer.tui.widgets.line import Line, Span
@@ -17,11 +18,12 @@ from tui_trainer.tui.widgets.words import Words
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from textual.timer import Timer
 
     from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.tui.deeds import Deed
     from tui_trainer.tui.glyphs import Glyphs
     from tui_trainer.tui.keys import Key
     from tui_trainer.tui.operations import Operations
@@ -41,12 +43,14 @@ class Operated(Message):
         hint: str = "",
         ink: str = "accent",
         launched: RunFolder | None = None,
+        thrown_away: tuple[RunView, ...] = (),
     ) -> None:
         super().__init__()
         self.words = words
         self.hint = hint
         self.ink = ink
         self.launched = launched
+        self.thrown_away = thrown_away
 
 
 class Acting(Screen[None]):
@@ -72,14 +76,16 @@ class Acting(Screen[None]):
 
     # What a screen says of itself.
 
-    def _run_to(self, verb: str) -> RunView | None:
-        """The run that keys act on; where there is none, that is said."""
+    @property
+    def _meant(self) -> list[RunView]:
+        """The runs that keys act on."""
         raise NotImplementedError
 
     def _show_selected(self) -> None:
         """Show what keys act on, and the keys."""
         raise NotImplementedError
 
+    @property
     def _keys_here(self) -> tuple[Key, ...]:
         """The keys that the help lists."""
         raise NotImplementedError
@@ -101,29 +107,16 @@ class Acting(Screen[None]):
     # What keys do, in the order of the key table.
 
     def action_resume(self) -> None:
-        """Resume the run."""
-        run = self._run_to("resume")
-        if run is None:
-            return
-        if not run.state.is_resumable:
-            self._say(f"{run.label} is {run.state.value}; there is nothing to resume")
-            return
-        self._operate(f"resuming {run.label}", partial(self._resume, run))
+        """Resume the run, or the marked ones."""
+        self._do(deeds.resuming(self._operations))
 
     def action_stop(self) -> None:
-        """Stop the run after a checkpoint."""
-        run = self._live_run()
-        if run is not None:
-            self._operate(f"stopping {run.label}", partial(self._stop, run, at_once=False))
+        """Stop the run, or the marked ones, after a checkpoint."""
+        self._do(deeds.stopping(self._operations))
 
     def action_stop_now(self) -> None:
-        """Stop the run at once, if that is meant."""
-        run = self._live_run()
-        if run is None:
-            return
-        question = f"Stop {run.label} now? The steps since its last checkpoint are lost."
-        stop = partial(self._stop, run, at_once=True)
-        self._ask(question, partial(self._operate, f"stopping {run.label} now", stop))
+        """Stop the run, or the marked ones, at once, if that is meant."""
+        self._do(deeds.stopping_now(self._operations))
 
     def action_theme(self) -> None:
         """Change between dark and light."""
@@ -132,7 +125,7 @@ class Acting(Screen[None]):
 
     def action_help(self) -> None:
         """Show what keys do."""
-        self.app.push_screen(Help(self._glyphs, self._keys_here()))
+        self.app.push_screen(Help(self._glyphs, self._keys_here))
 
     def action_leave(self) -> None:
         """End the app; runs go on."""
@@ -140,21 +133,33 @@ class Acting(Screen[None]):
 
     # What is done to runs, each in a thread of its own.
 
-    def _live_run(self) -> RunView | None:
-        run = self._run_to("stop")
-        if run is not None and not run.state.is_live:
-            self._say(f"{run.label} is {run.state.value}; there is nothing to stop")
-            return None
-        return run
+    def _do(self, deed: Deed) -> None:
+        """Do it to the runs that are meant and can take it; ask first where it says so."""
+        meant = self._meant
+        runs = [run for run in meant if deed.is_possible(run)]
+        if not meant:
+            opens = keys.shown(keys.OPEN)
+            self._say(f"there is no run to {deed.verb} here; {opens} launches one")
+        elif not runs and len(meant) == 1:
+            run = meant[0]
+            self._say(f"{run.label} is {run.state.value}; there is nothing to {deed.verb}")
+        elif not runs:
+            self._say(f"none of the {len(meant)} marked runs is one to {deed.verb}")
+        elif question := deed.question_for(runs):
+            left = len(meant) - len(runs)
+            others = f" ({left} of the marked ones cannot be.)" if left else ""
+            self._ask(question + others, partial(self._do_to, deed, runs))
+        else:
+            self._do_to(deed, runs)
 
-    def _resume(self, run: RunView) -> Operated:
-        self._operations.resume(run.folder)
-        return Operated(f"resumed {run.label}")
+    def _do_to(self, deed: Deed, runs: Sequence[RunView]) -> None:
+        self._operate(deed.doing.format(deeds.named(runs)), partial(self._carry_out, deed, runs))
 
-    def _stop(self, run: RunView, *, at_once: bool) -> Operated:
-        self._operations.stop(run.folder, at_once=at_once)
-        how = "at once" if at_once else "after a checkpoint"
-        return Operated(f"asked {run.label} to stop {how}")
+    def _carry_out(self, deed: Deed, runs: Sequence[RunView]) -> Operated:
+        outcome = deeds.carry_out(deed, runs)
+        ink = "bad" if outcome.is_bad else "accent"
+        gone = outcome.done if deed.can_be_undone else ()
+        return Operated(outcome.words, hint=outcome.hint, ink=ink, thrown_away=gone)
 
     def _operate(self, words: str, operation: Callable[[], Operated]) -> None:
         # A key pressed twice must not launch twice.

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.screen import ModalScreen
 
 from tui_trainer.tui import keys
+from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
 from tui_trainer.tui.widgets.line import Line, Span
-from tui_trainer.tui.widgets.words import Words
+from tui_trainer.tui.widgets.pages import Pages
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -20,35 +21,56 @@ KEY_WIDTH = 20
 
 
 class Help(ModalScreen[None]):
-    """Shows the keys by group; it fits 80x24."""
+    """Shows the keys by group."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.HELP_KEYS)]
 
-    def __init__(self, glyphs: Glyphs, listed: tuple[keys.Key, ...]) -> None:
+    def __init__(self, glyphs: Glyphs, shown: tuple[keys.Key, ...]) -> None:
         super().__init__()
         self._glyphs = glyphs
-        self._listed = listed
+        self._shown = shown
 
     def compose(self) -> ComposeResult:
         """The keys."""
-        yield Words(self._glyphs, help_lines(self._listed), widget_id="help")
+        yield Pages(self._glyphs, help_lines(self._shown), widget_id="help")
+        closes, down, up = (keys.shown(key) for key in (keys.CLOSE_HELP, keys.DOWN, keys.UP))
+        keybar = KeyBar(self._glyphs)
+        keybar.show([Offer(closes, "closes this help"), Offer(f"{down} {up}", "scroll")])
+        yield keybar
 
     def action_close(self) -> None:
         """Back to where the help was asked for."""
         self.dismiss()
 
+    def action_move(self, rows: int) -> None:
+        """Scroll."""
+        self.query_one(Pages).move(rows)
 
-def help_lines(listed: tuple[keys.Key, ...]) -> list[Line]:
+    def action_page(self, pages: int) -> None:
+        """Scroll by pages."""
+        self.query_one(Pages).move_pages(pages)
+
+    def action_top(self) -> None:
+        """To the first key."""
+        self.query_one(Pages).move_to_end(last=False)
+
+    def action_bottom(self) -> None:
+        """To the last key."""
+        self.query_one(Pages).move_to_end(last=True)
+
+
+def help_lines(shown: tuple[keys.Key, ...]) -> list[Line]:
     """A line for each key, the group's name beside its first one."""
     lines: list[Line] = []
-    for group, members in keys.groups(listed).items():
+    groups = keys.groups(shown)
+    width = max(map(len, groups)) + 2
+    for group, members in groups.items():
         for index, key in enumerate(members):
             lines.append(
                 (
-                    Span(f"  {group if index == 0 else '':<7}", "strong"),
+                    Span(f"  {group if index == 0 else '':<{width}}", "strong"),
                     Span(f"{keys.shown_all(key):<{KEY_WIDTH}}", "key"),
                     Span(key.words),
                 )
             )
-    close = keys.shown(keys.CLOSE_HELP)
-    return [*lines, (), (Span(f"  {close}", "key"), Span(" closes this help", "muted"))]
+    return lines

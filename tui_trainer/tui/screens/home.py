@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.containers import Horizontal
+from textual.css.query import NoMatches
+from textual.message import Message
 
 from tui_trainer.record.plain_text import plain_line
-from tui_trainer.tui import charts, keys
+from tui_trainer.study.facts import settings_of
+from tui_trainer.study.filter import Filter, understand_filter
+from tui_trainer.tui import charts, deeds, figures, keys
+from tui_trainer.tui.arrangement import Arrangement, Order, narrowed
 from tui_trainer.tui.screens.acting import Acting, Operated
+from tui_trainer.tui.screens.compare import Compare
 from tui_trainer.tui.screens.run import RunPage
 from tui_trainer.tui.store import ExperimentView, RunView, Store, View, ViewChanged
 from tui_trainer.tui.widgets.headline import Headline
@@ -23,11 +31,14 @@ from tui_trainer.tui.widgets.words import Words
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Iterator, Sequence
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
+    from textual.widgets import Input
 
     from tui_trainer.tui.glyphs import Glyphs
+    from tui_trainer.tui.memory import Memory
     from tui_trainer.tui.operations import Operations
     from tui_trainer.tui.store import RowKey
 
@@ -37,6 +48,7 @@ class Home(Acting):
 
     Args:
         store: What is looked at.
+        memory: How the list was arranged.
         operations: What is done to runs.
         operating: Held while something is done to a run.
         glyphs: The signs that the terminal can show.
@@ -44,10 +56,26 @@ class Home(Acting):
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.HOME_KEYS)]
 
+    class Recalled(Message):
+        """How the list was arranged when the app was left."""
+
+        def __init__(self, arrangement: Arrangement) -> None:
+            super().__init__()
+            self.arrangement = arrangement
+
     def __init__(
-        self, store: Store, operations: Operations, operating: threading.Lock, glyphs: Glyphs
+        self,
+        store: Store,
+        memory: Memory,
+        operations: Operations,
+        operating: threading.Lock,
+        glyphs: Glyphs,
     ) -> None:
         super().__init__(store, operations, operating, glyphs)
+        self._memory = memory
+        self._arrangement = Arrangement()
+        self._filter = Filter()
+        self._thrown_away: list[tuple[RunView, ...]] = []
         self._view: View | None = None
         self._log_scale = False
         self._awaited: RowKey | None = None
@@ -66,11 +94,12 @@ class Home(Acting):
         yield Ending(glyphs)
         yield StatusLine(glyphs)
         yield Words(glyphs, widget_id="notice")
+        yield Words(glyphs, widget_id="filter-words")
         yield KeyBar(glyphs)
 
     def on_mount(self) -> None:
         """Begin to look."""
-        self.run_worker(partial(self._store.watch, self.post_message), thread=True)
+        self.run_worker(self._recall_and_watch, thread=True)
 
     def on_unmount(self) -> None:
         """Look no more."""
@@ -82,12 +111,23 @@ class Home(Acting):
         self.set_class(view.project is None, "-no-project")
         self.query_one("#welcome", Words).show(_welcome(view))
         self.query_one("#warning", Words).show(_warning(view, self._glyphs))
-        self.query_one(Headline).show(view)
-        self._list.show(view.experiments)
+        self._show_list()
         self._go_to_awaited_run()
+        for screen in self.app.screen_stack:
+            if isinstance(screen, Compare):
+                screen.show(view.runs)
+
+    def on_home_recalled(self, message: Home.Recalled) -> None:
+        """Arrange the list as it was when the app was left."""
+        self._arrangement = message.arrangement
+        self._list.refold(message.arrangement.folded)
+        if message.arrangement.theme in self.app.available_themes:
+            self.app.theme = message.arrangement.theme
 
     def on_operated(self, message: Operated) -> None:
-        """Go to a new run as soon as the store has seen it."""
+        """Remember what can be had back; go to a new run as soon as the store has seen it."""
+        if message.thrown_away:
+            self._thrown_away.append(message.thrown_away)
         if message.launched is not None:
             self._awaited = (message.launched.experiment_name, message.launched.number)
             self._go_to_awaited_run()
@@ -95,6 +135,16 @@ class Home(Acting):
     def on_run_list_cursor_moved(self) -> None:
         """Show the curves, the status and the keys of the row."""
         self._show_selected()
+        self._arrange(folded=self._list.folded)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """The filter as far as it is typed."""
+        self._arrange(filter=event.value)
+
+    def on_input_submitted(self) -> None:
+        """The filter stays, its line goes; a mistake keeps the line open."""
+        if not self._filter_fault:
+            self._close_filter_line()
 
     def on_resize(self) -> None:
         """Whether one plot or two have room decides what is said about the other one."""
@@ -110,6 +160,82 @@ class Home(Acting):
             self.app.push_screen(RunPage(*acting, row))
         elif isinstance(row, ExperimentView):
             self._launch_or_ask(row)
+
+    def action_resume_dead(self) -> None:
+        """Resume every run that died, whatever the list shows."""
+        runs = () if self._view is None else self._view.runs
+        dead = [run for run in runs if run.state.has_died]
+        if not dead:
+            self._say("no run crashed, was lost or interrupted")
+            return
+        deed = deeds.resuming(self._operations)
+        question = f"Resume {deeds.named(dead)} that died?"
+        self._ask(question, partial(self._do_to, deed, dead))
+
+    def action_trash(self) -> None:
+        """Move the run, or the marked ones, to the trash, if that is meant."""
+        self._do(deeds.trashing(keys.shown(keys.UNDO)))
+
+    def action_undo(self) -> None:
+        """Have back what was last moved to the trash from here."""
+        if self._thrown_away:
+            self._do_to(deeds.restoring(), self._thrown_away.pop())
+        else:
+            self._say("nothing was moved to the trash from here: tui-trainer restore lists it")
+
+    def action_mark(self) -> None:
+        """Mark the run, or every run of the experiment that is shown; again to take it back."""
+        row = self._selected
+        if row is None:
+            return
+        rows = {run.key for run in (row.runs if isinstance(row, ExperimentView) else (row,))}
+        marked = self._arrangement.marked
+        self._arrange(marked=marked - rows if rows <= marked else marked | rows)
+        self._list.move(1)
+
+    def action_unmark(self) -> None:
+        """Take all marks away."""
+        self._arrange(marked=frozenset())
+
+    def action_compare(self) -> None:
+        """Show the marked runs beside each other."""
+        if len(self._marked) < 2:
+            self._say(f"mark two runs or more with {keys.shown(keys.MARK)}, then compare them")
+            return
+        self.app.push_screen(Compare(self._marked, self._glyphs))
+
+    def action_filter(self) -> None:
+        """Ask which runs to show."""
+        from textual.widgets import Input
+
+        with suppress(NoMatches):
+            self.query_one(Input).focus()
+            return
+        line = Input(self._arrangement.filter, id="filter", compact=True, select_on_focus=False)
+        line.cursor_blink = False  # each blink is bytes over SSH
+        self.mount(line)
+        line.focus()
+        self.add_class("-filtering")
+        self._show_filter_words()
+
+    def action_sort(self) -> None:
+        """Sort by the next column that has room; after the last one by none."""
+        columns = ("", *self._list.columns)
+        order = self._arrangement.order
+        now = columns.index(order.column) if order.column in columns else 0
+        self._arrange(order=Order(columns[(now + 1) % len(columns)]))
+
+    def action_reverse(self) -> None:
+        """Sort the other way round."""
+        order = self._arrangement.order
+        if order.column:
+            self._arrange(order=order._replace(is_reversed=not order.is_reversed))
+        else:
+            self._say(f"{keys.shown(keys.SORT)} sorts by a column first")
+
+    def action_hide_finished(self) -> None:
+        """Hide finished runs, or show them again."""
+        self._arrange(hides_finished=not self._arrangement.hides_finished)
 
     def action_move(self, rows: int) -> None:
         """Move the cursor."""
@@ -145,6 +271,16 @@ class Home(Acting):
         self._log_scale = not self._log_scale
         self._show_selected()
 
+    def action_back(self) -> None:
+        """To all runs."""
+        self._close_filter_line()
+        self._arrange(filter="")
+
+    def action_theme(self) -> None:
+        """Change between dark and light, and remember it."""
+        super().action_theme()
+        self._arrange(theme=self.app.theme)
+
     # What is selected.
 
     @property
@@ -163,17 +299,101 @@ class Home(Acting):
             return row.runs[0] if row.runs else None
         return row
 
-    def _run_to(self, verb: str) -> RunView | None:
-        run = self._selected_run
-        if run is None:
-            self._say(f"there is no run to {verb} here; {keys.shown(keys.OPEN)} launches one")
-        return run
+    @property
+    def _marked(self) -> list[RunView]:
+        """The marked runs that there are, in the order of the list, whether shown or not."""
+        runs = () if self._view is None else self._view.runs
+        marked = {run.key: run for run in runs if run.key in self._arrangement.marked}
+        shown = [row.key for row in self._list.rows if row.key in marked]
+        return [marked[key] for key in dict.fromkeys((*shown, *marked))]
+
+    # How the list is arranged.
+
+    def _recall_and_watch(self) -> None:
+        self.post_message(self.Recalled(self._memory.recall()))
+        self._store.watch(self.post_message)
+
+    def _arrange(self, **changes: Any) -> None:
+        """Show the list as it was asked for, and remember that."""
+        arrangement = replace(self._arrangement, **changes)
+        if arrangement == self._arrangement:
+            return
+        if arrangement.filter != self._arrangement.filter:
+            self._list.fold_anew()
+        self._arrangement = self._memory.wanted = arrangement
+        self.run_worker(self._memory.keep, thread=True)
+        self._show_list()
+
+    def _show_list(self) -> None:
+        view, arrangement = self._view, self._arrangement
+        if view is None:
+            return
+        self._read_filter(view)
+        shown = narrowed(view.experiments, arrangement, self._filter.takes)
+        all_of_them = f"{keys.shown(keys.BACK)} shows all"
+        if arrangement.hides_finished:
+            all_of_them += f", {keys.shown(keys.HIDE_FINISHED)} the finished ones"
+        empty = f"none of {figures.plural(len(view.runs), 'run')} is to be seen here; {all_of_them}"
+        self._list.show(
+            shown, arrangement.order, arrangement.marked, empty if view.experiments else ""
+        )
+        self.query_one(Headline).show(view, tuple(self._scope(view, shown)))
+        self._show_filter_words()
+
+    def _read_filter(self, view: View) -> None:
+        """What the filter asks for, as far as it can be meant."""
+        text = self._arrangement.filter
+        known = settings_of(run.facts for run in view.runs) if text else ()
+        self._filter = understand_filter(text, known)
+
+    @property
+    def _filter_fault(self) -> str:
+        return next((fault.message for fault in self._filter.faults), "")
+
+    def _scope(self, view: View, shown: Sequence[ExperimentView]) -> Iterator[Span]:
+        """What of all runs the list shows, in a few words."""
+        arrangement, dot = self._arrangement, Span(f" {self._glyphs.dot} ", "muted")
+        parts: list[Line] = []
+        if arrangement.filter.strip():
+            ink = "bad" if self._filter_fault else "accent"
+            slash = Span(f"{keys.shown(keys.FILTER)} ", "key")
+            parts.append((slash, Span(plain_line(arrangement.filter), ink)))
+        if arrangement.hides_finished:
+            parts.append((Span("finished hidden", "accent"),))
+        if parts:
+            count = sum(len(experiment.runs) for experiment in shown)
+            parts.append((Span(f"{count} of {len(view.runs)}", "strong"),))
+        if self._marked:
+            marks = f"{self._glyphs.marked} {len(self._marked)} marked"
+            parts.append((Span(marks, "accent"),))
+        for index, part in enumerate(parts):
+            yield from (dot, *part) if index else part
+
+    def _show_filter_words(self) -> None:
+        """Above the line that is typed in: what is wrong with it, or what it can be."""
+        words = self.query_one("#filter-words", Words)
+        if not self.has_class("-filtering"):
+            words.show([])
+        elif self._filter_fault:
+            mark = Span(f" {self._glyphs.invalid} ", "bad")
+            words.show([(mark, Span(self._filter_fault.removeprefix("the filter's ")))])
+        else:
+            example = "state:crashed  ood>0.4  epoch<10  depth=4  -word"
+            done, clear = keys.shown(keys.OPEN), keys.shown(keys.BACK)
+            keeps = (Span(f" {done}", "key"), Span(" keeps  ", "muted"))
+            clears = (Span(clear, "key"), Span(" clears   ", "muted"))
+            words.show([(*keeps, *clears, Span(example, "muted"))])
+
+    def _close_filter_line(self) -> None:
+        self.query("#filter").remove()
+        self.remove_class("-filtering")
+        self._show_filter_words()
 
     # What is shown of it.
 
     def _show_selected(self) -> None:
         row, run = self._selected, self._selected_run
-        self.query_one(KeyBar).show(self._offers(row, run))
+        self.query_one(KeyBar).show(self._offers(row))
         if row is None:
             return
         experiment = self._experiment_of(row)
@@ -196,10 +416,9 @@ class Home(Acting):
             accuracy.show(charts.no_chart("accuracy %", "no run yet"))
             return
         tab = f"{keys.shown(keys.NEXT_PLOT)}: " if self._shows_one_plot else ""
-        loss.show(
-            charts.loss_chart(run, charts.Look(log=self._log_scale), hint=tab and f"{tab}accuracy")
-        )
-        accuracy.show(charts.accuracy_chart(run, charts.Look(), hint=tab and f"{tab}loss"))
+        look = charts.Look(log=self._log_scale)
+        loss.show(charts.loss_chart(run, look, hint=tab and f"{tab}accuracy"))
+        accuracy.show(charts.accuracy_chart(run, look, hint=tab and f"{tab}loss"))
 
     def _show_ending(self, run: RunView | None) -> None:
         """Why a run ended badly, in place of curves that it does not have."""
@@ -207,22 +426,30 @@ class Home(Acting):
         self.set_class(bad is not None and not bad.epochs, "-no-curves")
         self.query_one(Ending).show(bad)
 
-    def _offers(self, row: ExperimentView | RunView | None, run: RunView | None) -> list[Offer]:
+    def _offers(self, row: ExperimentView | RunView | None) -> list[Offer]:
         if self._is_asking:
             return []
         if row is None:
-            return [Offer(keys.shown(key), key.short) for key in (keys.HELP, keys.LEAVE)]
-        left_out = {keys.NEXT_PLOT} if not self._shows_one_plot else set()
+            ways_out = (keys.BACK,) if self._arrangement.filter else ()
+            offered = (*ways_out, keys.HELP, keys.LEAVE)
+            return [Offer(keys.shown(key), key.short) for key in offered]
+        left_out = set() if self._shows_one_plot else {keys.NEXT_PLOT}
+        if not self._arrangement.filter:
+            left_out |= {keys.BACK}
+        if len(self._marked) < 2:
+            left_out |= {keys.COMPARE}
+        if self._arrangement.order.column:
+            left_out |= {keys.FOLD}
         possible = {
             keys.OPEN: isinstance(row, RunView) or not row.fault,
-            keys.RESUME: run is not None and run.state.is_resumable,
-            keys.STOP: run is not None and run.state.is_live,
+            keys.RESUME: any(each.state.is_resumable for each in self._meant),
+            keys.STOP: any(each.state.is_live for each in self._meant),
         }
-        words = {keys.OPEN: "show" if isinstance(row, RunView) else "launch"}
+        words = {keys.OPEN: "show" if isinstance(row, RunView) else "launch", keys.BACK: "all"}
         return [
             Offer(keys.shown(key), words.get(key, key.short), possible.get(key, True))
-            for key in keys.HOME_KEYS
-            if key.short and key not in left_out
+            for key in keys.HOME_FOOTER
+            if key not in left_out
         ]
 
     # What is done to runs, each in a thread of its own.
@@ -248,9 +475,16 @@ class Home(Acting):
         return Operated(f"launched {plain_line(folder.run)}", launched=folder)
 
     @property
+    def _meant(self) -> list[RunView]:
+        """The marked runs, or else the selected one."""
+        run = self._selected_run
+        return self._marked or ([] if run is None else [run])
+
+    @property
     def _is_busy(self) -> bool:
         return super()._is_busy or self._awaited is not None
 
+    @property
     def _keys_here(self) -> tuple[keys.Key, ...]:
         return keys.HOME_KEYS
 

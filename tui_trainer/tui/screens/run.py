@@ -237,10 +237,11 @@ class RunPage(Acting):
             return PreflightPage(detail)
         return None if detail is None else ResultsPage(detail)
 
-    def _run_to(self, verb: str) -> RunView:
-        del verb
-        return self._shown_run
+    @property
+    def _meant(self) -> list[RunView]:
+        return [self._shown_run]
 
+    @property
     def _keys_here(self) -> tuple[keys.Key, ...]:
         if self._tab is Tab.CURVES:
             return (*keys.RUN_KEYS, *keys.CURVES_KEYS)
@@ -290,6 +291,6 @@ class RunPage(Acting):
         left_out = {keys.NEXT_PLOT} if not self._shows_one_plot else set()
         return [
             Offer(keys.shown(key), key.short, possible.get(key, True))
-            for key in self._keys_here()
+            for key in self._keys_here
             if key.short and key not in left_out
         ]

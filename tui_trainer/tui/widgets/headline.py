@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tui_trainer.record.state import State
+from tui_trainer.tui.arrangement import STATES
 from tui_trainer.tui.widgets.line import Line, Span, fit_line, justify, width_of
 from tui_trainer.tui.widgets.line_view import LineView
 
@@ -30,12 +31,6 @@ STATE_INKS = {
     State.FINISHED: "good",
 }
 WIDTH_FOR_OWN_NAME = 100
-# What moves and what needs a person first; what is done last.
-ORDER = (
-    *(State.RUNNING, State.EVALUATING, State.PREFLIGHT, State.STOPPING, State.STALLED),
-    *(State.CRASHED, State.FAILED, State.LOST, State.INTERRUPTED),
-    *(State.QUEUED, State.STOPPED, State.FINISHED),
-)
 
 
 class Headline(LineView):
@@ -44,10 +39,11 @@ class Headline(LineView):
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__(glyphs)
         self._view: View | None = None
+        self._scope: Line = ()
 
-    def show(self, view: View) -> None:
-        """Show this from now on."""
-        self._view = view
+    def show(self, view: View, scope: Line = ()) -> None:
+        """Show this from now on; `scope` says what of it the list shows."""
+        self._view, self._scope = view, scope
         self.redraw()
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
@@ -55,10 +51,10 @@ class Headline(LineView):
         if self._view is None:
             return []
         rule = (Span(self.glyphs.rule * width, "faint"),)
-        return [draw_headline(self._view, width, self.glyphs), rule][:height]
+        return [draw_headline(self._view, width, self.glyphs, self._scope), rule][:height]
 
 
-def draw_headline(view: View, width: int, glyphs: Glyphs) -> Line:
+def draw_headline(view: View, width: int, glyphs: Glyphs, scope: Line = ()) -> Line:
     """Project and counts on the left, when all will be done on the right."""
     name = [Span(" tui-trainer", "accent")]
     gap = Span("   ")
@@ -67,8 +63,8 @@ def draw_headline(view: View, width: int, glyphs: Glyphs) -> Line:
         if width < WIDTH_FOR_OWN_NAME:
             name, gap = [Span(f" {view.title}", "strong")], Span("  ")
     counts = Counter(run.state for run in view.runs)
-    groups = [_count(state, counts[state], glyphs) for state in ORDER if counts[state]]
-    line = [*name, gap]
+    groups = [_count(state, counts[state], glyphs) for state in STATES if counts[state]]
+    line = [*name, gap, *([gap, *scope] if scope else [])]
     for group in groups:
         if width_of(line) + width_of((gap, *group)) > width:
             break

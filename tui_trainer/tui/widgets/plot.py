@@ -23,6 +23,8 @@ ROWS_PER_TICK, COLUMNS_PER_TICK = 3, 12
 SMALLEST_ON_LOG_SCALE = 1e-30
 SIGNS = ("o", "*", "+", "x", "#", "@")
 SIGN_BEHIND = "."
+# A line bears its sign once in so many columns, one line after the other.
+COLUMNS_PER_SIGN = 24
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Series:
     """From left to right; None leaves a gap."""
     true_last: float | None = None
     """What its label says in place of its last point: a smoothed line's newest true value."""
+    sign: str = ""
+    """Stands on the line here and there, where colour alone would not tell it from others."""
 
     @property
     def is_behind(self) -> bool:
@@ -234,7 +238,7 @@ def _signs(chart: Chart) -> list[str]:
     """The sign of each series in ASCII; what stands behind another is drawn with points."""
     labelled = _labelled(chart)
     return [
-        SIGN_BEHIND if series.is_behind else SIGNS[labelled.index(series)]
+        SIGN_BEHIND if series.is_behind else series.sign or SIGNS[labelled.index(series)]
         for series in chart.series
     ]
 
@@ -294,7 +298,7 @@ def _cells(canvas: Canvas, row: int, chart: Chart, scale: Scale, glyphs: Glyphs)
     best = _best_cell(chart, scale, canvas)
     cells: list[tuple[str, str]] = []
     for column in range(min(columns + 1, canvas.columns)):
-        sign, owner = canvas.cell(column, row, signs)
+        sign, owner = _signed(canvas, column, row, chart, signs)
         if (column, row) == best:
             cells.append((glyphs.best, "strong"))
         elif owner is None and column in begins:
@@ -312,10 +316,25 @@ def _best_cell(chart: Chart, scale: Scale, canvas: Canvas) -> tuple[int, int] | 
     return _at(x, chart, canvas.columns), _row(y, scale, canvas.rows)
 
 
+def _signed(
+    canvas: Canvas, column: int, row: int, chart: Chart, signs: Sequence[str]
+) -> tuple[str, int | None]:
+    """The cell, or in its place the sign of the line that it is a piece of."""
+    cell = canvas.cell(column, row, signs)
+    owner = cell[1]
+    if owner is None or not chart.series[owner].sign:
+        return cell
+    its_turn = column % COLUMNS_PER_SIGN == COLUMNS_PER_SIGN * owner // len(chart.series)
+    # On a steep piece once is enough.
+    is_first = row == 0 or canvas.cell(column, row - 1, signs)[1] != owner
+    return (chart.series[owner].sign, owner) if its_turn and is_first else cell
+
+
 def _end(chart: Chart, series: Series | None, glyphs: Glyphs) -> Line:
     if series is None:
         return ()
-    sign = f" {_signs(chart)[chart.series.index(series)]}" if glyphs.is_ascii else ""
+    has_sign = glyphs.is_ascii and not series.sign
+    sign = f" {_signs(chart)[chart.series.index(series)]}" if has_sign else ""
     return (Span(f"{sign} {_end_label(chart, series)}", series.ink),)
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.message import Message
 
 from tui_trainer.record.state import State
 from tui_trainer.tui import figures, keys
+from tui_trainer.tui.arrangement import NO_ORDER, Order, in_order, where
 from tui_trainer.tui.store import ExperimentView, Row, RowKey, RunView
 from tui_trainer.tui.widgets.bar import bar
 from tui_trainer.tui.widgets.headline import STATE_INKS
 from tui_trainer.tui.widgets.line import Line, Span, fit, fit_line, width_of
 from tui_trainer.tui.widgets.line_view import LineView
+from tui_trainer.tui.widgets.pages import with_scroll_mark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from textual import events
 
@@ -27,6 +29,8 @@ RUNS_SHOWN_AT_FIRST = 5
 WHEEL_ROWS = 3
 # Columns from which on nothing gives way to the accuracy out of distribution.
 ROOM_FOR_ALL = 110
+# Columns from which on a run's attempts and its host have columns of their own.
+ROOM_FOR_WHERE = 180
 # Less than this of a note says nothing; the status line has it whole.
 SHORTEST_NOTE = 24
 
@@ -56,6 +60,8 @@ class Layout:
     ood_gap: Column
     best: Column
     eta: Column
+    tries: Column
+    where: Column
 
     @classmethod
     def of(cls, width: int, longest_name: int, *, has_ood: bool) -> Layout:
@@ -81,6 +87,8 @@ class Layout:
             ood_gap=Column("gap", 5 if shows_ood else 0),
             best=Column("best", 10 if medium and (not shows_ood or width >= ROOM_FOR_ALL) else 0),
             eta=Column("eta", 5 if medium else 0),
+            tries=Column("tries", 5 if width >= ROOM_FOR_WHERE else 0),
+            where=Column("where", 14 if width >= ROOM_FOR_WHERE else 0, right=False),
         )
         room = layout.width - 1 - sum(each.width + gap for each in layout.columns[1:])
         longest = max(8, min(limit, room, max(14, longest_name)))
@@ -95,12 +103,25 @@ class Layout:
     @property
     def given_up(self) -> tuple[Column, ...]:
         """The last columns, which a dead run has less use for than for its cause."""
-        return (self.test, self.ood, self.ood_gap, self.best, self.eta)
+        return (self.test, self.ood, self.ood_gap, self.best, self.eta, self.tries, self.where)
 
     @property
     def room_for_note(self) -> int:
         """Cells that are left at the right, beside the scroll mark."""
         return self.width - 2 - sum(column.width + self.gap for column in self.columns)
+
+
+class Look(NamedTuple):
+    """How a row is drawn."""
+
+    is_folded: bool = False
+    is_selected: bool = False
+    is_marked: bool = False
+    is_alone: bool = False
+    """Whether a run stands under no experiment."""
+
+
+PLAIN = Look()
 
 
 class RunList(LineView):
@@ -113,6 +134,11 @@ class RunList(LineView):
         super().__init__(glyphs)
         self._experiments: tuple[ExperimentView, ...] = ()
         self._folded: dict[str, bool] = {}
+        self._folded_at_first: dict[str, bool] = {}
+        self._order = NO_ORDER
+        self._marked: Collection[RowKey] = ()
+        self._empty = ""
+        self._columns: tuple[str, ...] = ()
         self._rows: list[Row] = []
         self._cursor = 0
         self._top = 0
@@ -122,9 +148,42 @@ class RunList(LineView):
         """The row under the cursor."""
         return self._rows[self._cursor] if self._rows else None
 
-    def show(self, experiments: tuple[ExperimentView, ...]) -> None:
-        """Show these from now on; the cursor stays with its row."""
-        self._experiments = experiments
+    @property
+    def rows(self) -> Sequence[Row]:
+        """Every row, from top to bottom."""
+        return self._rows
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The titles of the columns that have room."""
+        return self._columns
+
+    @property
+    def folded(self) -> Mapping[str, bool]:
+        """The experiments that the user folded or unfolded."""
+        return dict(self._folded)
+
+    def refold(self, folded: Mapping[str, bool]) -> None:
+        """Fold and unfold experiments as they were once."""
+        self._folded = dict(folded)
+
+    def fold_anew(self) -> None:
+        """Decide again, by the runs to come, which experiments nobody folded begin folded."""
+        self._folded_at_first.clear()
+
+    def show(
+        self,
+        experiments: tuple[ExperimentView, ...],
+        order: Order = NO_ORDER,
+        marked: Collection[RowKey] = (),
+        empty: str = "",
+    ) -> None:
+        """Show these from now on, or `empty` where there are none; the cursor stays with its row.
+
+        Runs that are sorted by a column stand alone, best first; experiments without one follow.
+        """
+        self._experiments, self._order, self._marked = experiments, order, marked
+        self._empty = empty
         self._arrange(None if self.selected is None else self.selected.key)
 
     def select(self, key: RowKey) -> bool:
@@ -163,13 +222,22 @@ class RunList(LineView):
         longest = max((width_of(_name(row, self.glyphs)) for row in self._rows), default=0)
         has_ood = any(run.ood for experiment in self._experiments for run in experiment.runs)
         layout = Layout.of(width - self._is_cut, longest, has_ood=has_ood)
-        lines = [draw_titles(layout)]
+        if not self._rows and self._empty:
+            words = [Span(f"   {self._empty}", "muted")]
+            return [(), fit_line(words, width, self.glyphs.ellipsis)][:height]
+        self._columns = tuple(column.title for column in layout.columns if column.title)
+        lines = [draw_titles(layout, self.glyphs, self._order)]
         for index in range(self._top, min(self._top + self._visible_rows, len(self._rows))):
             row = self._rows[index]
             is_folded = isinstance(row, ExperimentView) and self._is_folded(row)
             is_selected = index == self._cursor
-            lines.append(draw_row(row, layout, self.glyphs, folded=is_folded, selected=is_selected))
-        return self._with_scroll_mark(lines, layout.width) if self._is_cut else lines
+            look = Look(is_folded, is_selected, self._is_marked(row), bool(self._order.column))
+            lines.append(draw_row(row, layout, self.glyphs, look))
+        hidden = len(self._rows) - self._visible_rows
+        if not self._is_cut:
+            return lines
+        rows = with_scroll_mark(lines[1:], layout.width, self._top, hidden, self.glyphs)
+        return [lines[0], *rows]
 
     def on_click(self, event: events.Click) -> None:
         """Select the row; a click on the fold mark folds or unfolds it."""
@@ -204,6 +272,11 @@ class RunList(LineView):
         self._put_cursor(self._cursor)
 
     def _arranged(self) -> Iterator[Row]:
+        if self._order.column:
+            runs = [run for experiment in self._experiments for run in experiment.runs]
+            yield from in_order(runs, self._order)
+            yield from (experiment for experiment in self._experiments if not experiment.runs)
+            return
         for experiment in self._experiments:
             yield experiment
             if not self._is_folded(experiment):
@@ -212,7 +285,14 @@ class RunList(LineView):
     def _is_folded(self, experiment: ExperimentView) -> bool:
         many = len(experiment.runs) > RUNS_SHOWN_AT_FIRST
         at_first = many and not any(run.state.is_live for run in experiment.runs)
-        return self._folded.setdefault(experiment.name, at_first)
+        at_first = self._folded_at_first.setdefault(experiment.name, at_first)
+        return self._folded.get(experiment.name, at_first)
+
+    def _is_marked(self, row: Row) -> bool:
+        """Whether it is, or hides a run that is."""
+        if isinstance(row, RunView):
+            return row.key in self._marked
+        return self._is_folded(row) and any(run.key in self._marked for run in row.runs)
 
     def _put_cursor(self, index: int) -> None:
         self._cursor = max(0, min(index, len(self._rows) - 1))
@@ -228,47 +308,52 @@ class RunList(LineView):
     def _is_cut(self) -> bool:
         return len(self._rows) > self._visible_rows
 
-    def _with_scroll_mark(self, lines: list[Line], width: int) -> list[Line]:
-        """The lines with a mark at the right edge that tells which part of the list they are."""
-        rows, visible = len(self._rows), self._visible_rows
-        length = max(1, visible * visible // rows)
-        begin = 1 + round(self._top / (rows - visible) * (visible - length))
-        for y in range(begin, min(begin + length, len(lines))):
-            filler = Span(" " * (width - width_of(lines[y])))
-            lines[y] = (*lines[y], filler, Span(self.glyphs.scroll, "faint"))
-        return lines
+
+def draw_titles(layout: Layout, glyphs: Glyphs, order: Order = NO_ORDER) -> Line:
+    """The line above the rows, with a mark at the column that they are sorted by."""
+    line = [Span(" ")]
+    for index, column in enumerate(layout.columns):
+        if index:
+            line.append(Span(" " * layout.gap))
+        is_sorted = bool(column.title) and column.title == order.column
+        title = _sorted_title(column, order, glyphs) if is_sorted else column.title
+        text = fit(title, column.width, right=column.right)
+        line.append(Span(text, "accent" if is_sorted else "muted"))
+    return fit_line(line, layout.width)
 
 
-def draw_titles(layout: Layout) -> Line:
-    """The line above the rows."""
-    gap = " " * layout.gap
-    titles = (fit(column.title, column.width, right=column.right) for column in layout.columns)
-    return fit_line([Span(" " + gap.join(titles), "muted")], layout.width)
+def _sorted_title(column: Column, order: Order, glyphs: Glyphs) -> str:
+    mark = glyphs.ascending if order.is_ascending else glyphs.descending
+    space = " " if len(column.title) + 2 <= column.width else ""
+    return f"{mark}{space}{column.title}" if column.right else f"{column.title}{space}{mark}"
 
 
-def draw_row(row: Row, layout: Layout, glyphs: Glyphs, *, folded: bool, selected: bool) -> Line:
+def draw_row(row: Row, layout: Layout, glyphs: Glyphs, look: Look) -> Line:
     """One row of the list."""
     if isinstance(row, ExperimentView):
-        cells = _experiment_cells(row, layout, glyphs, folded=folded)
+        cells = _experiment_cells(row, layout, glyphs, folded=look.is_folded)
     else:
         cells = _run_cells(row, layout, glyphs)
-    name = _fit_name(_name(row, glyphs, folded=folded), layout.name.width, glyphs)
-    edge = Span(glyphs.cursor, "accent") if selected else Span(" ")
+    name = _fit_name(_name(row, glyphs, look), layout.name.width, glyphs)
+    edge = Span(glyphs.cursor, "accent") if look.is_selected else Span(" ")
     line = fit_line((edge, *name, *cells), layout.width, glyphs.ellipsis)
-    if not selected:
+    if not look.is_selected:
         return line
     filler = Span(" " * (layout.width - width_of(line)))
     return tuple(Span(text, f"{ink} cursor") for text, ink in (*line, filler))
 
 
-def _name(row: Row, glyphs: Glyphs, *, folded: bool = False) -> Line:
+def _name(row: Row, glyphs: Glyphs, look: Look = PLAIN) -> Line:
+    mark = Span(glyphs.marked, "accent") if look.is_marked else Span(" ")
     if isinstance(row, RunView):
         family, slash, number = row.label.rpartition("/")
-        return (Span(f"    {family}", "muted"), Span(f"{slash}{number}"))
-    mark = " "
+        if look.is_alone:
+            return (mark, Span(f" {family}"), Span(f"{slash}{number}"))
+        return (Span("  "), mark, Span(f" {family}", "muted"), Span(f"{slash}{number}"))
+    fold = " "
     if row.runs:
-        mark = glyphs.folded if folded else glyphs.unfolded
-    return (Span(f"{mark} ", "muted"), Span(row.label, "strong"))
+        fold = glyphs.folded if look.is_folded else glyphs.unfolded
+    return (Span(fold, "muted"), mark, Span(row.label, "strong"))
 
 
 def _fit_name(name: Line, width: int, glyphs: Glyphs) -> Line:
@@ -332,10 +417,12 @@ def _figures(run: RunView, layout: Layout, glyphs: Glyphs) -> Iterator[Span]:
         (layout.ood_gap, figures.percent(run.ood.gap if run.ood else None), "muted"),
         (layout.best, _best(run), "muted"),
         (layout.eta, "" if run.eta_seconds is None else figures.duration(run.eta_seconds), "muted"),
+        (layout.tries, str(run.attempt or ""), "muted"),
+        (layout.where, where(run.facts), "muted"),
     ):
         if column.width:
             yield gap
-            yield Span(fit(text, column.width, right=True), ink)
+            yield Span(fit(text, column.width, glyphs.ellipsis, right=column.right), ink)
 
 
 def _state(run: RunView, layout: Layout, glyphs: Glyphs) -> Iterator[Span]:
@@ -374,7 +461,9 @@ def _note(run: RunView, layout: Layout, glyphs: Glyphs) -> Line:
     if _cause_needs_room(run, layout):
         room += sum(each.width + layout.gap for each in layout.given_up if each.width)
     if not run.cause:
-        attempt = Span(f"attempt {run.attempt}" if run.attempt > 1 else "", "muted")
+        has_column = bool(layout.tries.width)
+        again = run.attempt > 1 and not has_column
+        attempt = Span(f"attempt {run.attempt}" if again else "", "muted")
         return (attempt,) if width_of([attempt]) <= room else ()
     cause = Span(run.new_in_cause, "muted" if run.state is State.QUEUED else "")
     if width_of([cause]) > room and room < SHORTEST_NOTE:

@@ -1,0 +1,1 @@
+"""What it means: questions about many runs at once."""

@@ -1,0 +1,73 @@
+"""What can be asked of a run: its state, its figures and what it was launched with, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tui_trainer.record.plain_text import plain_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tui_trainer.record.index import Run
+    from tui_trainer.record.state import State
+    from tui_trainer.spec.summary import Setting
+
+FRACTIONS = ("val", "train", "test", "ood", "gap", "best")
+"""Figures that are fractions of 1; people say them in percent as well."""
+FIGURES = (*FRACTIONS, "epoch", "best_epoch", "loss", "attempts", "eta")
+"""Every figure: those of the newest epoch unless the name says otherwise; eta in seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """A run in plain names and values; every text is safe to show."""
+
+    name: str
+    state: State
+    cause: str
+    launcher: str
+    host: str
+    """Where its newest attempt runs or ran."""
+    job: str
+    """The scheduler's id of that attempt."""
+    figures: Mapping[str, float | None]
+    """By the names of `FIGURES`; None for what is not known."""
+    settings: Mapping[str, Setting]
+    """What it was launched with, by dotted keys."""
+
+
+def facts_of(run: Run) -> Facts:
+    """What is known of a run."""
+    newest, best = (run.epochs[-1] if run.epochs else None), run.best
+    attempt = max(run.attempts, key=lambda attempt: attempt.number, default=None)
+    owner = None if attempt is None else attempt.owner
+    launched = run.history.launched
+    return Facts(
+        name=plain_line(run.name),
+        state=run.state,
+        cause=plain_line(run.cause),
+        launcher="" if launched is None else plain_line(launched.launcher),
+        host="" if owner is None else plain_line(owner.host),
+        job="" if owner is None else plain_line(owner.job_id),
+        figures={
+            "epoch": len(run.epochs),
+            "val": newest.validation_accuracy if newest else None,
+            "train": newest.train_accuracy if newest else None,
+            "loss": newest.validation_loss if newest else None,
+            "test": run.clean_accuracy,
+            "ood": run.ood_accuracy,
+            "gap": run.ood_gap,
+            "best": best.validation_accuracy if best else None,
+            "best_epoch": best.epoch if best else None,
+            "attempts": len(run.attempts),
+            "eta": run.eta_seconds,
+        },
+        settings={} if run.plan is None else run.plan.settings,
+    )
+
+
+def settings_of(runs: Iterable[Facts]) -> frozenset[str]:
+    """Every key that any of the runs was launched with."""
+    return frozenset(key for facts in runs for key in facts.settings)

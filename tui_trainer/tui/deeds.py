@@ -1,0 +1,137 @@
+"""What is done to runs, one or several of them: its words, and what became of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tui_trainer.errors import TuiTrainerError
+from tui_trainer.record.trash import restore, trash
+from tui_trainer.tui.figures import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tui_trainer.tui.operations import Operations
+    from tui_trainer.tui.store import RunView
+
+
+class Deed(NamedTuple):
+    """One thing that can be done; `{}` in its words stands for the runs."""
+
+    verb: str
+    doing: str
+    done: str
+    question: str
+    """Asked before it is done to several runs."""
+    is_possible: Callable[[RunView], bool]
+    do: Callable[[RunView], object]
+    asks_for_one: str = ""
+    """Asked before it is done to a single run; empty where that needs no question."""
+    can_be_undone: bool = False
+    """Whether the key for it takes it back."""
+
+    def question_for(self, runs: Sequence[RunView]) -> str:
+        """What to ask before; empty for nothing."""
+        question = self.question if len(runs) > 1 else self.asks_for_one
+        return question.format(named(runs))
+
+
+class Outcome(NamedTuple):
+    """What became of a deed."""
+
+    words: str
+    hint: str
+    is_bad: bool
+    done: tuple[RunView, ...]
+    """The runs that it was done to."""
+
+
+def named(runs: Sequence[RunView]) -> str:
+    """The run's name, or how many there are."""
+    return runs[0].label if len(runs) == 1 else plural(len(runs), "run")
+
+
+def carry_out(deed: Deed, runs: Sequence[RunView]) -> Outcome:
+    """Do it to one run after the other, whatever becomes of each."""
+    errors = {run.key: _error_of(deed, run) for run in runs}
+    done = [run for run in runs if errors[run.key] is None]
+    failed = [(run, error) for run in runs if (error := errors[run.key]) is not None]
+    words = [deed.done.format(named(done))] if done else []
+    for run, error in failed:
+        where = "" if len(runs) == 1 else f"{run.label}: "
+        words.append(where + (error.message if isinstance(error, TuiTrainerError) else str(error)))
+    hints = [error.hint for _, error in failed if isinstance(error, TuiTrainerError)]
+    return Outcome("\n".join(words), "".join(hints[-1:]), bool(failed), tuple(done))
+
+
+def _error_of(deed: Deed, run: RunView) -> TuiTrainerError | OSError | None:
+    try:
+        deed.do(run)
+    except (TuiTrainerError, OSError) as error:
+        return error
+    return None
+
+
+def resuming(operations: Operations) -> Deed:
+    """Resume from the last good checkpoint."""
+    return Deed(
+        verb="resume",
+        doing="resuming {}",
+        done="resumed {}",
+        question="Resume {}?",
+        is_possible=lambda run: run.state.is_resumable,
+        do=lambda run: operations.resume(run.folder),
+    )
+
+
+def stopping(operations: Operations) -> Deed:
+    """Stop after a checkpoint."""
+    return Deed(
+        verb="stop",
+        doing="stopping {}",
+        done="asked {} to stop after a checkpoint",
+        question="Stop {} after a checkpoint each?",
+        is_possible=lambda run: run.state.is_live,
+        do=lambda run: operations.stop(run.folder, at_once=False),
+    )
+
+
+def stopping_now(operations: Operations) -> Deed:
+    """Stop without a checkpoint."""
+    question = "Stop {} now? The steps since {} last checkpoint are lost."
+    return Deed(
+        verb="stop",
+        doing="stopping {} now",
+        done="asked {} to stop at once",
+        question=question.format("{}", "each one's"),
+        is_possible=lambda run: run.state.is_live,
+        do=lambda run: operations.stop(run.folder, at_once=True),
+        asks_for_one=question.format("{}", "its"),
+    )
+
+
+def trashing(undo_key: str) -> Deed:
+    """Move to the trash."""
+    question = f"Move {{}} to the trash? {undo_key} brings back."
+    return Deed(
+        verb="throw away",
+        doing="moving {} to the trash",
+        done=f"{{}} in the trash; {undo_key} brings back",
+        question=question,
+        is_possible=lambda run: not run.is_worked_on,
+        do=lambda run: trash(run.folder),
+        asks_for_one=question,
+        can_be_undone=True,
+    )
+
+
+def restoring() -> Deed:
+    """Have back from the trash."""
+    return Deed(
+        verb="have back",
+        doing="bringing {} back",
+        done="{} back from the trash",
+        question="",
+        is_possible=lambda _: True,
+        do=lambda run: restore(run.folder.runs, run.folder.run),
+    )
