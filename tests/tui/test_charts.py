@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.tui.run_folders import RunWriter, write_project
 from tui_trainer.tui.charts import Look, accuracy_chart, loss_chart, smooth
+from tui_trainer.tui.glyphs import UNICODE
 from tui_trainer.tui.store import RunView, Store
+from tui_trainer.tui.widgets.line import as_text
+from tui_trainer.tui.widgets.plot import draw_chart
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +49,14 @@ def test_a_zoom_shows_the_last_part_of_the_epochs(run: RunView) -> None:
     chart = accuracy_chart(run, Look(zoom=0.25))
     assert [x for x, _ in chart.series[0].points] == [8, 9, 10]
     assert (chart.first_x, chart.last_x) == (7.75, 10)
+
+
+@pytest.mark.parametrize("zoom", [1.0, 0.5, 0.25])
+def test_no_tick_stands_left_of_the_axis(run: RunView, zoom: float) -> None:
+    chart = replace(accuracy_chart(run, Look(zoom=zoom)), first_x=7.3)
+    axis, labels = (as_text(line) for line in draw_chart(chart, 60, 14, UNICODE)[-2:])
+    assert [label for label in labels.split() if label] == ["8", "9", "10"]
+    assert axis.count(UNICODE.axis_tick_x) == 3
 
 
 def test_time_is_the_time_trained_in_a_unit_that_suits_it(run: RunView) -> None:

@@ -134,7 +134,7 @@ async def test_the_log_is_followed_and_searched(study: Path) -> None:
     log.write_text("".join(lines))
     async with story(study, (80, 24)) as told:
         await open_page(told, "cnn4/3", Tab.LOG)
-        await told.sees("attempt 2 of 2", "step 299")
+        await told.sees("attempt 2 of 2", "follows its end", "step 299")
         with log.open("a") as file:
             file.write("one more\n")
         await told.sees("step 299", "one more")
@@ -151,7 +151,7 @@ async def test_the_log_is_followed_and_searched(study: Path) -> None:
         await told.press(keys.NEXT_MATCH)
         await told.sees('"needle" here')
         await told.press(keys.TOP)
-        await told.sees("step 0 ")
+        await told.sees("step 0 ", "G follows")
         await told.press(keys.BOTTOM)
         await told.sees("one more")
         await told.press(keys.SEARCH)
@@ -281,7 +281,8 @@ async def test_no_size_and_no_lack_of_unicode_breaks_a_page(
         await open_page(told, "cnn4/3", tab)
         for width, height in [(1, 1), (2, 50), (200, 2), (40, 10), (300, 100), (80, 24)]:
             await told.pilot.resize_terminal(width, height)
-            await told.press(keys.PAGE_DOWN, keys.BOTTOM, keys.SMOOTHING, keys.SERIES, keys.X_AXIS)
+            await told.press(keys.PAGE_DOWN, keys.BOTTOM, keys.SMOOTHING, keys.SERIES, keys.ZOOM)
+            await told.press(keys.X_AXIS)
         await told.sees("cnn4/3")
         assert told.screen.isascii()
 

@@ -388,7 +388,9 @@ def _files_in(folder: RunFolder) -> Iterator[Path]:
 
 
 def _result_files(folder: RunFolder, files: list[Path]) -> Iterator[ResultFile]:
-    told = {name: event.sha256 for name, event in told_results(folder).results.items()}
+    told = dict[str, str]()
+    with contextlib.suppress(OSError):
+        told = {name: event.sha256 for name, event in told_results(folder).results.items()}
     for file in files:
         about = identity(file)
         if about is None or file.name.startswith(".") or file.suffix == ".sha256":

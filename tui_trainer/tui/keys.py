@@ -23,7 +23,8 @@ class Key(NamedTuple):
     """Its word in the footer; empty keeps it out."""
 
 
-MOVE, RUNS, LOOK, APP, QUESTION = "Move", "Runs", "Look", "App", "Question"
+MOVE, RUNS, LOOK, PAGE, APP = "Move", "Runs", "Look", "Page", "App"
+QUESTION = "Question"
 
 OPEN = Key("enter", "open", "launch the experiment; open the run's page", RUNS, "launch")
 RESUME = Key("r", "resume", "resume the run from its last good checkpoint", RUNS, "resume")
@@ -41,18 +42,18 @@ FOLD = Key("h,left", "fold", "fold the experiment's runs", MOVE, "fold")
 UNFOLD = Key("l,right", "unfold", "unfold the experiment's runs", MOVE)
 NEXT_PLOT = Key("tab", "next_plot", "loss or accuracy, where only one has room", LOOK, "loss/acc")
 LOG_SCALE = Key("|", "log_scale", "loss on a logarithmic scale, and back", LOOK, "log loss")
-SMOOTHING = Key("m", "smoothing", "smooth the curves: 0.6, 0.9, not at all", LOOK, "smooth")
-X_AXIS = Key("x", "x_axis", "over epochs or over the time trained", LOOK, "epoch/time")
-ZOOM = Key("z", "zoom", "the last 50 %, the last 25 %, everything", LOOK, "zoom")
-SERIES = Key("v", "series", "train, val or ood alone, or all", LOOK, "series")
-SEARCH = Key("/", "search", "look for words in the log", LOOK, "search")
-NEXT_MATCH = Key("n", "next_match(1)", "the next line with them", LOOK, "next")
-LAST_MATCH = Key("N", "next_match(-1)", "the line with them before", LOOK)
-TO_TRACEBACK = Key("t", "to_traceback", "the last traceback of the log", LOOK, "traceback")
-EARLIER = Key("left,h", "change_attempt(-1)", "the attempt before", LOOK, "earlier attempt")
-LATER = Key("right,l", "change_attempt(1)", "the attempt after", LOOK)
-TAB = Key("1,2,3,4,5,6", "tab({})", "curves, log, config, attempts, preflight, results", LOOK)
-BACK = Key("escape", "back", "back to the list", LOOK, "back")
+SMOOTHING = Key("m", "smoothing", "smooth the curves: 0.6, 0.9, not at all", PAGE, "smooth")
+X_AXIS = Key("x", "x_axis", "over epochs or over the time trained", PAGE, "epoch/time")
+ZOOM = Key("z", "zoom", "the last 50 %, the last 25 %, everything", PAGE, "zoom")
+SERIES = Key("v", "series", "train, val or ood alone, or all", PAGE, "series")
+SEARCH = Key("/", "search", "look for words in the log", PAGE, "search")
+NEXT_MATCH = Key("n", "next_match(1)", "the next line with them", PAGE, "next")
+LAST_MATCH = Key("N", "next_match(-1)", "the line with them before", PAGE)
+TO_TRACEBACK = Key("t", "to_traceback", "the last traceback of the log", PAGE, "traceback")
+EARLIER = Key("left,h", "change_attempt(-1)", "the attempt before", PAGE, "earlier attempt")
+LATER = Key("right,l", "change_attempt(1)", "the attempt after", PAGE)
+TAB = Key("1,2,3,4,5,6", "tab({})", "curves, log, config, attempts, preflight, results", PAGE)
+BACK = Key("escape", "back", "back to the list", PAGE, "back")
 THEME = Key("T", "theme", "dark or light colours", LOOK)
 YES = Key("y", "answer(True)", "yes, do it", QUESTION)
 NO = Key("n,escape,q,ctrl+c", "answer(False)", "no, leave everything as it is", QUESTION)
