@@ -14,14 +14,15 @@ from tui_trainer.tui import keys
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 
 
-async def draw(name: str, size: tuple[int, int], *, light: bool) -> None:
-    """One picture, with the cursor on the run that is live."""
+async def draw(name: str, size: tuple[int, int], *pressed: keys.Key, light: bool = False) -> None:
+    """One picture, with the cursor on the run that is live, after some keys."""
     with tempfile.TemporaryDirectory() as folder:
         async with story(write_robust_study(Path(folder) / "digits"), size) as told:
             await told.sees("● 1 running")
             if light:
                 await told.press(keys.THEME)
             await told.go_to("cnn4/3")
+            await told.press(*pressed)
             await told.sees("step 12/19")
             svg = told.app.export_screenshot(title=f"tui-trainer {size[0]}x{size[1]}")
     IMAGES.mkdir(parents=True, exist_ok=True)
@@ -31,7 +32,8 @@ async def draw(name: str, size: tuple[int, int], *, light: bool) -> None:
 def main() -> None:
     """Draw them all."""
     os.environ["LC_ALL"] = "C.UTF-8"
-    asyncio.run(draw("home-120x40", (120, 40), light=False))
+    asyncio.run(draw("home-120x40", (120, 40)))
+    asyncio.run(draw("run-120x40", (120, 40), keys.OPEN))
     asyncio.run(draw("home-80x24-light", (80, 24), light=True))
 
 

@@ -10,14 +10,23 @@ from typing import TYPE_CHECKING, Any
 from tests.tui.run_folders import EXPERIMENTS, RunWriter, foreign_owner, write_project
 from tui_trainer.record.events import Alarmed, append_event
 from tui_trainer.record.state import State
+from tui_trainer.tui.detail import Tab
 from tui_trainer.tui.glyphs import UNICODE
-from tui_trainer.tui.store import Store, View, ViewChanged
+from tui_trainer.tui.store import Focus, Store, View, ViewChanged
 from tui_trainer.tui.widgets.status_line import draw_status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import pytest
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def states(view: View) -> dict[str, State]:
@@ -79,6 +88,28 @@ def test_it_tells_of_changes_only_and_ends_at_once(study: Path) -> None:
     store.close()
     thread.join(timeout=2)
     assert not thread.is_alive()
+
+
+def test_a_run_that_is_looked_at_closely_is_told_of_until_its_page_closes(study: Path) -> None:
+    store = Store(study)
+    folder = next(run.folder for run in store.look().runs if run.label == "cnn4/3")
+    told: list[Any] = []
+    others: list[Any] = []
+    thread = threading.Thread(target=store.watch, args=(others.append,))
+    store.focus(Focus(folder, Tab.LOG, 0), told.append)
+    thread.start()
+    wait_for(lambda: len(told) == 1)
+    assert told[0].detail.lines == ()
+    store.unfocus(others.append)  # a page that closes late takes nothing from the next one
+    folder.attempt(2).log_file.write_text("one\n\x1btwo\n")
+    wait_for(lambda: len(told) == 2)
+    assert told[1].detail.lines == ("one", "two")
+    store.unfocus(told.append)
+    folder.attempt(2).log_file.write_text("three\n")
+    time.sleep(0.5)
+    assert len(told) == 2
+    store.close()
+    thread.join(timeout=2)
 
 
 def test_a_newer_view_replaces_one_that_waits() -> None:

@@ -228,8 +228,7 @@ def _best(
 ) -> tuple[float, float] | None:
     if run.best is None or of is None:
         return None
-    x = next(x for x, epoch in zip(xs, run.epochs, strict=True) if epoch == run.best)
-    y = of(run.best)
+    x, y = xs[run.epochs.index(run.best)], of(run.best)
     return None if y is None or x < first else (x, y)
 
 

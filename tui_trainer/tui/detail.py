@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.record.state import Attempt
     from tui_trainer.spec.project import Project
+    from tui_trainer.spec.settings import Setting
 
 # More of a log than this is read with `tui-trainer logs`: it would take a key a while to search it.
 LOG_BYTES = 128 << 10
@@ -224,13 +225,13 @@ def _read_config(folder: RunFolder, project: Project | None) -> Config:
     base, of_base = _base_of(folder.experiment_name, project)
     lines = tuple(
         ConfigLine(
-            plain_line(key),
-            _as_toml(value),
-            is_default,
-            None if of_base is None or of_base.get(key) == value else _as_toml(of_base.get(key)),
+            plain_line(setting.key),
+            _as_toml(setting.value),
+            setting.is_default,
+            _other(setting, of_base),
         )
-        for key, value, is_default in settings_of(launched.experiment)
-        if key != "description"
+        for setting in settings_of(launched.experiment)
+        if setting.key != "description"
     )
     facts = tuple(_flat(launched.provenance))
     return Config(lines, plain_line(base), plain_line(launched.plan.fingerprint), facts)
@@ -243,6 +244,15 @@ def _base_of(name: str, project: Project | None) -> tuple[str, dict[str, Any] | 
     if known is None:
         return "", None
     return base, {setting.key: setting.value for setting in settings_of(known)}
+
+
+def _other(setting: Setting, of_base: Mapping[str, Any] | None) -> str | None:
+    """What the base says instead; that it has no place for a default is nothing to be told."""
+    if of_base is None or of_base.get(setting.key) == setting.value:
+        return None
+    if setting.key not in of_base and setting.is_default:
+        return None
+    return _as_toml(of_base.get(setting.key))
 
 
 def _as_toml(value: object) -> str:
@@ -378,7 +388,9 @@ def _files_in(folder: RunFolder) -> Iterator[Path]:
 
 
 def _result_files(folder: RunFolder, files: list[Path]) -> Iterator[ResultFile]:
-    told = {name: event.sha256 for name, event in told_results(folder).results.items()}
+    told = dict[str, str]()
+    with contextlib.suppress(OSError):
+        told = {name: event.sha256 for name, event in told_results(folder).results.items()}
     for file in files:
         about = identity(file)
         if about is None or file.name.startswith(".") or file.suffix == ".sha256":

@@ -24,7 +24,7 @@ class Key(NamedTuple):
 
 
 MOVE, RUNS, LOOK, APP = "Move", "Runs", "Look", "App"
-COMPARISON, QUESTION = "Comparison", "Question"
+PAGE, COMPARISON, QUESTION = "Page", "Comparison", "Question"
 
 OPEN = Key("enter", "open", "launch the experiment; open the run's page", RUNS, "launch")
 RESUME = Key("r", "resume", "resume the run from its last good checkpoint", RUNS, "resume")
@@ -52,17 +52,17 @@ REVERSE = Key("O", "reverse", "sort the other way round", LOOK)
 HIDE_FINISHED = Key("f", "hide_finished", "hide finished runs, and show them again", LOOK)
 NEXT_PLOT = Key("tab", "next_plot", "loss or accuracy, where only one has room", LOOK, "loss/acc")
 LOG_SCALE = Key("|", "log_scale", "loss on a logarithmic scale, and back", LOOK, "log loss")
-SMOOTHING = Key("m", "smoothing", "smooth the curves: 0.6, 0.9, not at all", LOOK, "smooth")
-X_AXIS = Key("x", "x_axis", "over epochs or over the time trained", LOOK, "epoch/time")
-ZOOM = Key("z", "zoom", "the last 50 %, the last 25 %, everything", LOOK, "zoom")
-SERIES = Key("v", "series", "train, val or ood alone, or all", LOOK, "series")
-SEARCH = Key("/", "search", "look for words in the log", LOOK, "search")
-NEXT_MATCH = Key("n", "next_match(1)", "the next line with them", LOOK, "next")
-LAST_MATCH = Key("N", "next_match(-1)", "the line with them before", LOOK)
-TO_TRACEBACK = Key("t", "to_traceback", "the last traceback of the log", LOOK, "traceback")
-EARLIER = Key("left,h", "change_attempt(-1)", "the attempt before", LOOK, "earlier attempt")
-LATER = Key("right,l", "change_attempt(1)", "the attempt after", LOOK)
-TAB = Key("1,2,3,4,5,6", "tab({})", "curves, log, config, attempts, preflight, results", LOOK)
+SMOOTHING = Key("m", "smoothing", "smooth the curves: 0.6, 0.9, not at all", PAGE, "smooth")
+X_AXIS = Key("x", "x_axis", "over epochs or over the time trained", PAGE, "epoch/time")
+ZOOM = Key("z", "zoom", "the last 50 %, the last 25 %, everything", PAGE, "zoom")
+SERIES = Key("v", "series", "train, val or ood alone, or all", PAGE, "series")
+SEARCH = Key("/", "search", "look for words in the log", PAGE, "search")
+NEXT_MATCH = Key("n", "next_match(1)", "the next line with them", PAGE, "next")
+LAST_MATCH = Key("N", "next_match(-1)", "the line with them before", PAGE)
+TO_TRACEBACK = Key("t", "to_traceback", "the last traceback of the log", PAGE, "traceback")
+EARLIER = Key("left,h", "change_attempt(-1)", "the attempt before", PAGE, "earlier attempt")
+LATER = Key("right,l", "change_attempt(1)", "the attempt after", PAGE)
+TAB = Key("1,2,3,4,5,6", "tab({})", "curves, log, config, attempts, preflight, results", PAGE)
 BACK = Key("escape", "back", "back to the list; no filter", LOOK, "back")
 THEME = Key("T", "theme", "dark or light colours", LOOK)
 NEXT_FIGURE = Key("tab", "next_figure", "the next figure", COMPARISON, "figure")

@@ -253,9 +253,10 @@ class Store:
         self._focus = (focus, tell)
         self.look_soon()
 
-    def unfocus(self) -> None:
-        """Look at no run closely any more."""
-        self._focus = None
+    def unfocus(self, tell: Callable[[Message], object]) -> None:
+        """Look at no run closely any more, unless somebody else wants that by now."""
+        if self._focus is not None and self._focus[1] == tell:
+            self._focus = None
 
     def close(self) -> None:
         """End `watch`."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Sequence
 
+    from textual.app import App
     from textual.timer import Timer
 
     from tui_trainer.record.run_folder import RunFolder
@@ -167,9 +168,10 @@ class Acting(Screen[None]):
             self._say("one moment: the last thing asked for is still being done")
             return
         self._say(f"{words} {self._glyphs.ellipsis}")
-        self.app.run_worker(partial(self._operate_in_thread, operation), thread=True)
+        work = partial(self._operate_in_thread, self.app, operation)
+        self.app.run_worker(work, thread=True)
 
-    def _operate_in_thread(self, operation: Callable[[], Operated]) -> None:
+    def _operate_in_thread(self, app: App[list[str]], operation: Callable[[], Operated]) -> None:
         with self._operating:
             try:
                 outcome = operation()
@@ -177,11 +179,11 @@ class Acting(Screen[None]):
                 outcome = Operated(error.message, hint=error.hint, ink="bad")
             except OSError as error:
                 outcome = Operated(str(error), ink="bad")
-        self._screen_to_tell().post_message(outcome)
+        self._screen_to_tell(app).post_message(outcome)
 
-    def _screen_to_tell(self) -> Acting:
+    def _screen_to_tell(self, app: App[list[str]]) -> Acting:
         """This one, or the one that its user went back to meanwhile."""
-        screens = [screen for screen in self.app.screen_stack if isinstance(screen, Acting)]
+        screens = [screen for screen in app.screen_stack if isinstance(screen, Acting)]
         return self if self in screens or not screens else screens[-1]
 
     # What is said and asked.

@@ -87,7 +87,7 @@ class RunPage(Acting):
 
     def on_unmount(self) -> None:
         """Look no longer."""
-        self._store.unfocus()
+        self._store.unfocus(self.post_message)
 
     def on_focus_changed(self, message: FocusChanged) -> None:
         """Show what the store saw."""
@@ -220,9 +220,12 @@ class RunPage(Acting):
             self._page.go_to(page.row_of(line, self._page.row_width) - ROWS_ABOVE_MATCH)
 
     def _take_detail(self, detail: Detail) -> None:
-        page = self._page_of(detail)
-        is_new = self._detail is None
+        before, is_new = self._detail, self._detail is None
+        if isinstance(before, Log) and isinstance(detail, Log):
+            is_moved = before.bytes_before != detail.bytes_before
+            self._found_at = -1 if is_moved else self._found_at
         self._detail = detail
+        page = self._page_of(detail)
         if page is not None:
             (self._page.show if is_new else self._page.update)(page)
 

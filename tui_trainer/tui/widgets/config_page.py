@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tui_trainer.tui.widgets.line import Line, Span, chop, fit, wrap
+from tui_trainer.tui.widgets.line import Line, Span, chop, fit, width_of, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,10 +57,15 @@ class ConfigPage:
         mark = Span(f" {unlike or own or ' '} ", "key")
         ink = "muted" if line.is_default and not unlike else "strong"
         key, value = Span(line.key, "" if ink == "strong" else ink), Span(line.value, ink)
-        yield from _rows_of(mark, key, value, (key_width, width))
-        if line.in_base is not None:
-            base = Span(f"{self.config.base}: {line.in_base}", "muted")
-            yield from _rows_of(Span("   "), Span(""), base, (key_width, width))
+        base = "" if line.in_base is None else f"{self.config.base}: {line.in_base}"
+        first, *more = _rows_of(mark, key, value, (key_width, width))
+        if more or width_of(first) + len(base) + 3 > width:
+            yield from (first, *more)
+            if base:
+                base_rows = _rows_of(Span("   "), Span(""), Span(base, "muted"), (key_width, width))
+                yield from base_rows
+        else:
+            yield (*first, Span(f"   {base}", "muted")) if base else first
 
 
 def _rows_of(mark: Span, key: Span, value: Span, widths: tuple[int, int]) -> list[Line]:

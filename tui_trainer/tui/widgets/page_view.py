@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from tui_trainer.tui.widgets.line import Line, Span, fit_line, width_of
+from tui_trainer.tui import keys
+from tui_trainer.tui.widgets.line import Line, Span, fit_line, justify, width_of
 from tui_trainer.tui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
@@ -108,7 +109,12 @@ class PageView(LineView):
             self._laid_out_for = width
         begin = self._last_top if self._is_at_end else min(self._top, self._last_top)
         self._top = begin
-        title = fit_line(self._shown_page.title(width, self.glyphs), width, self.glyphs.ellipsis)
+        title = justify(
+            self._shown_page.title(width, self.glyphs),
+            self._about_end(self._shown_page),
+            width,
+            self.glyphs.ellipsis,
+        )
         seen = self._rows[begin : begin + self._room]
         return [title, *(self._with_mark(row, at, width) for at, row in enumerate(seen))]
 
@@ -121,6 +127,13 @@ class PageView(LineView):
         """Three rows back."""
         event.stop()
         self.move(-3)
+
+    def _about_end(self, page: Page) -> Line:
+        """Whether rows that are added will be seen, where that is what one looks for."""
+        if not page.begins_at_end:
+            return ()
+        bottom = keys.shown(keys.BOTTOM)
+        return (Span("follows its end " if self._is_at_end else f"{bottom} follows ", "muted"),)
 
     @property
     def _room(self) -> int:

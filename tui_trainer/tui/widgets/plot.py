@@ -362,7 +362,7 @@ def _x_ticks(chart: Chart, columns: int) -> list[float]:
         step = _round_step((chart.last_x - chart.first_x) / most or 1.0)
         first, last = math.ceil(chart.first_x / step), math.floor(chart.last_x / step + 1e-9)
         return [index * step for index in range(first, last + 1)]
-    first, last = round(chart.first_x), round(chart.last_x)
+    first, last = math.ceil(chart.first_x), math.floor(chart.last_x)
     whole_step = max(1, round(_round_step(max(1.0, (last - first + 1) / most))))
     multiples = range((first // whole_step + 1) * whole_step, last + 1, whole_step)
     return [first, *multiples]

@@ -61,7 +61,7 @@ class ResultsPage:
             return
         spans = [Span(f" {fit('worst classes', TITLE)}", "strong")]
         for label, accuracy in self.results.worst:
-            spans += [Span(f"{label} ", "muted"), Span(f"{figures.percent(accuracy)}   ")]
+            spans += [Span(f"{label}: ", "muted"), Span(f"{figures.percent(accuracy)}   ")]
         yield tuple(spans)
 
     def _corruptions(self, glyphs: Glyphs) -> Iterator[Line]:

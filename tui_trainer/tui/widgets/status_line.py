@@ -183,6 +183,8 @@ def _newest_epoch(run: RunView) -> Iterator[Line]:
         yield _fact(figures.learning_rate(newest.lr), "lr")
     if newest.grad_norm is not None:
         yield _fact(figures.loss(newest.grad_norm), "grad norm")
+    if newest.peak_memory_bytes:
+        yield _fact(figures.size(newest.peak_memory_bytes), "peak memory")
 
 
 def _ended_facts(run: RunView, glyphs: Glyphs) -> Iterator[Line]:

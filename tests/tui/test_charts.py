@@ -1,0 +1,88 @@
+"""Curves looked at in other ways stay true: what is smoothed, cut or laid out by time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.tui.run_folders import RunWriter, write_project
+from tui_trainer.tui.charts import Look, accuracy_chart, loss_chart, smooth
+from tui_trainer.tui.glyphs import UNICODE
+from tui_trainer.tui.store import RunView, Store
+from tui_trainer.tui.widgets.line import as_text
+from tui_trainer.tui.widgets.plot import draw_chart
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunView:
+    """Ten epochs in two attempts."""
+    project = write_project(tmp_path)
+    writer = RunWriter(project, "cnn2").start().train(4, ood_gap=0.2)
+    writer.end(75, "stopped after a checkpoint")
+    writer.start().train(6, ood_gap=0.2).end(0)
+    (view,) = Store(project).look().runs
+    return view
+
+
+def test_smoothing_keeps_a_constant_and_gaps_and_begins_where_the_values_begin() -> None:
+    assert smooth([2.0, None, 2.0, 2.0], 0.9) == pytest.approx([2.0, None, 2.0, 2.0])
+    assert smooth([0.0, 1.0], 0.5) == pytest.approx([0.0, 2 / 3])
+    assert smooth([], 0.6) == []
+
+
+def test_a_smoothed_curve_has_the_true_one_behind_it_and_its_true_value_beside_it(
+    run: RunView,
+) -> None:
+    chart = loss_chart(run, Look(smoothing=0.9))
+    assert [series.is_behind for series in chart.series] == [True, True, False, False]
+    true = loss_chart(run, Look()).series
+    assert [series.points for series in chart.series[:2]] == [series.points for series in true]
+    assert [series.true_last for series in chart.series[2:]] == [series.last for series in true]
+
+
+def test_a_zoom_shows_the_last_part_of_the_epochs(run: RunView) -> None:
+    chart = accuracy_chart(run, Look(zoom=0.25))
+    assert [x for x, _ in chart.series[0].points] == [8, 9, 10]
+    assert (chart.first_x, chart.last_x) == (7.75, 10)
+
+
+@pytest.mark.parametrize("zoom", [1.0, 0.5, 0.25])
+def test_no_tick_stands_left_of_the_axis(run: RunView, zoom: float) -> None:
+    chart = replace(accuracy_chart(run, Look(zoom=zoom)), first_x=7.3)
+    axis, labels = (as_text(line) for line in draw_chart(chart, 60, 14, UNICODE)[-2:])
+    assert [label for label in labels.split() if label] == ["8", "9", "10"]
+    assert axis.count(UNICODE.axis_tick_x) == 3
+
+
+def test_time_is_the_time_trained_in_a_unit_that_suits_it(run: RunView) -> None:
+    chart = loss_chart(run, Look(by_time=True))
+    assert (chart.first_x, chart.last_x, chart.x_unit) == (0.0, 65.0, "s")
+
+
+def test_the_best_epoch_and_the_resume_are_marked_where_that_is_wanted(run: RunView) -> None:
+    chart = accuracy_chart(run, Look(marks=True))
+    best = max(run.epochs, key=lambda epoch: epoch.validation_accuracy or 0.0)
+    assert list(chart.begins) == [4.5]
+    assert chart.best is not None
+    assert list(chart.best) == [best.epoch, 100 * (best.validation_accuracy or 0.0)]
+    assert accuracy_chart(run, Look(marks=True, only="train")).best is None
+    assert not loss_chart(run, Look()).begins
+
+
+def test_one_series_alone_and_a_chart_without_it(run: RunView) -> None:
+    assert [series.name for series in accuracy_chart(run, Look(only="ood")).series] == ["ood"]
+    assert loss_chart(run, Look(only="ood")).empty == "ood has none"
+
+
+def test_the_series_are_gone_through_as_far_as_there_are_any() -> None:
+    look = Look()
+    seen = []
+    for _ in range(3):
+        look = look.change_series(has_ood=False)
+        seen.append(look.only)
+    assert seen == ["train", "val", ""]
