@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from tui_trainer.errors import TuiTrainerError
-from tui_trainer.record.plain_text import plain_line
+from tui_trainer.record.plain_text import plain_line, plain_text
 from tui_trainer.study.facts import settings_of
 from tui_trainer.study.filter import Filter, understand_filter
 from tui_trainer.tui import charts, deeds, figures, keys
@@ -174,7 +174,11 @@ class Home(Screen[None]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """The filter as far as it is typed."""
-        self._arrange(filter=event.value)
+        safe = plain_text(event.value)
+        if safe != event.value:  # pasted; the next change is the safe one
+            event.input.value = safe
+            return
+        self._arrange(filter=safe)
 
     def on_input_submitted(self) -> None:
         """The filter stays, its line goes; a mistake keeps the line open."""
@@ -258,7 +262,9 @@ class Home(Screen[None]):
         with suppress(NoMatches):
             self.query_one(Input).focus()
             return
-        line = Input(self._arrangement.filter, id="filter", compact=True, select_on_focus=False)
+        line = Input(
+            plain_text(self._arrangement.filter), id="filter", compact=True, select_on_focus=False
+        )
         line.cursor_blink = False  # each blink is bytes over SSH
         self.mount(line)
         line.focus()
@@ -363,8 +369,9 @@ class Home(Screen[None]):
     @property
     def _marked(self) -> list[RunView]:
         """The marked runs that there are, in the order of the list, whether shown or not."""
-        runs = () if self._view is None else self._view.runs
-        marked = {run.key: run for run in runs if run.key in self._arrangement.marked}
+        if self._view is None or not self._arrangement.marked:
+            return []
+        marked = {run.key: run for run in self._view.runs if run.key in self._arrangement.marked}
         shown = [row.key for row in self._list.rows if row.key in marked]
         return [marked[key] for key in dict.fromkeys((*shown, *marked))]
 
@@ -377,7 +384,7 @@ class Home(Screen[None]):
     def _arrange(self, **changes: Any) -> None:
         """Show the list as it was asked for, and remember that."""
         arrangement = replace(self._arrangement, **changes)
-        if arrangement == self._arrangement:
+        if arrangement == self._arrangement or self._view is None:  # what is kept comes first
             return
         if arrangement.filter != self._arrangement.filter:
             self._list.fold_anew()
@@ -562,7 +569,7 @@ class Home(Screen[None]):
             self._say(f"{run.label} is {run.state.value}; there is nothing to {deed.verb}")
         elif not runs:
             self._say(f"none of the {len(meant)} marked runs is one to {deed.verb}")
-        elif question := deed.question_for(runs):
+        elif question := deed.question_for(runs, self._selected_run):
             left = len(meant) - len(runs)
             others = f" ({left} of the marked ones cannot be.)" if left else ""
             self._ask(question + others, partial(self._do_to, deed, runs))

@@ -264,11 +264,12 @@ class RunList(LineView):
     def _arrange(self, key: RowKey | None) -> None:
         """Lay the rows out anew, with the cursor on `key` or as near as can be."""
         self._rows = list(self._arranged())
-        keys_of_rows = [row.key for row in self._rows]
-        if key in keys_of_rows:
-            self._cursor = keys_of_rows.index(key)
-        elif key is not None and (key[0], 0) in keys_of_rows:
-            self._cursor = keys_of_rows.index((key[0], 0))
+        # Where its row is gone: its experiment, or else the next best run of that.
+        at = {each.key: index for index, each in reversed(list(enumerate(self._rows)))}
+        families = {each.key[0]: index for index, each in reversed(list(enumerate(self._rows)))}
+        if key is not None:
+            beside = families.get(key[0], self._cursor)
+            self._cursor = at.get(key, at.get((key[0], 0), beside))
         self._put_cursor(self._cursor)
 
     def _arranged(self) -> Iterator[Row]:
