@@ -14,6 +14,7 @@ from tests.tui.snapshot import screen_agrees
 from tests.tui.story import Story, story
 from tui_trainer.record.run_folder import all_runs
 from tui_trainer.tui import keys
+from tui_trainer.tui.arrangement import SORTABLE
 
 pytestmark = pytest.mark.usefixtures("workstation")
 SIZES = [(80, 24), (120, 40), (200, 50)]
@@ -105,6 +106,22 @@ async def test_runs_are_sorted_by_any_column_that_is_shown(tmp_path: Path) -> No
         await told.sees("▾ cnn4", "resnet18")
         await told.press(keys.REVERSE)
         await told.sees("o sorts by a column first")
+
+
+async def test_every_column_sorts_also_where_it_has_no_room(tmp_path: Path) -> None:
+    async with story(write_robust_study(tmp_path), (200, 50)) as told:
+        await told.sees("● running")
+        columns = ["experiment"]
+        await told.press(keys.SORT)
+        while columns[-1]:
+            await told.press(keys.SORT)
+            columns.append(told.app.screen._arrangement.order.column)  # type: ignore[attr-defined]
+        assert tuple(columns[:-1]) == SORTABLE
+        await told.press(*[keys.SORT] * 8)
+        await told.sees("▼ best")
+        await told.pilot.resize_terminal(80, 24)
+        await told.sees("by best ▼")
+        assert runs_on(told)[0] == "cnn2/1"
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

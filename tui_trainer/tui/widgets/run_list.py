@@ -42,6 +42,8 @@ class Column:
     title: str
     width: int
     right: bool = True
+    sorts_by: str = ""
+    """The column that its title names as well."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -313,14 +315,20 @@ class RunList(LineView):
 def draw_titles(layout: Layout, glyphs: Glyphs, order: Order = NO_ORDER) -> Line:
     """The line above the rows, with a mark at the column that they are sorted by."""
     line = [Span(" ")]
-    for index, column in enumerate(layout.columns):
-        if index:
-            line.append(Span(" " * layout.gap))
-        is_sorted = bool(column.title) and column.title == order.column
+    for column in _titled(layout, order):
+        is_sorted = bool(order.column) and order.column in {column.title, column.sorts_by}
         title = _sorted_title(column, order, glyphs) if is_sorted else column.title
-        text = fit(title, column.width, right=column.right)
-        line.append(Span(text, "accent" if is_sorted else "muted"))
+        text = fit(title, column.width, glyphs.ellipsis, right=column.right)
+        line += [Span(text, "accent" if is_sorted else "muted"), Span(" " * layout.gap)]
     return fit_line(line, layout.width)
+
+
+def _titled(layout: Layout, order: Order) -> tuple[Column, ...]:
+    """The columns; where that which is sorted by has no room, the first one's title names it."""
+    first, *others = layout.columns
+    if order.column and all(order.column != column.title for column in layout.columns):
+        first = replace(first, title=f"by {order.column}", sorts_by=order.column)
+    return (first, *others)
 
 
 def _sorted_title(column: Column, order: Order, glyphs: Glyphs) -> str:
