@@ -7,12 +7,14 @@ import os
 from pathlib import Path
 
 import pytest
+from textual.events import Paste
 
 from tests.tui.run_folders import RunWriter, write_project, write_robust_study
 from tests.tui.snapshot import screen_agrees
 from tests.tui.story import Story, story
 from tui_trainer.record.run_folder import all_runs
 from tui_trainer.tui import keys
+from tui_trainer.tui.arrangement import SORTABLE
 
 pytestmark = pytest.mark.usefixtures("workstation")
 SIZES = [(80, 24), (120, 40), (200, 50)]
@@ -106,6 +108,22 @@ async def test_runs_are_sorted_by_any_column_that_is_shown(tmp_path: Path) -> No
         await told.sees("o sorts by a column first")
 
 
+async def test_every_column_sorts_also_where_it_has_no_room(tmp_path: Path) -> None:
+    async with story(write_robust_study(tmp_path), (200, 50)) as told:
+        await told.sees("● running")
+        columns = ["experiment"]
+        await told.press(keys.SORT)
+        while columns[-1]:
+            await told.press(keys.SORT)
+            columns.append(told.app.screen._arrangement.order.column)  # type: ignore[attr-defined]
+        assert tuple(columns[:-1]) == SORTABLE
+        await told.press(*[keys.SORT] * 8)
+        await told.sees("▼ best")
+        await told.pilot.resize_terminal(80, 24)
+        await told.sees("by best ▼")
+        assert runs_on(told)[0] == "cnn2/1"
+
+
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 async def test_a_sorted_list_with_marks_at_every_size(
     tmp_path: Path, size: tuple[int, int]
@@ -134,6 +152,31 @@ async def test_what_is_done_to_marked_runs_is_done_to_all_that_can_take_it(tmp_p
         await told.did("resume cnn4/2", "resume cnn4/1", "stop cnn4/3")
         await told.press(keys.UNMARK)
         await told.sees_no("marked", "◆")
+
+
+async def test_a_mark_that_is_out_of_sight_is_named_before_anything_is_done(
+    tmp_path: Path,
+) -> None:
+    async with story(write_robust_study(tmp_path)) as told:
+        await told.sees("● running")
+        await told.go_to("cnn4/3")
+        await told.press(keys.MARK, keys.FILTER)
+        await told.type("cnn2")
+        await told.pilot.press("enter")
+        await told.sees("1 of 5", "◆ 1 marked")
+        await told.press(keys.STOP)
+        await told.sees("Stop cnn4/3 after a checkpoint?")
+        await told.press(keys.NO)
+        await told.did()
+
+
+async def test_a_sorted_list_begins_where_the_experiment_was(tmp_path: Path) -> None:
+    async with story(write_robust_study(tmp_path)) as told:
+        await told.sees("● running")
+        await told.go_to("cnn8")
+        await told.press(*[keys.SORT] * 4)
+        await told.sees("▼ val")
+        assert told.selected == "cnn8/1"
 
 
 async def test_one_of_several_that_fails_keeps_no_other_from_it(tmp_path: Path) -> None:
@@ -243,3 +286,44 @@ async def test_a_home_that_cannot_be_written_is_done_without(
         await told.press(keys.THEME, keys.SORT)
         await told.sees("▲")
         assert told.app.theme == "trainer-light"
+
+
+async def test_what_is_pasted_into_the_filter_cannot_reach_the_terminal_raw(
+    tmp_path: Path,
+) -> None:
+    async with story(write_robust_study(tmp_path)) as told:
+        await told.sees("● running")
+        await told.press(keys.FILTER)
+        told.app.screen.query_one("#filter").post_message(Paste("cnn4\x1b[2J\x9b"))
+        await told.sees("/ cnn4[2J · 0 of 5", " cnn4[2J")
+        assert "\x1b" not in told.screen
+        assert "\x9b" not in told.screen
+
+
+async def test_without_colours_it_all_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with story(write_robust_study(tmp_path), (80, 24)) as told:
+        await told.sees("● running")
+        await told.press(keys.FILTER)
+        await told.type("cnn4")
+        await told.pilot.press("enter")
+        await told.press(keys.BACK)
+        await told.go_to("cnn4")
+        await told.press(keys.MARK, keys.SORT, keys.COMPARE)
+        await told.sees("3 runs compared", "same settings")
+
+
+async def test_no_size_of_the_terminal_breaks_it(tmp_path: Path) -> None:
+    async with story(write_robust_study(tmp_path)) as told:
+        await told.sees("● running")
+        await told.go_to("cnn4")
+        await told.press(keys.MARK, keys.SORT, keys.SORT)
+        for width, height in [(1, 1), (2, 50), (200, 2), (40, 10), (300, 100), (80, 24)]:
+            await told.pilot.resize_terminal(width, height)
+            await told.press(keys.FILTER)
+            await told.type("a")
+            await told.press(keys.BACK, keys.MARK, keys.DOWN, keys.SORT, keys.HELP)
+            await told.press(keys.PAGE_DOWN, keys.CLOSE_HELP, keys.HIDE_FINISHED)
+        await told.sees("digits-study")

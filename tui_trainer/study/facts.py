@@ -70,4 +70,4 @@ def facts_of(run: Run) -> Facts:
 
 def settings_of(runs: Iterable[Facts]) -> frozenset[str]:
     """Every key that any of the runs was launched with."""
-    return frozenset(key for facts in runs for key in facts.settings)
+    return frozenset[str]().union(*(facts.settings for facts in runs))

@@ -19,6 +19,11 @@ STATES = (
     *(State.CRASHED, State.FAILED, State.LOST, State.INTERRUPTED),
     *(State.QUEUED, State.STOPPED, State.FINISHED),
 )
+SORTABLE = (
+    *("experiment", "state", "epoch", "val", "test", "ood", "gap"),
+    *("best", "eta", "tries", "where"),
+)
+"""The columns that runs can be sorted by, whether or not the terminal has room for them."""
 # What is better, or nearer, when it is smaller; of all other figures the largest comes first.
 SMALLEST_FIRST = ("experiment", "state", "gap", "eta", "where")
 

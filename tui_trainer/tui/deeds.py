@@ -22,17 +22,17 @@ class Deed(NamedTuple):
     doing: str
     done: str
     question: str
-    """Asked before it is done to several runs."""
+    """Asked before it is done to several runs, or to another one than the selected."""
     is_possible: Callable[[RunView], bool]
     do: Callable[[RunView], object]
     asks_for_one: str = ""
-    """Asked before it is done to a single run; empty where that needs no question."""
+    """Asked before it is done to the selected run; empty where that needs no question."""
     can_be_undone: bool = False
     """Whether the key for it takes it back."""
 
-    def question_for(self, runs: Sequence[RunView]) -> str:
-        """What to ask before; empty for nothing."""
-        question = self.question if len(runs) > 1 else self.asks_for_one
+    def question_for(self, runs: Sequence[RunView], selected: RunView | None) -> str:
+        """What to ask before; empty for nothing. A mark may be out of sight, so it is named."""
+        question = self.asks_for_one if list(runs) == [selected] else self.question
         return question.format(named(runs))
 
 
@@ -90,7 +90,7 @@ def stopping(operations: Operations) -> Deed:
         verb="stop",
         doing="stopping {}",
         done="asked {} to stop after a checkpoint",
-        question="Stop {} after a checkpoint each?",
+        question="Stop {} after a checkpoint?",
         is_possible=lambda run: run.state.is_live,
         do=lambda run: operations.stop(run.folder, at_once=False),
     )

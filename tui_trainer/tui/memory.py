@@ -16,7 +16,7 @@ from tui_trainer.record.durable import replace_quickly
 from tui_trainer.record.fields import table, text
 from tui_trainer.record.tail import read_json
 from tui_trainer.spec.find import find_project
-from tui_trainer.tui.arrangement import Arrangement, Order
+from tui_trainer.tui.arrangement import SORTABLE, Arrangement, Order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,11 +79,11 @@ def _record(arrangement: Arrangement) -> dict[str, Any]:
 
 def _arrangement(record: Mapping[str, Any]) -> Arrangement:
     """What a file says that anybody may have edited."""
-    marked = record.get("marked")
+    marked, column = record.get("marked"), text(record, "sort")
     folded = table(record, "folded")
     return Arrangement(
         filter=text(record, "filter"),
-        order=Order(text(record, "sort"), record.get("reversed") is True),
+        order=Order(column if column in SORTABLE else "", record.get("reversed") is True),
         hides_finished=record.get("hide_finished") is True,
         marked=frozenset(map(_row_key, marked)) if isinstance(marked, list) else frozenset(),
         folded={name: value for name, value in folded.items() if isinstance(value, bool)},

@@ -82,6 +82,11 @@ class Acting(Screen[None]):
         """The runs that keys act on."""
         raise NotImplementedError
 
+    @property
+    def _selected_run(self) -> RunView | None:
+        """The run that is looked at."""
+        raise NotImplementedError
+
     def _show_selected(self) -> None:
         """Show what keys act on, and the keys."""
         raise NotImplementedError
@@ -146,7 +151,7 @@ class Acting(Screen[None]):
             self._say(f"{run.label} is {run.state.value}; there is nothing to {deed.verb}")
         elif not runs:
             self._say(f"none of the {len(meant)} marked runs is one to {deed.verb}")
-        elif question := deed.question_for(runs):
+        elif question := deed.question_for(runs, self._selected_run):
             left = len(meant) - len(runs)
             others = f" ({left} of the marked ones cannot be.)" if left else ""
             self._ask(question + others, partial(self._do_to, deed, runs))

@@ -11,7 +11,7 @@ from textual.containers import Horizontal
 from textual.css.query import NoMatches
 from textual.message import Message
 
-from tui_trainer.record.plain_text import plain_line
+from tui_trainer.record.plain_text import plain_line, plain_text
 from tui_trainer.study.facts import settings_of
 from tui_trainer.study.filter import Filter, understand_filter
 from tui_trainer.tui import charts, deeds, figures, keys
@@ -139,7 +139,11 @@ class Home(Acting):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """The filter as far as it is typed."""
-        self._arrange(filter=event.value)
+        safe = plain_text(event.value)
+        if safe != event.value:  # pasted; the next change is the safe one
+            event.input.value = safe
+            return
+        self._arrange(filter=safe)
 
     def on_input_submitted(self) -> None:
         """The filter stays, its line goes; a mistake keeps the line open."""
@@ -211,7 +215,9 @@ class Home(Acting):
         with suppress(NoMatches):
             self.query_one(Input).focus()
             return
-        line = Input(self._arrangement.filter, id="filter", compact=True, select_on_focus=False)
+        line = Input(
+            plain_text(self._arrangement.filter), id="filter", compact=True, select_on_focus=False
+        )
         line.cursor_blink = False  # each blink is bytes over SSH
         self.mount(line)
         line.focus()
@@ -302,8 +308,9 @@ class Home(Acting):
     @property
     def _marked(self) -> list[RunView]:
         """The marked runs that there are, in the order of the list, whether shown or not."""
-        runs = () if self._view is None else self._view.runs
-        marked = {run.key: run for run in runs if run.key in self._arrangement.marked}
+        if self._view is None or not self._arrangement.marked:
+            return []
+        marked = {run.key: run for run in self._view.runs if run.key in self._arrangement.marked}
         shown = [row.key for row in self._list.rows if row.key in marked]
         return [marked[key] for key in dict.fromkeys((*shown, *marked))]
 
@@ -316,7 +323,7 @@ class Home(Acting):
     def _arrange(self, **changes: Any) -> None:
         """Show the list as it was asked for, and remember that."""
         arrangement = replace(self._arrangement, **changes)
-        if arrangement == self._arrangement:
+        if arrangement == self._arrangement or self._view is None:  # what is kept comes first
             return
         if arrangement.filter != self._arrangement.filter:
             self._list.fold_anew()

@@ -241,6 +241,10 @@ class RunPage(Acting):
         return None if detail is None else ResultsPage(detail)
 
     @property
+    def _selected_run(self) -> RunView:
+        return self._shown_run
+
+    @property
     def _meant(self) -> list[RunView]:
         return [self._shown_run]
 

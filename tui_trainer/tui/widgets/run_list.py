@@ -42,6 +42,8 @@ class Column:
     title: str
     width: int
     right: bool = True
+    sorts_by: str = ""
+    """The column that its title names as well."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,11 +266,12 @@ class RunList(LineView):
     def _arrange(self, key: RowKey | None) -> None:
         """Lay the rows out anew, with the cursor on `key` or as near as can be."""
         self._rows = list(self._arranged())
-        keys_of_rows = [row.key for row in self._rows]
-        if key in keys_of_rows:
-            self._cursor = keys_of_rows.index(key)
-        elif key is not None and (key[0], 0) in keys_of_rows:
-            self._cursor = keys_of_rows.index((key[0], 0))
+        # Where its row is gone: its experiment, or else the next best run of that.
+        at = {each.key: index for index, each in reversed(list(enumerate(self._rows)))}
+        families = {each.key[0]: index for index, each in reversed(list(enumerate(self._rows)))}
+        if key is not None:
+            beside = families.get(key[0], self._cursor)
+            self._cursor = at.get(key, at.get((key[0], 0), beside))
         self._put_cursor(self._cursor)
 
     def _arranged(self) -> Iterator[Row]:
@@ -312,14 +315,20 @@ class RunList(LineView):
 def draw_titles(layout: Layout, glyphs: Glyphs, order: Order = NO_ORDER) -> Line:
     """The line above the rows, with a mark at the column that they are sorted by."""
     line = [Span(" ")]
-    for index, column in enumerate(layout.columns):
-        if index:
-            line.append(Span(" " * layout.gap))
-        is_sorted = bool(column.title) and column.title == order.column
+    for column in _titled(layout, order):
+        is_sorted = bool(order.column) and order.column in {column.title, column.sorts_by}
         title = _sorted_title(column, order, glyphs) if is_sorted else column.title
-        text = fit(title, column.width, right=column.right)
-        line.append(Span(text, "accent" if is_sorted else "muted"))
+        text = fit(title, column.width, glyphs.ellipsis, right=column.right)
+        line += [Span(text, "accent" if is_sorted else "muted"), Span(" " * layout.gap)]
     return fit_line(line, layout.width)
+
+
+def _titled(layout: Layout, order: Order) -> tuple[Column, ...]:
+    """The columns; where that which is sorted by has no room, the first one's title names it."""
+    first, *others = layout.columns
+    if order.column and all(order.column != column.title for column in layout.columns):
+        first = replace(first, title=f"by {order.column}", sorts_by=order.column)
+    return (first, *others)
 
 
 def _sorted_title(column: Column, order: Order, glyphs: Glyphs) -> str:
