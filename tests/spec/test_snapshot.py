@@ -110,6 +110,28 @@ def test_what_has_no_value_is_left_out() -> None:
     assert origin == {"host": "a", "packages": {"torch": "2.10"}}
 
 
+def test_the_summary_has_every_setting_by_its_dotted_key_safe_to_show() -> None:
+    text = """
+[experiment]
+epochs = 3
+fingerprint = "f"
+augment = [{ name = "rotation", degrees = 10.0 }, { name = "flip" }]
+[experiment.model]
+depth = 4
+weights = "a\\u001b[2J"
+bias = true
+"""
+    summary = read_summary(text)
+    assert summary.settings == {
+        "epochs": 3,
+        "augment": "rotation degrees=10, flip",
+        "model.depth": 4,
+        "model.weights": "a\\x1b[2J",
+        "model.bias": True,
+    }
+    assert summary.extended(9).settings["epochs"] == 9
+
+
 def test_the_summary_is_that_of_the_experiment() -> None:
     written = experiment({"epochs": 3, "description": "three"})
     summary = read_summary(experiment_to_toml(written, {}))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.containers import Horizontal
-from textual.css.query import NoMatches
 from textual.message import Message
 
-from tui_trainer.record.plain_text import plain_line, plain_text
+from tui_trainer.record.plain_text import plain_line
 from tui_trainer.study.facts import settings_of
 from tui_trainer.study.filter import Filter, understand_filter
 from tui_trainer.tui import charts, deeds, figures, keys
@@ -20,6 +18,7 @@ from tui_trainer.tui.screens.acting import Acting, Operated
 from tui_trainer.tui.screens.compare import Compare
 from tui_trainer.tui.screens.run import RunPage
 from tui_trainer.tui.store import ExperimentView, RunView, Store, View, ViewChanged
+from tui_trainer.tui.widgets.filter_line import FilterLine
 from tui_trainer.tui.widgets.headline import Headline
 from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
 from tui_trainer.tui.widgets.line import Line, Span
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
-    from textual.widgets import Input
 
     from tui_trainer.tui.glyphs import Glyphs
     from tui_trainer.tui.memory import Memory
@@ -94,7 +92,7 @@ class Home(Acting):
         yield Ending(glyphs)
         yield StatusLine(glyphs)
         yield Words(glyphs, widget_id="notice")
-        yield Words(glyphs, widget_id="filter-words")
+        yield FilterLine(glyphs)
         yield KeyBar(glyphs)
 
     def on_mount(self) -> None:
@@ -137,15 +135,12 @@ class Home(Acting):
         self._show_selected()
         self._arrange(folded=self._list.folded)
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """The filter as far as it is typed."""
-        safe = plain_text(event.value)
-        if safe != event.value:  # pasted; the next change is the safe one
-            event.input.value = safe
-            return
-        self._arrange(filter=safe)
+    def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
+        """The filter as far as it is typed; what comes after the line was closed comes too late."""
+        if self.has_class("-filtering"):
+            self._arrange(filter=message.text)
 
-    def on_input_submitted(self) -> None:
+    def on_filter_line_kept(self) -> None:
         """The filter stays, its line goes; a mistake keeps the line open."""
         if not self._filter_fault:
             self._close_filter_line()
@@ -210,19 +205,9 @@ class Home(Acting):
 
     def action_filter(self) -> None:
         """Ask which runs to show."""
-        from textual.widgets import Input
-
-        with suppress(NoMatches):
-            self.query_one(Input).focus()
-            return
-        line = Input(
-            plain_text(self._arrangement.filter), id="filter", compact=True, select_on_focus=False
-        )
-        line.cursor_blink = False  # each blink is bytes over SSH
-        self.mount(line)
-        line.focus()
+        self.query_one(FilterLine).open(self._arrangement.filter)
+        self.query_one(FilterLine).say(self._filter_fault)
         self.add_class("-filtering")
-        self._show_filter_words()
 
     def action_sort(self) -> None:
         """Sort by the next column that has room; after the last one by none."""
@@ -345,7 +330,7 @@ class Home(Acting):
             shown, arrangement.order, arrangement.marked, empty if view.experiments else ""
         )
         self.query_one(Headline).show(view, tuple(self._scope(view, shown)))
-        self._show_filter_words()
+        self.query_one(FilterLine).say(self._filter_fault)
 
     def _read_filter(self, view: View) -> None:
         """What the filter asks for, as far as it can be meant."""
@@ -355,7 +340,8 @@ class Home(Acting):
 
     @property
     def _filter_fault(self) -> str:
-        return next((fault.message for fault in self._filter.faults), "")
+        faults = (fault.message.removeprefix("the filter's ") for fault in self._filter.faults)
+        return next(faults, "")
 
     def _scope(self, view: View, shown: Sequence[ExperimentView]) -> Iterator[Span]:
         """What of all runs the list shows, in a few words."""
@@ -376,25 +362,9 @@ class Home(Acting):
         for index, part in enumerate(parts):
             yield from (dot, *part) if index else part
 
-    def _show_filter_words(self) -> None:
-        """Above the line that is typed in: what is wrong with it, or what it can be."""
-        words = self.query_one("#filter-words", Words)
-        if not self.has_class("-filtering"):
-            words.show([])
-        elif self._filter_fault:
-            mark = Span(f" {self._glyphs.invalid} ", "bad")
-            words.show([(mark, Span(self._filter_fault.removeprefix("the filter's ")))])
-        else:
-            example = "state:crashed  ood>0.4  epoch<10  depth=4  -word"
-            done, clear = keys.shown(keys.OPEN), keys.shown(keys.BACK)
-            keeps = (Span(f" {done}", "key"), Span(" keeps  ", "muted"))
-            clears = (Span(clear, "key"), Span(" clears   ", "muted"))
-            words.show([(*keeps, *clears, Span(example, "muted"))])
-
     def _close_filter_line(self) -> None:
-        self.query("#filter").remove()
+        self.query_one(FilterLine).close()
         self.remove_class("-filtering")
-        self._show_filter_words()
 
     # What is shown of it.
 
