@@ -99,6 +99,8 @@ async def test_an_epoch_that_ends_appears_and_only_its_lines_are_drawn(tmp_path:
         assert len(drawn) == 1
         run.end(-9, "killed by SIGKILL")
         await told.sees("✕ crashed  killed by SIGKILL")
+        await told.press(keys.BACK)
+        await told.sees("✕ 1 crashed", " 7/14 ", "killed by SIGKILL · r resumes")
 
 
 async def test_runs_are_resumed_and_stopped_from_their_page(study: Path) -> None:

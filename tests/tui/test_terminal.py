@@ -56,6 +56,31 @@ def test_a_live_run_costs_few_bytes(tmp_path: Path) -> None:
         assert 0 < sent / 6 < LIVE_BYTES_PER_SECOND
 
 
+def test_the_page_of_a_live_run_costs_few_bytes_and_a_log_adds_nothing_raw(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    run = RunWriter(project, "cnn2").start().train(3).beat(step=1)
+    log = run.folder.attempt(1).log_file
+    log.write_bytes(b"\x1b]0;owned\x07\x1b[2J\xc2\x9b5m the last line\n")
+    with terminal(project) as shown:
+        shown.sees("1 running")
+        shown.press("j")
+        shown.sees("epoch 4/14")
+        shown.press("\r")
+        shown.sees("[1 curves]")
+        shown.read(2)
+        sent = 0
+        for step in range(3, 19, 3):
+            run.beat(step=step)
+            sent += len(shown.read(1))
+        shown.sees("18/19")
+        assert 0 < sent / 6 < LIVE_BYTES_PER_SECOND
+        shown.press("2")
+        shown.sees("the last line")
+        assert not shown.read(2)
+        assert b"\x1b]0;owned" not in shown.sent
+        assert b"\xc2\x9b5m" not in shown.sent
+
+
 def test_nothing_from_names_or_logs_reaches_the_terminal_raw(tmp_path: Path) -> None:
     project = write_project(tmp_path)
     write_torn(project)

@@ -105,6 +105,18 @@ class Acting(Screen[None]):
     def _shows_one_plot(self) -> bool:
         return self.has_class("-narrow") and not self.has_class("-tall")
 
+    @property
+    def is_current(self) -> bool:
+        """Whether any of it is seen, so that it is to be drawn.
+
+        What is drawn below another screen makes Textual send all of that one again: 30 KB a second
+        over the page of a live run.
+        """
+        return super().is_current and not any(
+            isinstance(screen, Acting)
+            for screen in self.app.screen_stack[self.app.screen_stack.index(self) + 1 :]
+        )
+
     def on_operated(self, message: Operated) -> None:
         """Say how it went."""
         self._say(message.words, message.hint, ink=message.ink)
