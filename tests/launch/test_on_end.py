@@ -11,6 +11,7 @@ from tests.conftest import SMALL_PROJECT
 from tui_trainer.errors import ExitCode
 from tui_trainer.launch import on_end
 from tui_trainer.record.run_folder import find_run
+from tui_trainer.spec.project import load_project
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,6 +78,22 @@ def test_what_becomes_of_it_changes_nothing_of_the_run(
     assert tui_trainer.fake()("run", "one").returncode == ExitCode.DONE
     tui_trainer.wait("one", lambda _: words in log_of(project))
     assert tui_trainer.look("one").state.value == "finished"
+
+
+def test_it_is_not_told_of_what_verify_resume_trains(
+    tui_trainer: CommandLine, project: Path
+) -> None:
+    say(project, TELL)
+    done = tui_trainer.fake()("verify-resume", "one", "--kills", "1", "--set", "epochs=2")
+    assert done.returncode == ExitCode.DONE, done.stderr
+    assert not (project / "told.txt").exists()
+
+
+def test_a_command_that_no_program_can_take_is_refused(project: Path) -> None:
+    say(project, 'on_end = "a\\u0000b"')
+    (problem,) = load_project(project / "experiments.toml").problem_lines
+    assert "project.on_end" in problem
+    assert "control characters" in problem
 
 
 def test_one_that_does_not_end_is_ended_with_all_it_started(

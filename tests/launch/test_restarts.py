@@ -297,3 +297,20 @@ def test_a_stop_reaches_the_attempt_that_is_claimed_while_it_is_written(
     monkeypatch.setattr(launcher, "_signal_where_nobody_obeys", lambda *_, **__: None)
     launcher.stop(folder)
     assert folder.attempt(2).stop_request() is False
+
+
+def test_data_that_is_away_at_a_restart_is_waited_for(tui_trainer: CommandLine) -> None:
+    fake = tui_trainer.fake(exit_at=3, code=ExitCode.PREFLIGHT.value, attempts=1)
+    done = fake("run", "one", "--set", "resources.max_restarts=2")
+    assert done.returncode == ExitCode.DONE, done.stdout
+    run = tui_trainer.look("one")
+    assert [attempt.exit_code for attempt in run.attempts] == [ExitCode.PREFLIGHT, 0]
+
+
+def test_what_was_refused_after_it_trained_is_among_the_dead(tui_trainer: CommandLine) -> None:
+    fake = tui_trainer.fake(exit_at=3, code=ExitCode.PREFLIGHT.value, attempts=9)
+    assert fake("run", "one").returncode == ExitCode.CRASHED
+    assert tui_trainer.look("one").state is State.CRASHED
+    done = tui_trainer.fake()("resume", "--all")
+    assert done.returncode == ExitCode.DONE, done.stderr
+    assert tui_trainer.look("one").state is State.FINISHED

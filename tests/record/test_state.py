@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui_trainer.errors import ExitCode
 from tui_trainer.record.events import (
     Alarmed,
     AttemptEnded,
     AttemptStarted,
+    CheckpointSaved,
     Event,
     Extended,
     Launched,
@@ -302,3 +304,19 @@ def test_an_extension_counts_only_if_no_attempt_began_since() -> None:
     extended = fold(two).extended
     assert extended is not None
     assert extended.epochs == 60
+
+
+def test_what_is_refused_after_it_trained_has_crashed_and_can_go_on() -> None:
+    saved = CheckpointSaved(
+        attempt=1,
+        epoch=3,
+        step=9,
+        checkpoint="epoch-0003.pt",
+        sha256="",
+        weights_sha256="",
+    )
+    refused = (started(attempt=2), ended(ExitCode.PREFLIGHT, attempt=2))
+    before = judge(evidence([*RUNNING, ended(-9), *refused], attempt=2))
+    after = judge(evidence([*RUNNING, saved, ended(-9), *refused], attempt=2))
+    assert (before.state, after.state) == (State.FAILED, State.CRASHED)
+    assert after.cause == before.cause

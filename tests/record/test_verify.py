@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tui_trainer.record.digest import digest_file, file_digest
-from tui_trainer.record.events import Evaluated, Extended, TrainingBegan, append_event
+from tui_trainer.record.events import (
+    CheckpointRejected,
+    Evaluated,
+    Extended,
+    TrainingBegan,
+    append_event,
+)
 from tui_trainer.record.run_folder import RunFolder, find_run
 from tui_trainer.record.verify import Verified, verify, verify_all
 
@@ -96,7 +102,10 @@ def test_a_run_without_any_good_checkpoint_is_named(folder: RunFolder) -> None:
         path.write_bytes(b"x")
     assert faults(folder)["checkpoints"] == "no checkpoint is left that can be trusted"
     shutil.rmtree(folder.checkpoints)
-    assert faults(folder) == {"checkpoints": "no checkpoint is left that can be trusted"}
+    assert faults(folder) == {
+        "checkpoints": "no checkpoint is left that can be trusted",
+        "checkpoints/epoch-0004.pt": "it is gone",
+    }
 
 
 def test_what_is_set_aside_is_known_already(folder: RunFolder) -> None:
@@ -244,3 +253,20 @@ def test_verifying_all_goes_on_after_what_cannot_be_read(
     every = {name: {f.file: f.fault for f in files} for name, files in verify_all(runs)}
     assert every[run][file] == "it cannot be read: Input/output error"
     assert run == "runs" or not any(every["two/1"].values())
+
+
+@pytest.mark.parametrize(
+    "gone", ["checkpoints/epoch-0004.pt", "events.jsonl", "epochs.jsonl", "experiment.toml"]
+)
+def test_what_a_run_must_have_and_lacks_is_named(folder: RunFolder, gone: str) -> None:
+    assert faults(folder) == {}
+    (folder.path / gone).unlink()
+    assert faults(folder)[gone] == "it is gone"
+
+
+def test_a_checkpoint_that_was_set_aside_is_not_missed(folder: RunFolder) -> None:
+    newest = folder.checkpoints / "epoch-0004.pt"
+    newest.rename(newest.with_name(newest.name + ".corrupt"))
+    rejected = CheckpointRejected(attempt=1, checkpoint=newest.name, cause="damaged")
+    append_event(folder.events_file, rejected)
+    assert newest.name not in " ".join(faults(folder))

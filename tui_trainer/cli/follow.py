@@ -119,6 +119,10 @@ def tell_end(run: Run) -> None:
     results.say(closing_line(run))
     if run.state.value == "failed":
         errors.say(f"once that is mended: tui-trainer resume {run.name}")
+        errors.say(
+            f"a resume keeps the settings of {run.name}; where experiments.toml or --set is to be "
+            f"mended: tui-trainer run {run.folder.experiment_name}"
+        )
     elif run.state.is_resumable:
         errors.say(f"resume it: tui-trainer resume {run.name}")
 

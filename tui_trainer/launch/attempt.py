@@ -23,13 +23,12 @@ from tui_trainer.record.events import (
     Event,
     Warned,
     append_event,
-    event_from_record,
+    read_events,
 )
 from tui_trainer.record.failure import Hope
 from tui_trainer.record.heartbeat import SECONDS_PER_BEAT, Heartbeat, Progress
 from tui_trainer.record.run_folder import RunFolder
-from tui_trainer.record.state import exit_cause, fold, stop_cause
-from tui_trainer.record.tail import Tail
+from tui_trainer.record.state import History, exit_cause, fold, stop_cause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -294,21 +293,24 @@ class SupervisedAttempt:
         return stop_cause(self._stopped_by, self._owner.job_id) if self._stopped_by else told
 
     def _hope(self, exit_code: int, told: Hope | None) -> Hope:
-        is_over = exit_code in DECIDED or -exit_code in WANTED
-        if is_over or self._lost or self._is_asked_to_stop():
+        if self._lost or self._is_asked_to_stop():
+            return Hope.NONE
+        if exit_code == ExitCode.PREFLIGHT and self._history().has_trained:
+            return Hope.SOME  # what was there before may only be away, on a file server say
+        if exit_code in DECIDED or -exit_code in WANTED:
             return Hope.NONE
         if told is not None:
             return told
         return Hope.SOME if exit_code < 0 else Hope.ONCE
 
     def _made_progress(self) -> bool:
+        attempt = self._history().attempts.get(self.folder.number)
+        return attempt is not None and attempt.made_progress
+
+    def _history(self) -> History:
         with contextlib.suppress(OSError):
-            batches = Tail(self._folder.events_file).batches()
-            records = (record for records, _ in batches for record in records)
-            history = fold(filter(None, map(event_from_record, records)))
-            attempt = history.attempts.get(self.folder.number)
-            return attempt is not None and attempt.made_progress
-        return False
+            return fold(read_events(self._folder.events_file))
+        return History()
 
 
 def log(line: str) -> None:

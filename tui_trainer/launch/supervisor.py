@@ -24,7 +24,7 @@ from tui_trainer.launch.signals import Signals
 from tui_trainer.record.claim import claim
 from tui_trainer.record.experiment_file import read_experiment
 from tui_trainer.record.owner import Owner
-from tui_trainer.record.run_folder import RunFolder
+from tui_trainer.record.run_folder import VERIFICATIONS, RunFolder
 
 if TYPE_CHECKING:
     from tui_trainer.launch.restarts import Decision
@@ -76,7 +76,7 @@ class Supervisor:
             # Claimed first and recorded then: at no moment does the run look as if it were over.
             following = self._following(attempt, decision)
             attempt.record_end(ending, decision.cause, now_owned_by=following or attempt)
-            if following is None and self._owns_last(attempt):
+            if following is None and self._is_over_with(attempt):
                 run_on_end(self._folder, log)
             attempt, wait_seconds = following, decision.wait_seconds or 0.0
 
@@ -102,8 +102,10 @@ class Supervisor:
                 return None
         raise AssertionError
 
-    def _owns_last(self, attempt: SupervisedAttempt) -> bool:
-        return self._folder.attempts_claimed == attempt.folder.number
+    def _is_over_with(self, attempt: SupervisedAttempt) -> bool:
+        """Whether nobody took the run over, and it is one of the user's own."""
+        is_newest = self._folder.attempts_claimed == attempt.folder.number
+        return is_newest and self._folder.experiment_name != VERIFICATIONS
 
     def _claimed_after(self, attempt: SupervisedAttempt, owner: Owner) -> AttemptFolder:
         claimed = self._folder.claim_attempt(owner, after=attempt.folder.number)

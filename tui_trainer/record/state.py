@@ -117,6 +117,11 @@ class History:
     warnings: list[Warned | Alarmed] = field(default_factory=list)
 
     @property
+    def has_trained(self) -> bool:
+        """Whether a checkpoint was ever saved."""
+        return self.checkpoint is not None
+
+    @property
     def alarms(self) -> list[Alarmed]:
         """Those of the warnings that are about the training."""
         return [warning for warning in self.warnings if isinstance(warning, Alarmed)]
@@ -231,7 +236,7 @@ def judge(evidence: Evidence) -> Verdict:
         extended = evidence.history.extended
         if extended is not None and extended.after == attempt.number:
             return Verdict(State.STOPPED, f"to go on to {extended.epochs} epochs: resume it")
-        return _ended(attempt, evidence.stop_request)
+        return _ended(attempt, evidence)
     return _unfinished(evidence)
 
 
@@ -292,13 +297,15 @@ def _without_attempt(evidence: Evidence) -> Verdict:
     return Verdict(State.QUEUED, "waits for its supervisor")
 
 
-def _ended(attempt: Attempt, stop_request: bool | None) -> Verdict:  # noqa: FBT001
+def _ended(attempt: Attempt, evidence: Evidence) -> Verdict:
+    stop_request = evidence.stop_request
     if attempt.exit_code == ExitCode.DONE:
         return Verdict(State.FINISHED)
     if attempt.exit_code == ExitCode.STOPPED:
         state = State.INTERRUPTED if stop_request is None else State.STOPPED
         return Verdict(state, attempt.cause)
-    if attempt.exit_code == ExitCode.PREFLIGHT:
+    # What a run that has trained finds missing may be back by the next time.
+    if attempt.exit_code == ExitCode.PREFLIGHT and not evidence.history.has_trained:
         return Verdict(State.FAILED, attempt.cause)
     # One that was asked to stop gently and died of SIGKILL died of something else.
     if stop_request and attempt.exit_code == -signal.SIGKILL:

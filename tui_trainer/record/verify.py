@@ -71,7 +71,43 @@ def verify(folder: RunFolder) -> list[Verified]:
         place = Path(error.filename or folder.path)
         inside = place.relative_to(folder.path) if place.is_relative_to(folder.path) else place
         return [_unreadable(folder.run, str(inside), error)]
-    return [*_all_checkpoints(run, recorded), *_results(run, told)]
+    return [*_gone(run), *_all_checkpoints(run, recorded), *_results(run, told)]
+
+
+def _gone(run: Run) -> Iterator[Verified]:
+    """What a run that rests must have: its records, its newest checkpoint and its best."""
+    if run.state.is_live or not run.newest_attempt:
+        return
+    folder, saved = run.folder, run.history.checkpoint
+    wanted = [folder.experiment_file, folder.events_file]
+    if saved is not None:
+        epochs_done = CheckpointName.parse(saved.checkpoint)
+        wanted += [folder.epochs_file] if epochs_done and epochs_done.epochs else []
+        wanted.append(folder.checkpoints / saved.checkpoint)
+    if run.best is not None:
+        wanted.append(folder.checkpoints / str(CheckpointName(run.best.epoch, 0)))
+    set_aside = {rejected.checkpoint for rejected in run.history.rejected}
+    for path in dict.fromkeys(wanted):
+        # One that was set aside as damaged was told of then.
+        if path.name not in set_aside and not _is_there(path):
+            yield Verified(
+                run=run.name,
+                file=str(path.relative_to(folder.path)),
+                bytes=0,
+                fault="it is gone",
+                cure="copy it back, if there is a copy; a resume goes on from what stands",
+            )
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a file stands there, or nobody can tell."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _all_checkpoints(run: Run, recorded: Mapping[str, str]) -> Iterator[Verified]:

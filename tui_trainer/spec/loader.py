@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from msgspec import Struct, structs
+from msgspec import Meta, Struct, structs
 
 from tui_trainer.spec.check import check, check_experiment, check_part, is_certain
 from tui_trainer.spec.layers import Layer, Layers
@@ -47,11 +47,15 @@ class Resolved(Struct, frozen=True):
     """Whether the layers are all there are, down to the defaults."""
 
 
+# No program takes a NUL among its arguments; lines and tabs are a script's.
+ShellCommand = Annotated[str, Meta(pattern=r"\A[^\x00-\x08\x0b-\x1f\x7f]*\Z")]
+
+
 class ProjectTable(Struct, frozen=True):
     """What `[project]` may say."""
 
     name: str = ""
-    on_end: str = ""
+    on_end: ShellCommand = ""
 
 
 class Loader:

@@ -132,11 +132,12 @@ def _described(annotation: Any) -> tuple[str, str]:
 
 
 def _limited(annotation: Any, limits: Meta) -> tuple[str, str]:
-    if limits.min_length:
-        if get_origin(annotation) is tuple:
-            return _array(get_args(annotation), "a non-empty array")
+    if limits.min_length and get_origin(annotation) is tuple:
+        return _array(get_args(annotation), "a non-empty array")
+    if annotation is str:
+        some = "non-empty " if limits.min_length else ""
         rest = " without control characters" if limits.pattern else ""
-        return (f"a non-empty text in quotes{rest}", f"non-empty texts in quotes{rest}")
+        return (f"a {some}text in quotes{rest}", f"{some}texts in quotes{rest}")
     one, several = _NOUNS[annotation]
     words = _range(limits)
     return (f"{one} {words}", f"{several} {words}")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # Looking makes the processor wait for an accelerator, so not at every step.
 STEPS_BETWEEN_LOOKS = 16
 MOST_RELOADS = 3
-ADVICE = "lower optimizer.lr, set training.gradient_clip_norm, or training.on_nan to reload"
+ADVICE = "a new run with a lower optimizer.lr or with training.gradient_clip_norm"
 
 
 class Diverged(Exception):  # noqa: N818  caught by the loop, which knows what the experiment wants

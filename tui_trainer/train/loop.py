@@ -156,7 +156,8 @@ class Training:
         if self.experiment.training.on_nan == "stop" or reloads > health.MOST_RELOADS:
             tried = f", after {reloads - 1} reloads" if reloads > 1 else ""
             self.alarms.tell("nan", epoch, f"{where}{tried}: training ends")
-            raise RunCrashedError(f"{where}{tried}", hint=health.ADVICE)
+            reload = "" if reloads > 1 else ', or training.on_nan = "reload"'
+            raise RunCrashedError(f"{where}{tried}", hint=f"{health.ADVICE}{reload}")
         self.checkpoints.forget_within()
         again = f"the epoch begins again with the learning rate x {0.5**reloads}"
         self.alarms.tell("nan", epoch, f"{where}: {again}")
