@@ -129,6 +129,8 @@ def test_a_deaf_core_is_stopped_at_once_on_demand(tui_trainer: CommandLine) -> N
     command_line("run", "one", "--detach")
     command_line.wait("one", lambda run: run.progress is not None and run.progress.step > 0)
     assert "one/1 stopped" in command_line("stop", "one", "--now").stdout
+    (attempt,) = command_line.look("one").attempts
+    assert attempt.cause == "stopped at once, without a checkpoint"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR2, signal.SIGXCPU])

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from tui_trainer.errors import InvalidExperimentsError, TuiTrainerError
 from tui_trainer.record.plain_text import plain_line, plain_text
-from tui_trainer.record.state import State
+from tui_trainer.record.state import State, new_in_cause
 from tui_trainer.record.words import ABSENT, percent, points
 from tui_trainer.tui.figures import duration, plural
 from tui_trainer.tui.glyphs import ASCII, UNICODE
@@ -90,7 +90,7 @@ def closing_line(run: Run) -> str:
         below = f"{percent(run.ood_accuracy)} ({points(run.ood_gap)} below clean)"
         words.append(f"out of distribution {below}")
     if run.cause:
-        words.append(plain_line(run.cause))
+        words.append(plain_line(new_in_cause(run.state, run.cause)))
     return f"{', '.join(words)}; files: {run.folder.path}"
 
 

@@ -28,7 +28,7 @@ from tui_trainer.record.events import (
 from tui_trainer.record.failure import Hope
 from tui_trainer.record.heartbeat import SECONDS_PER_BEAT, Heartbeat, Progress
 from tui_trainer.record.run_folder import RunFolder
-from tui_trainer.record.state import History, exit_cause, fold, stop_cause
+from tui_trainer.record.state import STOPPED_AT_ONCE, History, exit_cause, fold, stop_cause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -279,15 +279,19 @@ class SupervisedAttempt:
     ) -> Ending:
         return Ending(
             exit_code=exit_code,
-            cause=self._stop_cause(cause) if exit_code == ExitCode.STOPPED else cause,
+            cause=self._cause_of_stop(exit_code, cause),
             hope=self._hope(exit_code, hope),
             where=core.progress if core else Progress(),
             made_progress=self._made_progress(),
             peak_memory_bytes=core.peak_memory_bytes if core else 0,
         )
 
-    def _stop_cause(self, told: str) -> str:
+    def _cause_of_stop(self, exit_code: int, told: str) -> str:
         """Who stopped it: whoever asked, what this process was sent, or what the core was sent."""
+        if exit_code == -signal.SIGKILL and self._obeyed:
+            return STOPPED_AT_ONCE
+        if exit_code != ExitCode.STOPPED:
+            return told
         if self.folder.stop_request() is not None:
             return stop_cause(0)
         return stop_cause(self._stopped_by, self._owner.job_id) if self._stopped_by else told

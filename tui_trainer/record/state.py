@@ -254,6 +254,15 @@ _EXIT_CAUSES: dict[int, str] = {
 }
 
 
+STOPPED_AT_ONCE = "stopped at once, without a checkpoint"
+
+
+def new_in_cause(state: State, cause: str) -> str:
+    """The cause without the state's word, where it begins with that: `after a checkpoint`."""
+    first, _, rest = cause.partition(" ")
+    return rest if rest and first.rstrip(",:;") == state.value else cause
+
+
 def stop_cause(number: int, job_id: str = "") -> str:
     """What ended a process that a signal asked to save and end, in words.
 
@@ -309,7 +318,7 @@ def _ended(attempt: Attempt, evidence: Evidence) -> Verdict:
         return Verdict(State.FAILED, attempt.cause)
     # One that was asked to stop gently and died of SIGKILL died of something else.
     if stop_request and attempt.exit_code == -signal.SIGKILL:
-        return Verdict(State.STOPPED, "stopped at once, without a checkpoint")
+        return Verdict(State.STOPPED, STOPPED_AT_ONCE)
     return Verdict(State.CRASHED, attempt.cause)
 
 

@@ -15,7 +15,7 @@ from textual.message import Message
 from tui_trainer.errors import InvalidExperimentsError, TuiTrainerError
 from tui_trainer.record.index import Index, Run
 from tui_trainer.record.plain_text import LONGEST_SHOWN_LINE, plain_line, plain_text
-from tui_trainer.record.state import State
+from tui_trainer.record.state import State, new_in_cause
 from tui_trainer.record.tail import identity, read_end
 from tui_trainer.spec.find import find_project
 from tui_trainer.spec.project import Project, load_project
@@ -99,8 +99,7 @@ class RunView:
     @property
     def new_in_cause(self) -> str:
         """The cause without the state's word, where it begins with that: `after a checkpoint`."""
-        first, _, rest = self.cause.partition(" ")
-        return rest if rest and first.rstrip(",:;") == self.state.value else self.cause
+        return new_in_cause(self.state, self.cause)
 
     @property
     def done_share(self) -> float:
