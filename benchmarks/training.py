@@ -63,6 +63,12 @@ SAME_LOSS, SAME_ACCURACY = 0.3, 0.1
 LEARNT = 0.3
 
 
+def _model(name: str) -> str:
+    if name in IMAGES or name.removesuffix("-cifar").startswith("resnet"):
+        return name
+    raise argparse.ArgumentTypeError(f"{name} is none of {', '.join(IMAGES)}, nor another resnet")
+
+
 @dataclass
 class Entry:
     """One contender and what its turns took, without the first of each kind."""
@@ -126,7 +132,7 @@ def _options() -> argparse.Namespace:
     )
     found = "cuda" if torch.cuda.is_available() else "cpu"
     parser.add_argument("--device", choices=("cpu", "cuda"), default=found)
-    parser.add_argument("--models", nargs="+", default=["simple2", "cnn4", "resnet18"])
+    parser.add_argument("--models", nargs="+", type=_model, default=["simple2", "cnn4", "resnet18"])
     parser.add_argument("--batch", nargs="+", type=int)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--images", type=int, help="of an epoch; default: by model")

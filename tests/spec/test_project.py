@@ -396,3 +396,13 @@ def test_loading_a_good_project_imports_nothing_heavy(module: str) -> None:
         f"sys.exit({module!r} in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+
+
+def test_everything_wrong_with_the_changes_is_named_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "experiments.toml"
+    file.write_text("[experiments.a]\n")
+    with pytest.raises(InvalidExperimentsError) as error:
+        load_project(file).experiment("a", ["epochs=abc", "foo", "seed=1.5"])
+    told = "\n".join(error.value.problems)
+    assert len(error.value.problems) == 3
+    assert all(word in told for word in ("epochs", "foo", "seed"))

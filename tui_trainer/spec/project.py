@@ -14,7 +14,7 @@ from tui_trainer.spec.toml_file import read
 from tui_trainer.spec.wording import listed, quote, show_keys, suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tui_trainer.spec.experiment import Experiment
@@ -60,13 +60,13 @@ class Project(Struct, frozen=True):
         resolved = self._resolved.get(name)
         if resolved is None:
             raise self._unknown(name)
-        layers = resolved.layers
-        for change in changes:
-            layers = _changed(layers, change)
+        layers, refusals = _all_changed(resolved.layers, changes)
         checked = (check_experiment if resolved.whole else check_part)(layers.tree)
-        if checked.table is None or resolved.problems:
+        if checked.table is None or resolved.problems or refusals:
             own = (located(problem, layers, self._document) for problem in checked.problems)
-            raise self._invalid((*resolved.problems, *own))
+            problems = (*resolved.problems, *own)
+            lines = (problem.text(self.path.name) for problem in problems)
+            raise InvalidExperimentsError([*refusals, *lines])
         return checked.table
 
     def _unknown(self, name: str) -> UsageError:
@@ -74,9 +74,6 @@ class Project(Struct, frozen=True):
         known = f"known: {listed(names)}" if names else f"{self.path.name} has none"
         near = suggestion(name, names) or ";"
         return UsageError(f"there is no experiment {quote(name)}{near} {known}")
-
-    def _invalid(self, problems: Iterable[Problem]) -> InvalidExperimentsError:
-        return InvalidExperimentsError([problem.text(self.path.name) for problem in problems])
 
 
 def load_project(path: Path) -> Project:
@@ -98,6 +95,22 @@ def load_project(path: Path) -> Project:
         _document=document,
         _resolved=loader.resolved,
     )
+
+
+def _all_changed(layers: Layers, changes: Sequence[str]) -> tuple[Layers, list[str]]:
+    """The layers with all changes that can be meant, and what is wrong with the others."""
+    refusals: list[str] = []
+    for change in changes:
+        layers, refused_ones = _changed_if_meant(layers, change)
+        refusals += refused_ones
+    return layers, refusals
+
+
+def _changed_if_meant(layers: Layers, change: str) -> tuple[Layers, tuple[str, ...]]:
+    try:
+        return _changed(layers, change), ()
+    except InvalidExperimentsError as error:
+        return layers, error.problems
 
 
 def _changed(layers: Layers, change: str) -> Layers:
