@@ -23,7 +23,7 @@ async def draw(name: str, size: tuple[int, int], *pressed: keys.Key, light: bool
                 await told.press(keys.THEME)
             await told.go_to("cnn4/3")
             await told.press(*pressed)
-            await told.sees("step 12/19")
+            await told.sees("compared" if keys.COMPARE in pressed else "step 12/19")
             svg = told.app.export_screenshot(title=f"tui-trainer {size[0]}x{size[1]}")
     IMAGES.mkdir(parents=True, exist_ok=True)
     (IMAGES / f"{name}.svg").write_text(svg, encoding="utf-8")
@@ -34,6 +34,8 @@ def main() -> None:
     os.environ["LC_ALL"] = "C.UTF-8"
     asyncio.run(draw("home-120x40", (120, 40)))
     asyncio.run(draw("run-120x40", (120, 40), keys.OPEN))
+    marking = (keys.MARK, keys.TOP, keys.MARK, keys.COMPARE)
+    asyncio.run(draw("compare-120x40", (120, 40), *marking))
     asyncio.run(draw("home-80x24-light", (80, 24), light=True))
 
 
