@@ -151,3 +151,15 @@ def test_runs_on_a_read_only_file_system(tui_trainer: CommandLine, project: Path
         assert "Traceback" not in refused.stderr
     finally:
         subprocess.run(["umount", "--lazy", str(runs)], check=True)  # noqa: S607
+
+
+@pytest.mark.parametrize("place", ["runs", "runs/one"])
+def test_a_file_where_the_run_would_have_its_folder(
+    tui_trainer: CommandLine, project: Path, place: str
+) -> None:
+    (project / place).parent.mkdir(exist_ok=True)
+    (project / place).touch()
+    done = tui_trainer("preflight", "one")
+    assert done.returncode == ExitCode.PREFLIGHT
+    (line,) = (line for line in done.stdout.splitlines() if "✕" in line)
+    assert f"{project / place} is no folder  -> move away what stands there" in line

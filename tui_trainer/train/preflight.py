@@ -1,6 +1,6 @@
 """The preflight: what would fail after a hundred epochs fails before the first.
 
-python -m tui_trainer.train.preflight PROJECT < EXPERIMENT_TOML
+python -m tui_trainer.train.preflight PROJECT EXPERIMENT < EXPERIMENT_TOML
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def before(
             checks = Recheck(folder, launched.experiment, launched.plan.epochs).checks()
             findings = tabulate(checks, go_on, reporter)
         else:
-            place = Place(folder.path, launched.fingerprint, folder)
+            place = Place(folder.path, launched.fingerprint, _within(folder), folder)
             findings = Inspection(equipment, place, go_on, reporter).findings()
     except Interrupted:
         return  # the loop saves what there is, and stops
@@ -105,6 +105,8 @@ class Place(NamedTuple):
     """An existing one on the run's file system; a scratch folder comes and goes in it."""
     fingerprint: str
     """The experiment's."""
+    within: tuple[Path, ...]
+    """Folders that are written into as well, whether they are there or not."""
     run: RunFolder | None = None
     """The run, where there is one."""
 
@@ -124,6 +126,7 @@ class Inspection:
     ) -> None:
         self._equipment = equipment
         self._place = place.folder
+        self._within = place.within
         self._run = place.run
         self._go_on = go_on
         self._reporter = reporter
@@ -169,7 +172,7 @@ class Inspection:
         return Finding("device", "ok", f"{circumstances.device}, {counted}")
 
     def _look_at_folder(self) -> Finding:
-        return _look_at_folders(self._place, self._run)
+        return _look_at_folders(self._place, self._within)
 
     def _look_at_results(self) -> Finding:
         if self._run is None:
@@ -254,7 +257,7 @@ class Recheck:
         )
 
     def _look_at_folder(self) -> Finding:
-        return _look_at_folders(self._run.path, self._run)
+        return _look_at_folders(self._run.path, _within(self._run))
 
     def _look_at_room(self) -> Finding:
         sizes = [path.stat().st_size for path in self._run.checkpoints.glob("*.pt")]
@@ -277,11 +280,15 @@ def _has_begun(folder: RunFolder) -> bool:
     return any(name and any(name) for name in names)
 
 
-def _look_at_folders(place: Path, run: RunFolder | None) -> Finding:
+def _within(run: RunFolder) -> tuple[Path, ...]:
+    return run.checkpoints, run.results
+
+
+def _look_at_folders(place: Path, within: Sequence[Path]) -> Finding:
     """Write into every folder that a run writes into."""
     _sweep(place)
     _try_to_write(place)
-    for folder in filter(os.path.lexists, [run.checkpoints, run.results] if run else []):
+    for folder in filter(os.path.lexists, within):
         if not folder.is_dir():
             raise PreflightError(f"{folder} is no folder", hint="move away what stands there")
         _try_to_write(folder)
@@ -362,7 +369,8 @@ def _asked() -> dict[str, Any]:
         os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     project = Path(sys.argv[1])
     runs = project / "runs"
-    place = Place(runs if runs.is_dir() else project, experiment.fingerprint)
+    within = (runs, runs / sys.argv[2])
+    place = Place(runs if runs.is_dir() else project, experiment.fingerprint, within)
     began = time.monotonic()
     inspection = Inspection(Equipment(experiment, project), place, lambda: None, Reporter())
     findings = tuple(inspection.findings())
