@@ -145,9 +145,38 @@ def test_runs_on_a_read_only_file_system(tui_trainer: CommandLine, project: Path
         assert done.returncode == ExitCode.PREFLIGHT
         (line,) = (line for line in done.stdout.splitlines() if "✕" in line)
         assert "Read-only file system" in line
+        assert "remount it for writing" in line
         refused = tui_trainer("run", "one")
         assert refused.returncode == ExitCode.USAGE
         assert "Read-only file system" in refused.stderr
         assert "Traceback" not in refused.stderr
     finally:
         subprocess.run(["umount", "--lazy", str(runs)], check=True)  # noqa: S607
+
+
+@pytest.mark.parametrize("place", ["runs", "runs/one"])
+def test_a_file_where_the_run_would_have_its_folder(
+    tui_trainer: CommandLine, project: Path, place: str
+) -> None:
+    (project / place).parent.mkdir(exist_ok=True)
+    (project / place).touch()
+    done = tui_trainer("preflight", "one")
+    assert done.returncode == ExitCode.PREFLIGHT
+    (line,) = (line for line in done.stdout.splitlines() if "✕" in line)
+    assert f"{project / place} is no folder  -> move away what stands there" in line
+
+
+def test_a_traceback_is_not_for_the_terminal(tui_trainer: CommandLine, project: Path) -> None:
+    (project / "mine.py").write_text(
+        "from torch import nn\n"
+        "class Moody(nn.Sequential):\n"
+        "    def forward(self, images):\n"
+        "        if not self.training: raise KeyError('only in evaluation')\n"
+        "        return super().forward(images)\n"
+        "def build(classes, size):\n"
+        "    return Moody(nn.Flatten(), nn.Linear(3 * size * size, classes))\n"
+    )
+    done = tui_trainer("preflight", "one", "--set", "model={ name = 'mine:build' }")
+    assert done.returncode == ExitCode.PREFLIGHT
+    assert "KeyError: 'only in evaluation' (mine.py, line 4)" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr

@@ -252,7 +252,14 @@ class TestOwn:
         [
             ("", "mynets.py defines no function build"),
             ("1 / 0", r"cannot be imported: ZeroDivisionError.*\(mynets.py, line 3\)"),
-            ("def build(size): pass", "fails: TypeError.*classes"),
+            (
+                "def build(size): pass",
+                r"mynets:build \(mynets.py, line 3\) takes \(size\), but is called with .*classes",
+            ),
+            (
+                "def build(classes, size): return nn.Conv2d(3, 4, 3, groups=2)",
+                r"in_channels must be divisible by groups \(mynets.py, line 3\)",
+            ),
             ("def build(classes, size): return 7", "must return a torch.nn.Module, not int"),
             ("def build(classes, size): return nn.Flatten()", r"\(2, 5\), not \(2, 192\)"),
             (
@@ -263,8 +270,9 @@ class TestOwn:
     )
     def test_what_is_wrong_with_it_is_said(self, tmp_path: Path, body: str, message: str) -> None:
         self.write(tmp_path, body)
-        with pytest.raises(PreflightError, match=message):
+        with pytest.raises(PreflightError, match=message) as error:
             models.check_batch(spec.OwnModel("mynets:build"), 8, 5, 2, tmp_path)
+        assert error.value.hint
 
     def test_a_missing_module_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(PreflightError, match="there is no module mynets") as error:

@@ -6,6 +6,7 @@ one pipeline: there the object under test is broken. The others are real files, 
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import random
@@ -28,8 +29,10 @@ from tui_trainer.record.failure import Hope
 from tui_trainer.record.preflight import Preflight
 from tui_trainer.spec.snapshot import experiment_to_toml
 from tui_trainer.train import preflight, sources
+from tui_trainer.train.checks import Check, tabulate
 from tui_trainer.train.loop import Stopped
 from tui_trainer.train.pipeline import ImagePipeline
+from tui_trainer.train.reporter import Reporter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,6 +118,7 @@ def test_1_the_wrong_head(project: Path) -> None:
     (error,) = refused(rehearsed_run(project, model=own_model(project, WRONG_HEAD)))
     assert error.subject == "network"
     assert "logits of shape (8, 10), not (8, 7)" in error.found
+    assert "with `classes` outputs: here 10" in error.cure
 
 
 def test_2_a_missing_file_among_those_out_of_distribution(project: Path) -> None:
@@ -162,6 +166,7 @@ def test_6_a_folder_that_cannot_be_written_to(project: Path) -> None:
         (error,) = refused(folder)
     assert error.subject == "folder"
     assert "Read-only file system" in error.found
+    assert "remount it for writing" in error.cure
     assert "checkpoints" in error.found
 
 
@@ -367,8 +372,89 @@ def test_own_code_that_breaks_down_is_an_error_with_its_name(
         "    return Moody(nn.Flatten(), nn.Linear(3 * size * size, classes))\n",
     )
     (error,) = refused(rehearsed_run(project, model=model))
-    assert (error.subject, error.found) == ("validation", "KeyError: 'only in evaluation'")
+    place = f"({model['name'].partition(':')[0]}.py, line 4)"
+    assert error.subject == "validation"
+    assert error.found == f"KeyError: 'only in evaluation' {place}"
+    assert "tui-trainer logs" in error.cure
     assert "Traceback" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("module", "found", "cure"),
+    [
+        (
+            "linear.requires_grad_(False)",
+            "no parameter of {} takes gradients",
+            "requires_grad=True",
+        ),
+        ("nn.Conv2d(3, 4, 3, groups=2)", "fails: ValueError: in_channels", "python -c"),
+        ("Detached(linear)", "no gradient goes from the logits of {} to", "detach()"),
+        ("Bare()", "{} has no parameters", "attributes of the module"),
+    ],
+    ids=["frozen", "raises", "detached", "without parameters"],
+)
+def test_a_network_that_cannot_learn_is_told_in_words(
+    project: Path, capfd: pytest.CaptureFixture[str], module: str, found: str, cure: str
+) -> None:
+    model = own_model(
+        project,
+        "from torch import nn\n"
+        "class Detached(nn.Sequential):\n"
+        "    def forward(self, images): return super().forward(images).detach()\n"
+        "class Bare(nn.Module):\n"
+        "    def forward(self, images): return images.flatten(1)[:, :10]\n"
+        "def build(classes, size):\n"
+        "    linear = nn.Sequential(nn.Flatten(), nn.Linear(3 * size * size, classes))\n"
+        f"    return {module}\n",
+    )
+    (error,) = refused(rehearsed_run(project, model=model))
+    assert error.subject == "network"
+    assert found.format(model["name"]) in error.found
+    assert cure in error.cure
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def write_npz(project: Path, labels: Any, **parts: Any) -> dict[str, Any]:
+    images = np.random.default_rng(0).integers(0, 256, (len(labels), 32, 32, 3), np.uint8)
+    np.savez(project / "mine.npz", images=images, labels=labels, **parts)
+    return {"name": "npz", "path": "mine.npz"}
+
+
+def test_a_single_class_is_told_of_the_data(project: Path) -> None:
+    (error,) = refused(rehearsed_run(project, data=write_npz(project, np.zeros(40, int))))
+    assert (error.subject, error.found) == (
+        "data",
+        "all images to train on are of a single class: every label is 0",
+    )
+    assert "two classes at least" in error.cure
+
+
+def test_arrays_that_are_missing_or_wrongly_labelled_have_a_cure(project: Path) -> None:
+    (missing,) = refused(rehearsed_run(project, data={"name": "npz", "path": "none.npz"}))
+    assert "none.npz: No such file" in missing.found
+    assert "data.path names the file, from the project's folder" in missing.cure
+    tested = {"test_images": np.zeros((4, 32, 32, 3), np.uint8), "test_labels": np.full(4, 7)}
+    data = write_npz(project, np.arange(40) % 3, **tested)
+    (beyond,) = refused(rehearsed_run(project, data=data))
+    assert "label 7 of image 0 in `test_labels`" in beyond.found
+    assert "labels from 0, alike in all parts" in beyond.cure
+
+
+@pytest.mark.parametrize(
+    ("number", "cure"),
+    [
+        (errno.EROFS, "mounted read-only"),
+        (errno.EACCES, "ask the owner for the permission"),
+        (errno.ENOSPC, "make room"),
+        (errno.EIO, "disk failing"),
+    ],
+)
+def test_what_the_system_refuses_has_the_cure_of_its_kind(number: int, cure: str) -> None:
+    def look() -> Finding:
+        raise OSError(number, os.strerror(number), "/somewhere")
+
+    (finding,) = tabulate([Check("folder", look)], lambda: None, Reporter())
+    assert cure in finding.cure
 
 
 def test_a_resume_looks_only_at_what_may_have_changed(project: Path) -> None:

@@ -62,7 +62,7 @@ def _asked(project: Project, name: str, changes: Sequence[str]) -> Preflight:
     from tui_trainer.spec.snapshot import experiment_to_toml
 
     text = experiment_to_toml(project.experiment(name, changes), {})
-    return Preflight.from_record(ask_core("preflight", str(project.folder), text=text))
+    return Preflight.from_record(ask_core("preflight", str(project.folder), name, text=text))
 
 
 def _print(name: str, table: Preflight) -> None:

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import errno
 import traceback
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import torch
 
 from tui_trainer.errors import TuiTrainerError
 from tui_trainer.record.finding import Finding
+from tui_trainer.train import own
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tui_trainer.train.reporter import Reporter
+
+_FORBIDDEN = "your user may not: ask the owner for the permission, or choose another folder"
+_FULL = "make room, or choose another folder"
+_CURES: Final[Mapping[int | None, str]] = MappingProxyType(
+    {
+        errno.EROFS: "it is mounted read-only: remount it for writing, or choose another folder",
+        errno.EACCES: _FORBIDDEN,
+        errno.EPERM: _FORBIDDEN,
+        errno.ENOSPC: _FULL,
+        errno.EDQUOT: _FULL,
+        errno.EIO: "is the disk failing? its kernel log tells: dmesg",
+        errno.ENOENT: "is its path right?",
+        errno.ENOTDIR: "move away what stands where a folder should",
+    }
+)
 
 
 class Interrupted(Exception):  # noqa: N818  somebody asked for it
@@ -69,11 +87,13 @@ def _look(check: Check, reporter: Reporter) -> Finding:
     except TuiTrainerError as error:
         return Finding(check.subject, "error", error.message, error.hint)
     except OSError as error:
-        return Finding(check.subject, "error", str(error), "is the disk full, or failing?")
+        return Finding(check.subject, "error", str(error), _CURES.get(error.errno, ""))
     except torch.OutOfMemoryError as error:
         found = f"the device has too little memory: {str(error).partition('. ')[0]}"
         return Finding(check.subject, "error", found, "lower batch_size")
     except Exception as error:  # noqa: BLE001  whatever the run would end with
         reporter.complain(traceback.format_exc().rstrip())
+        cure = "the whole traceback stands in a run's log: tui-trainer run, then tui-trainer logs"
         first = str(error).partition("\n")[0]
-        return Finding(check.subject, "error", f"{type(error).__name__}: {first}")
+        found = f"{type(error).__name__}: {first}{own.place_of(error)}"
+        return Finding(check.subject, "error", found, cure)

@@ -149,7 +149,37 @@ def check_batch(
     if shape != (batch_size, classes):
         found = tuple(shape) if shape is not None else type(logits).__name__
         raise PreflightError(
-            f"{settings.name} must return logits of shape {(batch_size, classes)}, not {found}"
+            f"{settings.name} must return logits of shape {(batch_size, classes)}, not {found}",
+            hint=f"return only the logits, of a last layer with `classes` outputs: here {classes}",
+        )
+
+
+def check_gradients(
+    settings: Model, size: int, classes: int, batch_size: int, project: Path = _HERE
+) -> None:
+    """Make sure that a step can change something of a network of the user's own.
+
+    Raises:
+        PreflightError: It has no parameters that take gradients, or its logits carry none to them.
+    """
+    if not isinstance(settings, spec.OwnModel):
+        return
+    network = build(settings, size, classes, project)
+    taking = [parameter.requires_grad for parameter in network.parameters()]
+    if not taking:
+        raise PreflightError(
+            f"{settings.name} has no parameters, so nothing of it can be trained",
+            hint="are its layers attributes of the module, or in an nn.ModuleList?",
+        )
+    if not any(taking):
+        raise PreflightError(
+            f"no parameter of {settings.name} takes gradients, so nothing of it can be trained",
+            hint="leave requires_grad=True to those that are to learn, the last layer's at least",
+        )
+    if not network(shapes.images_for(network, batch_size, size)).requires_grad:
+        raise PreflightError(
+            f"no gradient goes from the logits of {settings.name} to its parameters",
+            hint="compute them without detach(), numpy() and torch.no_grad()",
         )
 
 
@@ -171,7 +201,8 @@ def _own(settings: spec.OwnModel, size: int, classes: int, project: Path) -> nn.
     network = own.called(settings.name, project, classes=classes, size=size)
     if not isinstance(network, nn.Module):
         raise PreflightError(
-            f"{settings.name} must return a torch.nn.Module, not {type(network).__name__}"
+            f"{settings.name} must return a torch.nn.Module, not {type(network).__name__}",
+            hint="does its last line return the network?",
         )
     return network
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
+import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui_trainer.errors import PreflightError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 # An environment often lies in the project's folder.
 _INSTALLED = {"site-packages", "dist-packages"}
+_NOT_THE_USERS = (Path(__file__).resolve().parents[1], Path(sysconfig.get_path("stdlib")).resolve())
 
 
 def function(name: str, project: Path) -> Callable[..., Any]:
@@ -32,10 +35,16 @@ def function(name: str, project: Path) -> Callable[..., Any]:
     try:
         module = importlib.import_module(module_name)
     except Exception as error:
-        raise PreflightError(f"{module_name} cannot be imported: {describe(error)}") from error
+        raise PreflightError(
+            f"{module_name} cannot be imported: {describe(error)}",
+            hint=_alone(project, f"import {module_name}"),
+        ) from error
     found = getattr(module, function_name, None)
     if not callable(found):
-        raise PreflightError(f"{module.__file__} defines no function {function_name}")
+        raise PreflightError(
+            f"{module.__file__} defines no function {function_name}",
+            hint=f"write def {function_name}(...) there, or name another one",
+        )
     wanted: Callable[..., Any] = found
     return wanted
 
@@ -44,14 +53,19 @@ def called(name: str, project: Path, **arguments: Any) -> Any:
     """What the function returns.
 
     Raises:
-        PreflightError: It cannot be found, or it raises an error.
+        PreflightError: It cannot be found, does not take the arguments, or raises an error.
     """
     wanted = function(name, project)
+    _check_parameters(name, wanted, arguments)
     try:
         return wanted(**arguments)
     except Exception as error:
-        given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
-        raise PreflightError(f"{name} called with ({given}) fails: {describe(error)}") from error
+        module_name, _, function_name = name.partition(":")
+        call = f"{function_name}({_given(arguments)})"
+        raise PreflightError(
+            f"{name} called with ({_given(arguments)}) fails: {describe(error)}",
+            hint=_alone(project, f"from {module_name} import {function_name}; {call}"),
+        ) from error
 
 
 def imported(project: Path) -> list[str]:
@@ -66,14 +80,60 @@ def imported(project: Path) -> list[str]:
 
 
 def describe(error: BaseException) -> str:
-    """An error of foreign code with the line that it came from, as one line."""
+    """An error of foreign code with the last line of the user's that led to it, as one line."""
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words}{place_of(error)}"
+
+
+def place_of(error: BaseException) -> str:
+    """The last line of the user's that led to an error, ` (mynets.py, line 3)`; empty without."""
     trace, place = error.__traceback__, ""
     while trace is not None:
-        file = Path(trace.tb_frame.f_code.co_filename)
-        place = f" ({file.name}, line {trace.tb_lineno})"
+        file = trace.tb_frame.f_code.co_filename
+        if _is_the_users(file):
+            place = f" ({Path(file).name}, line {trace.tb_lineno})"
         trace = trace.tb_next
-    words = " ".join(str(error).split())
-    return f"{type(error).__name__}: {words}{place}"
+    return place
+
+
+def _is_the_users(file: str) -> bool:
+    path = Path(file)
+    is_ours = any(path.resolve().is_relative_to(folder) for folder in _NOT_THE_USERS)
+    return not (is_ours or file.startswith("<") or _INSTALLED & {*path.parts})
+
+
+def _check_parameters(name: str, wanted: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    """Tell where the user's function is: Python would name the line that calls it."""
+    try:
+        signature = inspect.signature(wanted)
+    except (TypeError, ValueError):
+        return  # it is written in C, and checks for itself
+    try:
+        signature.bind(**arguments)
+    except TypeError as error:
+        _, _, function_name = name.partition(":")
+        raise PreflightError(
+            f"{name}{_defined_at(wanted)} takes {signature}, but is called with "
+            f"({_given(arguments)}): {error}",
+            hint=f"define it as def {function_name}({', '.join(arguments)})",
+        ) from error
+
+
+def _defined_at(wanted: Callable[..., Any]) -> str:
+    try:
+        file, (_, line) = inspect.getsourcefile(wanted), inspect.getsourcelines(wanted)
+    except (OSError, TypeError):
+        return ""
+    return f" ({Path(file or '').name}, line {line})"
+
+
+def _given(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+
+
+def _alone(project: Path, statement: str) -> str:
+    """How the user sees the whole traceback."""
+    return f'mend it; to try it alone, in {project}: python -c "{statement}"'
 
 
 def _check_place(module_name: str, project: Path) -> None:

@@ -1,6 +1,6 @@
 """The preflight: what would fail after a hundred epochs fails before the first.
 
-python -m tui_trainer.train.preflight PROJECT < EXPERIMENT_TOML
+python -m tui_trainer.train.preflight PROJECT EXPERIMENT < EXPERIMENT_TOML
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from tui_trainer.record.finding import Finding
 from tui_trainer.record.heartbeat import Progress
 from tui_trainer.record.preflight import Preflight
 from tui_trainer.record.run_folder import CheckpointName, RunFolder
+from tui_trainer.spec.data import Npz, OwnData
 from tui_trainer.spec.model import Classifier, ResNet
 from tui_trainer.spec.snapshot import experiment_from_toml
 from tui_trainer.train import forecast, randomness
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tui_trainer.record.experiment_file import LaunchedExperiment
+    from tui_trainer.spec.data import Data
     from tui_trainer.spec.experiment import Experiment
     from tui_trainer.train.dataset import Dataset
     from tui_trainer.train.ledger import Ledger
@@ -78,7 +80,7 @@ def before(
             checks = Recheck(folder, launched.experiment, launched.plan.epochs).checks()
             findings = tabulate(checks, go_on, reporter)
         else:
-            place = Place(folder.path, launched.fingerprint, folder)
+            place = Place(folder.path, launched.fingerprint, _within(folder), folder)
             findings = Inspection(equipment, place, go_on, reporter).findings()
     except Interrupted:
         return  # the loop saves what there is, and stops
@@ -105,6 +107,8 @@ class Place(NamedTuple):
     """An existing one on the run's file system; a scratch folder comes and goes in it."""
     fingerprint: str
     """The experiment's."""
+    within: tuple[Path, ...]
+    """Folders that are written into as well, whether they are there or not."""
     run: RunFolder | None = None
     """The run, where there is one."""
 
@@ -124,6 +128,7 @@ class Inspection:
     ) -> None:
         self._equipment = equipment
         self._place = place.folder
+        self._within = place.within
         self._run = place.run
         self._go_on = go_on
         self._reporter = reporter
@@ -169,7 +174,7 @@ class Inspection:
         return Finding("device", "ok", f"{circumstances.device}, {counted}")
 
     def _look_at_folder(self) -> Finding:
-        return _look_at_folders(self._place, self._run)
+        return _look_at_folders(self._place, self._within)
 
     def _look_at_results(self) -> Finding:
         if self._run is None:
@@ -196,7 +201,7 @@ class Inspection:
         return Finding("weights", "ok", str(source.path))
 
     def _look_at_data(self) -> Finding:
-        data = self._equipment.data
+        data = _with_cure(self._equipment)
         _check_labels(data)
         return Finding("data", "ok", f"{data}; labels from 0 to {data.classes - 1}")
 
@@ -254,7 +259,7 @@ class Recheck:
         )
 
     def _look_at_folder(self) -> Finding:
-        return _look_at_folders(self._run.path, self._run)
+        return _look_at_folders(self._run.path, _within(self._run))
 
     def _look_at_room(self) -> Finding:
         sizes = [path.stat().st_size for path in self._run.checkpoints.glob("*.pt")]
@@ -277,15 +282,38 @@ def _has_begun(folder: RunFolder) -> bool:
     return any(name and any(name) for name in names)
 
 
-def _look_at_folders(place: Path, run: RunFolder | None) -> Finding:
+def _within(run: RunFolder) -> tuple[Path, ...]:
+    return run.checkpoints, run.results
+
+
+def _look_at_folders(place: Path, within: Sequence[Path]) -> Finding:
     """Write into every folder that a run writes into."""
     _sweep(place)
     _try_to_write(place)
-    for folder in filter(os.path.lexists, [run.checkpoints, run.results] if run else []):
+    for folder in filter(os.path.lexists, within):
         if not folder.is_dir():
             raise PreflightError(f"{folder} is no folder", hint="move away what stands there")
         _try_to_write(folder)
     return Finding("folder", "ok", f"{place} can be written to")
+
+
+def _with_cure(equipment: Equipment) -> Dataset:
+    """The data; who refuses it without a cure gets that of its kind."""
+    try:
+        return equipment.data
+    except PreflightError as error:
+        if not error.hint:
+            error.hint = _data_cure(equipment.experiment.data)
+        raise
+
+
+def _data_cure(data: Data) -> str:
+    arrays = "images (count, side, side, 3) as uint8, labels from 0, alike in all parts"
+    if isinstance(data, Npz):
+        return f"data.path names the file, from the project's folder; it holds {arrays}"
+    if isinstance(data, OwnData):
+        return f"{data.name} must return a dict: {arrays}"
+    return ""
 
 
 def _check_labels(data: Dataset) -> None:
@@ -295,13 +323,22 @@ def _check_labels(data: Dataset) -> None:
         ("test", data.test),
     ):
         if not len(split):
-            raise PreflightError(f"there are no images in {name}")
+            raise PreflightError(
+                f"there are no images in {name}", hint="add some, or set aside more of the others"
+            )
         lowest, highest = int(split.labels.min()), int(split.labels.max())
         if lowest < 0 or highest >= data.classes:
             raise PreflightError(
                 f"the labels of {name} are from {lowest} to {highest}, but the network has "
-                f"{data.classes} classes: 0 to {data.classes - 1}"
+                f"{data.classes} classes: 0 to {data.classes - 1}",
+                hint="number the classes from 0 without gaps, alike in every part",
             )
+    only = int(data.train.labels[0])
+    if bool((data.train.labels == only).all()):
+        raise PreflightError(
+            f"all images to train on are of a single class: every label is {only}",
+            hint="nothing can be told apart: give images of two classes at least",
+        )
 
 
 def _sweep(place: Path) -> None:
@@ -353,6 +390,13 @@ def _line(finding: Finding) -> str:
     return f"preflight {finding.level:<7}  {finding.subject:<10}  {finding.found}{cure}"
 
 
+class _Discreet(Reporter):
+    """Keeps tracebacks from the terminal of who asked: the table has the error and its line."""
+
+    def complain(self, text: str) -> None:
+        """Not at all; without a run there is no log."""
+
+
 def _asked() -> dict[str, Any]:
     experiment, _ = experiment_from_toml(sys.stdin.read())
     slots = experiment.resources.slots
@@ -362,9 +406,10 @@ def _asked() -> dict[str, Any]:
         os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     project = Path(sys.argv[1])
     runs = project / "runs"
-    place = Place(runs if runs.is_dir() else project, experiment.fingerprint)
+    within = (runs, runs / sys.argv[2])
+    place = Place(runs if runs.is_dir() else project, experiment.fingerprint, within)
     began = time.monotonic()
-    inspection = Inspection(Equipment(experiment, project), place, lambda: None, Reporter())
+    inspection = Inspection(Equipment(experiment, project), place, lambda: None, _Discreet())
     findings = tuple(inspection.findings())
     return Preflight(findings, rehearsed=True, seconds=time.monotonic() - began).as_record()
 

@@ -18,7 +18,7 @@ from tui_trainer.record.finding import Finding
 from tui_trainer.record.words import byte_size, percent
 from tui_trainer.spec.learning import CrossEntropy, NoScheduler
 from tui_trainer.spec.training import Warmup
-from tui_trainer.train import optim, randomness
+from tui_trainer.train import models, optim, randomness
 from tui_trainer.train.checkpoint import Checkpoints
 from tui_trainer.train.dataset import Dataset
 from tui_trainer.train.equipment import Equipment
@@ -120,11 +120,17 @@ class Rehearsal:
 
     def network(self) -> Finding:
         """Build it and let it take the smallest batch."""
-        self.equipment.check_network()
+        whole, few = self.equipment, min(2, len(self.small.data.train))
+        whole.check_network()
+        model, size, classes = (
+            whole.experiment.model,
+            whole.experiment.pipeline.size,
+            whole.data.classes,
+        )
+        models.check_gradients(model, size, classes, few, whole.project)
         self._tools(self.state.evaluated)  # for what it refuses
         count = sum(parameter.numel() for parameter in self.state.network.parameters())
-        name, classes = self.equipment.experiment.model.name, self.equipment.data.classes
-        found = f"{name}: {count:,} parameters, {classes:,} classes"
+        found = f"{model.name}: {count:,} parameters, {classes:,} classes"
         return Finding("network", "ok", found)
 
     def pipeline(self) -> Finding:
