@@ -198,7 +198,8 @@ def main(arguments: Sequence[str] | None = None) -> ExitCode:
         reporter.complain(f"error: {error.message}{hint}")
         return error.exit_code
     except OSError as error:
-        reporter.complain(f"error: {error}")
+        said = UsageError.of_system(error).message
+        reporter.complain(f"error: {said}; what was not finished is not kept, try it again")
         return ExitCode.CRASHED
     except KeyboardInterrupt:
         return ExitCode.STOPPED
