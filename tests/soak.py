@@ -68,7 +68,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--kills", type=int, default=0, help="kills that hit a living core")
     parser.add_argument("--launches", type=int, default=0, help="pairs of simultaneous claims")
-    parser.add_argument("--damages", type=int, default=0, help="damaged checkpoints, in sets of 800")
+    parser.add_argument(
+        "--damages", type=int, default=0, help="damaged checkpoints, in sets of 800"
+    )
     parser.add_argument("--files", type=int, default=0, help="files that are spoiled and read")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
