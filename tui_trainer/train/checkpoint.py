@@ -311,6 +311,10 @@ def read_checkpoint(folder: Path, name: CheckpointName, fingerprint: str) -> Loa
         content = _read(path)
     except FileNotFoundError:
         raise DamagedCheckpointError("it is not there") from None
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # no disk will ever give it
+            raise DamagedCheckpointError("it is a link that leads to itself") from None
+        raise
     _check_form(path, content)
     if content["fingerprint"] != fingerprint:
         raise DamagedCheckpointError("it belongs to another experiment")
