@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from tui_trainer.record.run_folder import AttemptFolder, RunFolder
 
 ROOT = Path(__file__).parents[1]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs in its background so, and every process under test would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SMALL_PROJECT = """
 [project]
