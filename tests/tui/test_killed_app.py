@@ -1,0 +1,44 @@
+"""The app is killed wherever its user is: runs do not notice, and the next start shows all."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import owners_in
+from tests.tui.terminal import terminal
+
+if TYPE_CHECKING:
+    from tests.conftest import CommandLine
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ("", "1 running"),
+        ("j\r", "2 log"),
+        ("j\r2", "fake core"),
+        ("?", "leave; runs go on"),
+        ("/", "keeps"),
+    ],
+    ids=["list", "run", "log", "help", "filter"],
+)
+def test_a_run_outlives_the_app_on_every_screen(
+    tui_trainer: CommandLine, keys: str, words: str
+) -> None:
+    tui_trainer.fake(seconds=30)("run", "one", "--detach")
+    run = tui_trainer.wait("one", lambda run: run.state.is_live)
+    owners = owners_in(run.folder.heartbeat_file)
+    with terminal(tui_trainer.folder) as shown:
+        shown.sees("1 running")
+        for key in keys:
+            shown.press(key)
+            shown.read(0.5)
+        shown.sees(words)
+        shown.process.send_signal(signal.SIGKILL)
+        shown.process.wait(timeout=5)
+    assert owners_in(run.folder.heartbeat_file) == owners
+    with terminal(tui_trainer.folder) as shown:
+        shown.sees("1 running")
