@@ -306,11 +306,8 @@ def beat_without_core(folder: RunFolder) -> Heartbeat:
 @pytest.fixture
 def small_disk(project: Path) -> Iterator[SmallDisk]:
     """The runs on a file system of their own, which only root can make."""
-    disk = SmallDisk(project / "runs")
-    if not disk.mount("size=1m"):
-        pytest.skip("mounting a tmpfs needs root")
-    yield disk
-    disk.unmount()
+    with SmallDisk.mounted(project / "runs", "size=1m") as disk:
+        yield disk
 
 
 @pytest.mark.parametrize(
