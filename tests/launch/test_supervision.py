@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import CommandLine, kill, owners_in
+from tests.conftest import CommandLine, kill, owners_in, wait_until_gone
 from tests.faults.small_disk import SmallDisk
 from tests.tui.run_folders import RunWriter, foreign_owner
 from tui_trainer.errors import ExitCode, UsageError
@@ -48,10 +48,7 @@ def kill_everything(command_line: CommandLine, name: str) -> None:
     assert beat.core is not None
     for owner in (beat.owner, beat.core):
         kill(owner.pid)
-    deadline = time.monotonic() + 5
-    while owners_in(heartbeat) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not owners_in(heartbeat)
+    wait_until_gone(beat.owner, beat.core)
 
 
 def test_a_run_goes_to_its_end_by_itself(tui_trainer: CommandLine) -> None:
@@ -289,10 +286,7 @@ def test_while_it_cannot_record_the_end_it_beats_and_hears_a_stop(
     assert later.beat > beat.beat
     assert owners_in(folder.heartbeat_file) == [later.owner.pid]
     os.kill(later.owner.pid, signal.SIGTERM)
-    deadline = time.monotonic() + 5
-    while owners_in(folder.heartbeat_file):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until_gone(later.owner)
     folder.events_file.rmdir()
     away.rename(folder.events_file)
     assert command_line("resume", "one").returncode == ExitCode.DONE
@@ -312,11 +306,8 @@ def beat_without_core(folder: RunFolder) -> Heartbeat:
 @pytest.fixture
 def small_disk(project: Path) -> Iterator[SmallDisk]:
     """The runs on a file system of their own, which only root can make."""
-    disk = SmallDisk(project / "runs")
-    if not disk.mount("size=1m"):
-        pytest.skip("mounting a tmpfs needs root")
-    yield disk
-    disk.unmount()
+    with SmallDisk.mounted(project / "runs", "size=1m") as disk:
+        yield disk
 
 
 @pytest.mark.parametrize(

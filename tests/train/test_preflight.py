@@ -10,13 +10,12 @@ import errno
 import itertools
 import os
 import random
-import subprocess
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
+from tests.faults.small_disk import SmallDisk
 from tests.train.cifar_files import write_cifar
 from tests.train.conftest import events_of, experiment_of, new_run, train
 from tests.train.test_loop import StopAt, assert_same
@@ -35,7 +34,6 @@ from tui_trainer.train.pipeline import ImagePipeline
 from tui_trainer.train.reporter import Reporter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from torch import Tensor
@@ -44,7 +42,6 @@ if TYPE_CHECKING:
     from tui_trainer.record.finding import Finding
     from tui_trainer.record.run_folder import RunFolder
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a tmpfs needs root")
 ALL = [
     *("device", "folder", "results", "weights", "data", "ood files", "schedule", "pipeline"),
     *("network", "step", "validation", "disk", "checkpoint", "test", "ood", "time"),
@@ -89,18 +86,6 @@ def refused(folder: RunFolder) -> tuple[Finding, ...]:
     assert not list(folder.path.glob("checkpoints/*.pt"))
     assert not list(folder.path.rglob("*.tmp"))
     return table.errors
-
-
-@contextmanager
-def mounted(place: Path, options: str) -> Iterator[None]:
-    """A tmpfs of its own; this is the user root's, whom permission bits do not stop."""
-    place.mkdir(parents=True, exist_ok=True)
-    tmpfs = ["mount", "-t", "tmpfs", "-o", options, "none", str(place)]
-    subprocess.run(tmpfs, check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)  # noqa: S607
 
 
 def test_a_run_that_is_in_order_has_sixteen_good_lines_and_begins(project: Path) -> None:
@@ -159,10 +144,9 @@ def test_5_skew_between_the_pipelines(project: Path, monkeypatch: pytest.MonkeyP
     assert "between training and validation" in error.found
 
 
-@needs_root
 def test_6_a_folder_that_cannot_be_written_to(project: Path) -> None:
     folder = rehearsed_run(project)
-    with mounted(folder.checkpoints, "size=1m,ro"):
+    with SmallDisk.mounted(folder.checkpoints, "size=1m,ro"):
         (error,) = refused(folder)
     assert error.subject == "folder"
     assert "Read-only file system" in error.found
@@ -202,9 +186,8 @@ def test_9_more_classes_in_the_files_than_the_network_has(tmp_path: Path) -> Non
     assert "label" in error.found
 
 
-@needs_root
 def test_10_a_disk_without_room_for_the_checkpoints(project: Path) -> None:
-    with mounted(project / "runs", "size=400k"):
+    with SmallDisk.mounted(project / "runs", "size=400k"):
         model = {"name": "cnn", "depth": 2, "width": 32}
         (error,) = refused(rehearsed_run(project, model=model))
     assert error.subject == "disk"
@@ -212,7 +195,6 @@ def test_10_a_disk_without_room_for_the_checkpoints(project: Path) -> None:
     assert "are free" in error.found
 
 
-@needs_root
 @pytest.mark.parametrize(
     "event",
     [
@@ -223,7 +205,7 @@ def test_10_a_disk_without_room_for_the_checkpoints(project: Path) -> None:
 def test_a_full_disk_is_waited_for_by_a_run_that_has_no_checkpoint_yet(
     project: Path, event: Event
 ) -> None:
-    with mounted(project / "runs", "size=400k"):
+    with SmallDisk.mounted(project / "runs", "size=400k"):
         folder = rehearsed_run(project, model={"name": "cnn", "depth": 2, "width": 32})
         refused(folder)
         append_event(folder.events_file, event)

@@ -17,7 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.conftest import claim_next
+from tests.conftest import claim_next, wait_until, wait_until_gone
 from tests.train.conftest import events_of, new_run, train
 from tests.train.test_loop import assert_same
 from tui_trainer.record.events import Alarmed, AttemptEnded, AttemptStarted, CheckpointSaved
@@ -232,9 +232,7 @@ class Orphan:
         self.core = Owner.of_process(int(self.supervisor.stdout.readline()))
 
     def wait_for_an_epoch(self) -> None:
-        deadline = time.monotonic() + 60
-        while not self.folder.epochs_file.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until(self.folder.epochs_file.exists)
 
     def kill_the_supervisor(self) -> None:
         assert self.supervisor.stdout
@@ -245,9 +243,7 @@ class Orphan:
         self.supervisor.stdin.close()
 
     def wait_for_its_end(self) -> None:
-        deadline = time.monotonic() + 30
-        while self.core.presence() is Presence.ALIVE and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until_gone(self.core)
         assert self.core.presence() is Presence.DEAD
 
 

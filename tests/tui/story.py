@@ -78,7 +78,7 @@ class Story:
 
     @property
     def selected(self) -> str:
-        row = self.app.screen_stack[1].query_one(RunList).selected
+        row = self._list.selected
         assert row is not None
         return row.label
 
@@ -97,9 +97,10 @@ class Story:
         return self
 
     async def go_to(self, label: str) -> Story:
-        """Move the cursor down from the top to a row, as a user does."""
+        """Move the cursor down from the top to a row, once it is there, as a user does."""
         from tui_trainer.tui import keys
 
+        await self._until(lambda: label in self._labels, f"the row {label}")
         await self.press(keys.TOP)
         for _ in range(100):
             if self.selected == label:
@@ -124,6 +125,14 @@ class Story:
             f"{operations} and not {self.operations.done}",
         )
         return self
+
+    @property
+    def _labels(self) -> list[str]:
+        return [row.label for row in self._list.rows]
+
+    @property
+    def _list(self) -> RunList:
+        return self.app.screen_stack[1].query_one(RunList)
 
     async def _until(self, is_so: Callable[[], bool], words: str) -> None:
         deadline = time.monotonic() + SECONDS_TO_SHOW

@@ -129,7 +129,6 @@ async def test_a_sorted_list_with_marks_at_every_size(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
     async with story(write_robust_study(tmp_path), size) as told:
-        await told.sees("● running")
         await told.go_to("cnn4/2")
         await told.press(keys.MARK, keys.MARK, *[keys.SORT] * 4)
         await told.go_to("cnn4/3")
@@ -139,7 +138,6 @@ async def test_a_sorted_list_with_marks_at_every_size(
 
 async def test_what_is_done_to_marked_runs_is_done_to_all_that_can_take_it(tmp_path: Path) -> None:
     async with story(write_robust_study(tmp_path)) as told:
-        await told.sees("● running")
         await told.go_to("cnn4")
         await told.press(keys.MARK)
         await told.sees("◆ 3 marked")
@@ -158,7 +156,6 @@ async def test_a_mark_that_is_out_of_sight_is_named_before_anything_is_done(
     tmp_path: Path,
 ) -> None:
     async with story(write_robust_study(tmp_path)) as told:
-        await told.sees("● running")
         await told.go_to("cnn4/3")
         await told.press(keys.MARK, keys.FILTER)
         await told.type("cnn2")
@@ -172,7 +169,6 @@ async def test_a_mark_that_is_out_of_sight_is_named_before_anything_is_done(
 
 async def test_a_sorted_list_begins_where_the_experiment_was(tmp_path: Path) -> None:
     async with story(write_robust_study(tmp_path)) as told:
-        await told.sees("● running")
         await told.go_to("cnn8")
         await told.press(*[keys.SORT] * 4)
         await told.sees("▼ val")
@@ -181,7 +177,6 @@ async def test_a_sorted_list_begins_where_the_experiment_was(tmp_path: Path) -> 
 
 async def test_one_of_several_that_fails_keeps_no_other_from_it(tmp_path: Path) -> None:
     async with story(write_robust_study(tmp_path)) as told:
-        await told.sees("● running")
         await told.go_to("cnn4/2")
         await told.press(keys.MARK, keys.MARK)
         told.operations.refused = {"cnn4/2"}
@@ -203,7 +198,6 @@ async def test_capital_r_resumes_all_that_died(tmp_path: Path) -> None:
 async def test_what_is_thrown_away_comes_back(tmp_path: Path) -> None:
     project = write_robust_study(tmp_path)
     async with story(project) as told:
-        await told.sees("● running")
         await told.go_to("cnn4/3")
         await told.press(keys.TRASH)
         await told.sees("cnn4/3 is running; there is nothing to throw away")
@@ -234,7 +228,6 @@ async def test_finished_runs_can_be_hidden(tmp_path: Path) -> None:
 async def test_the_list_is_as_it_was_left(tmp_path: Path) -> None:
     project = write_robust_study(tmp_path)
     async with story(project) as told:
-        await told.sees("● running")
         await told.go_to("cnn4/1")
         await told.press(keys.MARK)
         await told.go_to("cnn8")
@@ -317,7 +310,6 @@ async def test_without_colours_it_all_works(
 
 async def test_no_size_of_the_terminal_breaks_it(tmp_path: Path) -> None:
     async with story(write_robust_study(tmp_path)) as told:
-        await told.sees("● running")
         await told.go_to("cnn4")
         await told.press(keys.MARK, keys.SORT, keys.SORT)
         for width, height in [(1, 1), (2, 50), (200, 2), (40, 10), (300, 100), (80, 24)]:

@@ -29,7 +29,6 @@ SIZES = [(80, 24), (120, 40), (200, 50)]
 
 async def open_page(told: Story, run: str, tab: Tab = Tab.CURVES) -> None:
     """Go to a run, open its page, and show one of its tabs."""
-    await told.sees(run.partition("/")[0])
     await told.go_to(run)
     await told.press(keys.OPEN)
     await told.type(str(tab.value))

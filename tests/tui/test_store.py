@@ -7,6 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from tests.conftest import wait_until
 from tests.tui.run_folders import EXPERIMENTS, RunWriter, foreign_owner, write_project
 from tui_trainer.record.events import Alarmed, append_event
 from tui_trainer.record.state import State
@@ -16,17 +17,9 @@ from tui_trainer.tui.store import Focus, Store, View, ViewChanged
 from tui_trainer.tui.widgets.status_line import draw_status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     import pytest
-
-
-def wait_for(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def states(view: View) -> dict[str, State]:
@@ -81,9 +74,7 @@ def test_it_tells_of_changes_only_and_ends_at_once(study: Path) -> None:
     assert len(told) == 1
     RunWriter(study, "cnn2").start().train(1).beat()
     store.look_soon()
-    deadline = time.monotonic() + 5
-    while len(told) < 2 and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: len(told) >= 2)
     assert "cnn2/2" in states(told[-1].view)
     store.close()
     thread.join(timeout=2)
@@ -98,11 +89,11 @@ def test_a_run_that_is_looked_at_closely_is_told_of_until_its_page_closes(study:
     thread = threading.Thread(target=store.watch, args=(others.append,))
     store.focus(Focus(folder, Tab.LOG, 0), told.append)
     thread.start()
-    wait_for(lambda: len(told) == 1)
+    wait_until(lambda: len(told) == 1)
     assert told[0].detail.lines == ()
     store.unfocus(others.append)  # a page that closes late takes nothing from the next one
     folder.attempt(2).log_file.write_text("one\n\x1btwo\n")
-    wait_for(lambda: len(told) == 2)
+    wait_until(lambda: len(told) == 2)
     assert told[1].detail.lines == ("one", "two")
     store.unfocus(told.append)
     folder.attempt(2).log_file.write_text("three\n")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Any
 
-import typer
+import typer  # noqa: TC002  typer evaluates the annotations
 
-from tui_trainer.cli.manage import complete_experiments
+from tui_trainer.cli.manage import ChangesOption, ExperimentArgument  # noqa: TC001  typer
 from tui_trainer.cli.project import JsonOption, load
 
 if TYPE_CHECKING:
@@ -15,13 +15,8 @@ if TYPE_CHECKING:
 
 def model(
     context: typer.Context,
-    experiment: Annotated[
-        str, typer.Argument(metavar="EXPERIMENT", autocompletion=complete_experiments)
-    ],
-    changes: Annotated[
-        Optional[list[str]],  # noqa: UP045  typer evaluates this, also on Python 3.10
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a key first; TOML."),
-    ] = None,
+    experiment: ExperimentArgument,
+    changes: ChangesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the layers of an experiment's network, its shapes, operations and memory."""

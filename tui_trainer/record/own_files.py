@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tui_trainer.record.digest import file_digest
 from tui_trainer.spec.data import ImageFolder, Npz, OwnData
 from tui_trainer.spec.model import OwnModel
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from tui_trainer.spec.experiment import Experiment
-
-_BLOCK = 1 << 20
 
 
 def named_by(experiment: Experiment, project: Path) -> Iterator[str]:
@@ -60,7 +59,7 @@ def _digest(path: Path) -> str:
             return _digest_of_facts(_files_below(path))
         if not path.is_file():
             return ""
-        return _digest_of_facts(_members(path)) if zipfile.is_zipfile(path) else _whole(path)
+        return _digest_of_facts(_members(path)) if zipfile.is_zipfile(path) else file_digest(path)
     except (OSError, zipfile.BadZipFile):
         return ""
 
@@ -83,12 +82,4 @@ def _digest_of_facts(facts: Iterable[tuple[Any, ...]]) -> str:
     digest = hashlib.sha256()
     for fact in facts:
         digest.update(f"{json.dumps(fact)}\n".encode())
-    return digest.hexdigest()
-
-
-def _whole(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as content:
-        while block := content.read(_BLOCK):
-            digest.update(block)
     return digest.hexdigest()

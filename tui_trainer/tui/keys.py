@@ -76,10 +76,11 @@ ERASE = Key("backspace", "erase", "take the last character back", QUESTION)
 GIVE_UP = Key("escape,ctrl+c", "give_up", "look for nothing", QUESTION)
 CLOSE_HELP = Key("escape,q,?,enter,ctrl+c", "close", "close the help", QUESTION)
 
+SCROLL_KEYS = (DOWN, UP, PAGE_DOWN, PAGE_UP, TOP, BOTTOM)
 HOME_KEYS = (
     *(OPEN, RESUME, RESUME_DEAD, STOP, STOP_NOW, TRASH, UNDO, MARK, UNMARK, COMPARE),
     *(FILTER, SORT, REVERSE, HIDE_FINISHED, NEXT_PLOT, LOG_SCALE, BACK, THEME),
-    *(DOWN, UP, PAGE_DOWN, PAGE_UP, TOP, BOTTOM, FOLD, UNFOLD),
+    *(*SCROLL_KEYS, FOLD, UNFOLD),
     *(HELP, LEAVE),
 )
 # The most wanted first: what has no room in the footer is left out of it. The way back stands
@@ -88,7 +89,6 @@ HOME_FOOTER = (
     *(BACK, OPEN, RESUME, STOP, COMPARE, FILTER, HELP, MARK, LEAVE),
     *(SORT, FOLD, NEXT_PLOT, LOG_SCALE),
 )
-SCROLL_KEYS = (DOWN, UP, PAGE_DOWN, PAGE_UP, TOP, BOTTOM)
 RUN_KEYS = (
     *(BACK, RESUME, STOP, STOP_NOW),
     *(HELP, LEAVE),

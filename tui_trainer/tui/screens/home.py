@@ -17,6 +17,7 @@ from tui_trainer.tui.arrangement import Arrangement, Order, narrowed
 from tui_trainer.tui.screens.acting import Acting, Operated
 from tui_trainer.tui.screens.compare import Compare
 from tui_trainer.tui.screens.run import RunPage
+from tui_trainer.tui.screens.scrolling import Scrolling
 from tui_trainer.tui.store import ExperimentView, RunView, Store, View, ViewChanged
 from tui_trainer.tui.widgets.filter_line import FilterLine
 from tui_trainer.tui.widgets.headline import Headline
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from tui_trainer.tui.store import RowKey
 
 
-class Home(Acting):
+class Home(Scrolling, Acting):
     """Shows the store's view and acts on the selected row.
 
     Args:
@@ -228,22 +229,6 @@ class Home(Acting):
         """Hide finished runs, or show them again."""
         self._arrange(hides_finished=not self._arrangement.hides_finished)
 
-    def action_move(self, rows: int) -> None:
-        """Move the cursor."""
-        self._list.move(rows)
-
-    def action_page(self, pages: int) -> None:
-        """Move the cursor by pages."""
-        self._list.move_pages(pages)
-
-    def action_top(self) -> None:
-        """To the first row."""
-        self._list.move_to_end(last=False)
-
-    def action_bottom(self) -> None:
-        """To the last row."""
-        self._list.move_to_end(last=True)
-
     def action_fold(self) -> None:
         """Fold the experiment's runs."""
         self._list.fold(folded=True)
@@ -273,6 +258,10 @@ class Home(Acting):
         self._arrange(theme=self.app.theme)
 
     # What is selected.
+
+    @property
+    def _scrolled(self) -> RunList:
+        return self._list
 
     @property
     def _list(self) -> RunList:

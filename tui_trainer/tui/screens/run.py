@@ -10,6 +10,7 @@ from textual.containers import Horizontal
 from tui_trainer.tui import charts, keys
 from tui_trainer.tui.detail import Attempts, Config, Detail, Log, PreflightTable, Tab
 from tui_trainer.tui.screens.acting import Acting
+from tui_trainer.tui.screens.scrolling import Scrolling
 from tui_trainer.tui.screens.search import Search
 from tui_trainer.tui.store import Focus, FocusChanged, RunView, Store
 from tui_trainer.tui.widgets.attempts_page import AttemptsPage
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 ROWS_ABOVE_MATCH = 3
 
 
-class RunPage(Acting):
+class RunPage(Scrolling, Acting):
     """Shows one run and acts on it.
 
     Args:
@@ -111,22 +112,6 @@ class RunPage(Acting):
         if Tab(number) is not self._tab:
             self._open(Tab(number))
 
-    def action_move(self, rows: int) -> None:
-        """Show later or earlier rows."""
-        self._page.move(rows)
-
-    def action_page(self, pages: int) -> None:
-        """Show later or earlier rows, as many as are seen."""
-        self._page.move_pages(pages)
-
-    def action_top(self) -> None:
-        """To the first row."""
-        self._page.move_to_end(last=False)
-
-    def action_bottom(self) -> None:
-        """To the last row, and to those that are added."""
-        self._page.move_to_end(last=True)
-
     def action_next_plot(self) -> None:
         """Show the other plot, where only one has room."""
         self.toggle_class("-accuracy")
@@ -195,6 +180,10 @@ class RunPage(Acting):
             self._go_to_line(line)
 
     # What is shown.
+
+    @property
+    def _scrolled(self) -> PageView:
+        return self._page
 
     @property
     def _page(self) -> PageView:

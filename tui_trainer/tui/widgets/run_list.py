@@ -14,8 +14,7 @@ from tui_trainer.tui.store import ExperimentView, Row, RowKey, RunView
 from tui_trainer.tui.widgets.bar import bar
 from tui_trainer.tui.widgets.headline import STATE_INKS
 from tui_trainer.tui.widgets.line import Line, Span, fit, fit_line, width_of
-from tui_trainer.tui.widgets.line_view import LineView
-from tui_trainer.tui.widgets.pages import with_scroll_mark
+from tui_trainer.tui.widgets.scrolled import Scrolled, with_scroll_mark
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 # An experiment with more runs than this begins folded, unless one of them is live.
 RUNS_SHOWN_AT_FIRST = 5
-WHEEL_ROWS = 3
 # Columns from which on nothing gives way to the accuracy out of distribution.
 ROOM_FOR_ALL = 110
 # Columns from which on a run's attempts and its host have columns of their own.
@@ -126,7 +124,7 @@ class Look(NamedTuple):
 PLAIN = Look()
 
 
-class RunList(LineView):
+class RunList(Scrolled):
     """Shows experiments and runs; one row is the cursor's."""
 
     class CursorMoved(Message):
@@ -143,7 +141,6 @@ class RunList(LineView):
         self._columns: tuple[str, ...] = ()
         self._rows: list[Row] = []
         self._cursor = 0
-        self._top = 0
 
     @property
     def selected(self) -> Row | None:
@@ -195,17 +192,11 @@ class RunList(LineView):
         self._arrange(key)
         return self.selected is not None and self.selected.key == key
 
-    def move(self, rows: int) -> None:
-        """Move the cursor, as far as there are rows."""
-        self._put_cursor(self._cursor + rows)
-
-    def move_pages(self, pages: int) -> None:
-        """Move the cursor by what fits on the screen."""
-        self.move(pages * max(1, self._visible_rows - 1))
-
-    def move_to_end(self, *, last: bool) -> None:
-        """Move the cursor to the first or the last row."""
-        self._put_cursor(len(self._rows) - 1 if last else 0)
+    def go_to(self, row: int) -> None:
+        """Put the cursor on a row, as far as there are rows."""
+        self._cursor = max(0, min(row, len(self._rows) - 1))
+        self.redraw()
+        self.post_message(self.CursorMoved())
 
     def fold(self, *, folded: bool) -> None:
         """Fold or unfold the experiment that the cursor is in."""
@@ -229,13 +220,13 @@ class RunList(LineView):
             return [(), fit_line(words, width, self.glyphs.ellipsis)][:height]
         self._columns = tuple(column.title for column in layout.columns if column.title)
         lines = [draw_titles(layout, self.glyphs, self._order)]
-        for index in range(self._top, min(self._top + self._visible_rows, len(self._rows))):
+        for index in range(self._top, min(self._top + self._room, len(self._rows))):
             row = self._rows[index]
             is_folded = isinstance(row, ExperimentView) and self._is_folded(row)
             is_selected = index == self._cursor
             look = Look(is_folded, is_selected, self._is_marked(row), bool(self._order.column))
             lines.append(draw_row(row, layout, self.glyphs, look))
-        hidden = len(self._rows) - self._visible_rows
+        hidden = len(self._rows) - self._room
         if not self._is_cut:
             return lines
         rows = with_scroll_mark(lines[1:], layout.width, self._top, hidden, self.glyphs)
@@ -246,22 +237,22 @@ class RunList(LineView):
         index = self._top + event.y - 1
         if event.y < 1 or index >= len(self._rows):
             return
-        self._put_cursor(index)
+        self.go_to(index)
         row = self._rows[index]
         if event.x < 3 and isinstance(row, ExperimentView):
             self.fold(folded=not self._is_folded(row))
 
-    def on_mouse_scroll_down(self) -> None:
-        """Down by a few rows."""
-        self.move(WHEEL_ROWS)
-
-    def on_mouse_scroll_up(self) -> None:
-        """Up by a few rows."""
-        self.move(-WHEEL_ROWS)
+    @property
+    def _count(self) -> int:
+        return len(self._rows)
 
     @property
-    def _visible_rows(self) -> int:
+    def _room(self) -> int:
         return max(1, self.size.height - 1)
+
+    @property
+    def _place(self) -> int:
+        return self._cursor
 
     def _arrange(self, key: RowKey | None) -> None:
         """Lay the rows out anew, with the cursor on `key` or as near as can be."""
@@ -272,7 +263,7 @@ class RunList(LineView):
         if key is not None:
             beside = families.get(key[0], self._cursor)
             self._cursor = at.get(key, at.get((key[0], 0), beside))
-        self._put_cursor(self._cursor)
+        self.go_to(self._cursor)
 
     def _arranged(self) -> Iterator[Row]:
         if self._order.column:
@@ -297,19 +288,13 @@ class RunList(LineView):
             return row.key in self._marked
         return self._is_folded(row) and any(run.key in self._marked for run in row.runs)
 
-    def _put_cursor(self, index: int) -> None:
-        self._cursor = max(0, min(index, len(self._rows) - 1))
-        self.redraw()
-        self.post_message(self.CursorMoved())
-
     def _scroll_to_cursor(self) -> None:
-        lowest_top = max(0, len(self._rows) - self._visible_rows)
-        top = min(self._top, self._cursor, lowest_top)
-        self._top = max(top, self._cursor - self._visible_rows + 1)
+        top = min(self._top, self._cursor, self._last_top)
+        self._top = max(top, self._cursor - self._room + 1)
 
     @property
     def _is_cut(self) -> bool:
-        return len(self._rows) > self._visible_rows
+        return len(self._rows) > self._room
 
 
 def draw_titles(layout: Layout, glyphs: Glyphs, order: Order = NO_ORDER) -> Line:
