@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         ("", "1 running"),
         ("j\r", "2 log"),
         ("j\r2", "fake core"),
-        ("?", "leave; runs go on"),
+        ("?", "Esc closes this help"),
         ("/", "keeps"),
     ],
     ids=["list", "run", "log", "help", "filter"],
