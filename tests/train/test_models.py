@@ -167,6 +167,21 @@ def test_pooling_comes_first_where_it_makes_no_difference_to_a_bit(name: Activat
         assert torch.equal(of_first, of_last)
 
 
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_gradients_come_back_in_the_layout_of_the_maps(layout: torch.memory_format) -> None:
+    network = models.build(settings_of("simple_cnn"), 32, 10)
+    network.to(memory_format=layout)
+    came: list[torch.Tensor] = []
+
+    def keep(_blocks: nn.Module, _of_input: Any, of_output: Any) -> None:
+        came.extend(of_output)
+
+    network.get_submodule("blocks").register_full_backward_hook(keep)
+    images = torch.rand(4, 3, 32, 32, requires_grad=True).contiguous(memory_format=layout)
+    network(images).sum().backward()
+    assert [gradient.is_contiguous(memory_format=layout) for gradient in came] == [True]
+
+
 def test_cnn4_is_the_net_of_four_convolutions() -> None:
     network = models.build(spec.Cnn4(), 32, 100)
     assert channels(network) == [64, 128, 256, 256]
