@@ -21,7 +21,7 @@ from tests.train.cifar_files import write_cifar
 from tests.train.conftest import events_of, experiment_of, new_run, train
 from tests.train.test_loop import StopAt, assert_same
 from tests.train.test_ood_files import POINTER, labelled, unlabelled
-from tests.train.test_process import Core
+from tests.train.test_process import ENDING_FORWARD, Core
 from tui_trainer.errors import ExitCode, PreflightError
 from tui_trainer.record.epochs import read_epochs
 from tui_trainer.record.events import AttemptEnded, TrainingBegan, Warned, append_event
@@ -412,6 +412,33 @@ def test_a_network_that_cannot_learn_is_told_in_words(
     assert found.format(model["name"]) in error.found
     assert cure in error.cure
     assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("code", "subject", "found"),
+    [
+        ("raise SystemExit(3)", "network", "sys.exit(3) ({}, line 1)"),
+        ("import sys\ndef build(classes, size): sys.exit()", "network", "sys.exit() ({}, line 2)"),
+        (ENDING_FORWARD.format("True"), "network", "sys.exit(0) ({}, line 4)"),
+        (ENDING_FORWARD.format("not self.training"), "validation", "sys.exit(0) ({}, line 4)"),
+    ],
+    ids=["import", "build", "forward", "evaluation"],
+)
+def test_own_code_that_ends_the_program_is_told_with_its_line(
+    project: Path, code: str, subject: str, found: str
+) -> None:
+    model = own_model(project, code)
+    (error,) = refused(rehearsed_run(project, model=model))
+    assert error.subject == subject
+    place = f"{model['name'].partition(':')[0]}.py"
+    assert f"it ends the program with {found.format(place)}" in error.found
+
+
+def test_own_data_that_end_the_program_are_told_with_their_line(project: Path) -> None:
+    data = own_model(project, "def build(size):\n    raise SystemExit('no data here')\n")
+    (error,) = refused(rehearsed_run(project, data=data))
+    assert error.subject == "data"
+    assert "it ends the program with sys.exit(no data here) (preflight_" in error.found
 
 
 def write_npz(project: Path, labels: Any, **parts: Any) -> dict[str, Any]:
