@@ -33,6 +33,16 @@ def test_a_module_that_prints_and_fails_is_quoted_with_its_line(tui_trainer: Com
     assert "noise" not in done.stdout
 
 
+def test_a_file_of_weights_that_is_none_is_told_under_the_table(tui_trainer: CommandLine) -> None:
+    (tui_trainer.folder / "mine.pt").write_bytes(b"neither")
+    change = "model={name='resnet18', weights='./mine.pt'}"
+    done = tui_trainer("model", "one", "--set", change)
+    assert done.returncode == ExitCode.DONE
+    assert "training would be refused: " in done.stdout
+    assert "holds no weights: it is a file of text" in done.stdout
+    assert "-> where they were trained: torch.save(" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [

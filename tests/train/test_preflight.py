@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import torch
 
 from tests.train.cifar_files import write_cifar
 from tests.train.conftest import events_of, experiment_of, new_run, train
@@ -145,6 +146,15 @@ def test_4_weights_that_are_not_in_the_cache(
     assert error.subject == "weights"
     assert "the ImageNet weights of resnet18 are not on this machine" in error.found
     assert "curl" in error.cure
+
+
+def test_4_weights_of_ones_own_that_are_cut_off(project: Path) -> None:
+    torch.save({"conv1.weight": torch.ones(9999)}, project / "mine.pt")
+    (project / "mine.pt").write_bytes((project / "mine.pt").read_bytes()[:5000])
+    model = {"name": "resnet18", "weights": "./mine.pt"}
+    (error,) = refused(rehearsed_run(project, model=model))
+    assert error.subject == "weights"
+    assert "it is cut off or damaged" in error.found
 
 
 def test_5_skew_between_the_pipelines(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,7 +197,7 @@ class Inspection:
         source = weights.source_of(settings, self._equipment.project)
         if source is None:
             return Finding("weights", "ok", "the network begins with random ones")
-        weights.check_file(source, settings.name)
+        weights.check_readable(source, settings.name)
         return Finding("weights", "ok", str(source.path))
 
     def _look_at_data(self) -> Finding:
