@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a tmpfs needs root")
 ALL = [
     *("device", "folder", "results", "weights", "data", "ood files", "schedule", "pipeline"),
-    *("network", "step", "validation", "disk", "checkpoint", "test", "ood", "time"),
+    *("augmentation", "network", "step", "validation", "disk", "checkpoint", "test", "ood", "time"),
 ]
 _numbers = itertools.count()
 WRONG_HEAD = """
@@ -104,7 +104,7 @@ def mounted(place: Path, options: str) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", str(place)], check=True)  # noqa: S607
 
 
-def test_a_run_that_is_in_order_has_sixteen_good_lines_and_begins(project: Path) -> None:
+def test_a_run_that_is_in_order_has_seventeen_good_lines_and_begins(project: Path) -> None:
     folder = rehearsed_run(project)
     train(folder)
     table = table_of(folder)
@@ -449,6 +449,23 @@ def test_own_data_that_end_the_program_are_told_with_their_line(project: Path) -
     (error,) = refused(rehearsed_run(project, data=data))
     assert error.subject == "data"
     assert "it ends the program with sys.exit(no data here) (preflight_" in error.found
+
+
+def test_augmentation_that_leaves_nothing_is_an_error_that_names_the_step(project: Path) -> None:
+    noise = {"name": "gaussian_noise", "sigma": 1e4}
+    (error,) = refused(rehearsed_run(project, augment=[{"name": "rotation"}, noise]))
+    assert error.subject == "augmentation"
+    assert error.found.startswith("nothing is left of 64 of 64 images")
+    assert error.cure == "is it gaussian_noise? weaken it"
+
+
+def test_augmentation_that_often_leaves_nothing_is_a_warning(project: Path) -> None:
+    step = {"name": "affine", "degrees": 0, "scale": [0.3, 0.3], "translate": [1, 1]}
+    folder = rehearsed_run(project, augment=[step])
+    train(folder)
+    (warning,) = table_of(folder).warnings
+    assert warning.subject == "augmentation"
+    assert "of 64 images; their labels are trained on all the same" in warning.found
 
 
 def write_npz(project: Path, labels: Any, **parts: Any) -> dict[str, Any]:

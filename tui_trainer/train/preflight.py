@@ -157,6 +157,7 @@ class Inspection:
             Check("ood files", self._look_at_ood_files, ("data",)),
             Check("schedule", self._look_at_schedule, ("data",)),
             Check("pipeline", rehearsal.pipeline, ("data",)),
+            Check("augmentation", rehearsal.augmentation, ("pipeline",)),
             Check("network", rehearsal.network, ("data", "weights")),
             Check("step", rehearsal.step, ("network",)),
             Check("validation", rehearsal.validation, ("step",)),

@@ -18,7 +18,7 @@ from tui_trainer.record.finding import Finding
 from tui_trainer.record.words import byte_size, percent
 from tui_trainer.spec.learning import CrossEntropy, NoScheduler
 from tui_trainer.spec.training import Warmup
-from tui_trainer.train import models, optim, randomness
+from tui_trainer.train import models, optim, randomness, remains
 from tui_trainer.train.checkpoint import Checkpoints
 from tui_trainer.train.dataset import Dataset
 from tui_trainer.train.equipment import Equipment
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from tui_trainer.record.finding import Level
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.train.dataset import Split
     from tui_trainer.train.metrics import Predictions
@@ -51,6 +52,8 @@ _PROBED = 16
 # A learning rate that is right for a training can be too high for its first step.
 _HALVINGS = (0, 4, 8)
 _HARMLESS = 60
+# Colours that happen to be turned down, a box that happens to be large.
+_LOST_BY_CHANCE = 0.1
 # Of a small network's steps several are needed to tell how long one takes.
 _MOST_STEPS, _SECONDS_OF_STEPS = 8, 0.4
 # Resizing on an accelerator may round otherwise for other batches.
@@ -146,6 +149,22 @@ class Rehearsal:
         shape = "x".join(map(str, first.image.shape))
         names = ", ".join(witnessed.by for witnessed in (first, *others))
         return Finding("pipeline", "ok", f"one image is the same {shape} tensor in {names}")
+
+    def augmentation(self) -> Finding:
+        """Augment some images of the first batch, and see what is left of them."""
+        steps, train = self.equipment.experiment.augment, self.small.data.train
+        if not steps:
+            return Finding("augmentation", "ok", "none")
+        images = train.only(torch.arange(_EVALUATED, device=train.labels.device) % len(train))
+        pipeline, seed = self.equipment.pipeline, self.equipment.experiment.seed
+        gone = remains.lost(steps, images, pipeline, seed)
+        found = f"nothing is left of {gone} of {len(images)} images"
+        if gone < _LOST_BY_CHANCE * len(images):
+            return Finding("augmentation", "ok", found)
+        worst = max(steps, key=lambda step: remains.lost((step,), images, pipeline, seed))
+        found += "; their labels are trained on all the same"
+        level: Level = "error" if gone == len(images) else "warning"
+        return Finding("augmentation", level, found, f"is it {worst.name}? weaken it")
 
     def step(self) -> Finding:
         """Let a step lower the loss of one batch: at the run's learning rate, or far below it."""
