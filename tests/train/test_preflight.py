@@ -495,6 +495,30 @@ def test_arrays_that_are_missing_or_wrongly_labelled_have_a_cure(project: Path) 
 
 
 @pytest.mark.parametrize(
+    "data",
+    [
+        {"name": "npz", "path": "absent.npz"},
+        {"name": "npz", "path": "mine.npz"},
+        {"name": "folder", "path": "absent"},
+        {"name": "folder", "path": "empty"},
+        {"name": "preflight_absent:data"},
+        {"name": "cifar100"},
+    ],
+    ids=str,
+)
+def test_a_run_without_a_preflight_is_refused_with_the_same_cure(
+    project: Path, data: dict[str, Any]
+) -> None:
+    (project / "empty").mkdir()
+    np.savez(project / "mine.npz", images=np.zeros((4, 8, 9, 3), np.uint8), labels=np.arange(4))
+    (told,) = refused(rehearsed_run(project, data=data))
+    with pytest.raises(PreflightError) as error:
+        train(new_run(project, data=data))
+    assert (error.value.message, error.value.hint) == (told.found, told.cure)
+    assert told.cure
+
+
+@pytest.mark.parametrize(
     ("number", "cure"),
     [
         (errno.EROFS, "mounted read-only"),

@@ -26,7 +26,6 @@ from tui_trainer.record.finding import Finding
 from tui_trainer.record.heartbeat import Progress
 from tui_trainer.record.preflight import Preflight
 from tui_trainer.record.run_folder import CheckpointName, RunFolder
-from tui_trainer.spec.data import Npz, OwnData
 from tui_trainer.spec.model import Classifier, ResNet
 from tui_trainer.spec.snapshot import experiment_from_toml
 from tui_trainer.train import forecast, randomness
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tui_trainer.record.experiment_file import LaunchedExperiment
-    from tui_trainer.spec.data import Data
     from tui_trainer.spec.experiment import Experiment
     from tui_trainer.train.dataset import Dataset
     from tui_trainer.train.ledger import Ledger
@@ -202,7 +200,7 @@ class Inspection:
         return Finding("weights", "ok", str(source.path))
 
     def _look_at_data(self) -> Finding:
-        data = _with_cure(self._equipment)
+        data = self._equipment.data
         _check_labels(data)
         return Finding("data", "ok", f"{data}; labels from 0 to {data.classes - 1}")
 
@@ -296,25 +294,6 @@ def _look_at_folders(place: Path, within: Sequence[Path]) -> Finding:
             raise PreflightError(f"{folder} is no folder", hint="move away what stands there")
         _try_to_write(folder)
     return Finding("folder", "ok", f"{place} can be written to")
-
-
-def _with_cure(equipment: Equipment) -> Dataset:
-    """The data; who refuses it without a cure gets that of its kind."""
-    try:
-        return equipment.data
-    except PreflightError as error:
-        if not error.hint:
-            error.hint = _data_cure(equipment.experiment.data)
-        raise
-
-
-def _data_cure(data: Data) -> str:
-    arrays = "images (count, side, side, 3) as uint8, labels from 0, alike in all parts"
-    if isinstance(data, Npz):
-        return f"data.path names the file, from the project's folder; it holds {arrays}"
-    if isinstance(data, OwnData):
-        return f"{data.name} must return a dict: {arrays}"
-    return ""
 
 
 def _check_labels(data: Dataset) -> None:
