@@ -31,6 +31,7 @@ from tui_trainer.spec.snapshot import experiment_from_toml
 from tui_trainer.train import forecast, randomness
 from tui_trainer.train.answer import answer
 from tui_trainer.train.checks import Check, Interrupted, tabulate
+from tui_trainer.train.corruptions import SIDE
 from tui_trainer.train.equipment import Equipment
 from tui_trainer.train.rehearsal import Rehearsal
 from tui_trainer.train.reporter import Reporter
@@ -206,6 +207,13 @@ class Inspection:
 
     def _look_at_ood_files(self) -> Finding:
         ood = self._equipment.ood
+        if ood is not None and ood.corrupts_at_another_size:
+            side = self._equipment.data.test.side
+            found = f"corruptions are computed of images brought from {side} to {SIDE} pixels"
+            cure = f"their published strengths are for photographs of {SIDE} pixels: compare runs "
+            return Finding(
+                "ood files", "warning", found, cure + "of these data with each other only"
+            )
         if ood is None or ood.folder is None:
             found = "none are named" if ood is None else "none: corruptions are computed"
             return Finding("ood files", "ok", found)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.record.finding import Level
     from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.spec.ood import Ood
     from tui_trainer.train.dataset import Split
     from tui_trainer.train.metrics import Predictions
     from tui_trainer.train.ood_files import OodFolder
@@ -255,7 +256,7 @@ class Rehearsal:
         if settings is None or not settings.probe:
             return None
         few = structs.replace(settings, folder=None, probe=min(settings.probe, _PROBED))
-        return OodSource(few, self.small.data, self.equipment.project).probe()
+        return self._source_of(few).probe()
 
     def _step_from(self, start: Mapping[str, Tensor], halvings: int) -> tuple[float, float]:
         """The loss before and after a step from these weights, infinite where it is no number."""
@@ -329,7 +330,11 @@ class Rehearsal:
         if whole.folder is not None:
             folder = _part_of(whole.folder, self.scratch.path / "ood")
             settings = structs.replace(settings, folder=str(folder))
-        return OodSource(settings, self.small.data, self.equipment.project)
+        return self._source_of(settings)
+
+    def _source_of(self, settings: Ood) -> OodSource:
+        size = self.equipment.experiment.pipeline.size
+        return OodSource(settings, self.small.data, self.equipment.project, size)
 
     def _witnessed(self) -> Iterator[Witnessed]:
         """What a network sees of one training image wherever the run shows it images."""
