@@ -451,6 +451,21 @@ def test_own_data_that_end_the_program_are_told_with_their_line(project: Path) -
     assert "it ends the program with sys.exit(no data here) (preflight_" in error.found
 
 
+def test_a_network_to_compile_where_there_is_no_compiler(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "/nonexistent/g++")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(project / "inductor"))
+    folder = rehearsed_run(project, training={"compile": True}, resources={"device": "cpu"})
+    code, _, err = Core(folder).end()
+    assert code == ExitCode.PREFLIGHT
+    (error,) = table_of(folder).errors
+    assert error.subject == "compiler"
+    assert "nothing can be compiled here: InvalidCxxCompiler: No working C++" in error.found
+    assert "leave training.compile at false" in error.cure
+    assert "Traceback" not in err
+
+
 def test_augmentation_that_leaves_nothing_is_an_error_that_names_the_step(project: Path) -> None:
     noise = {"name": "gaussian_noise", "sigma": 1e4}
     (error,) = refused(rehearsed_run(project, augment=[{"name": "rotation"}, noise]))

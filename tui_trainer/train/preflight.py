@@ -28,7 +28,7 @@ from tui_trainer.record.preflight import Preflight
 from tui_trainer.record.run_folder import CheckpointName, RunFolder
 from tui_trainer.spec.model import Classifier, ResNet
 from tui_trainer.spec.snapshot import experiment_from_toml
-from tui_trainer.train import forecast, randomness
+from tui_trainer.train import forecast, hardware, randomness
 from tui_trainer.train.answer import answer
 from tui_trainer.train.checks import Check, Interrupted, tabulate
 from tui_trainer.train.corruptions import SIDE
@@ -149,6 +149,7 @@ class Inspection:
         rehearsal = self._rehearsal
         return (
             Check("device", self._look_at_device),
+            *self._compiler(),
             Check("folder", self._look_at_folder),
             Check("results", self._look_at_results),
             Check("weights", self._look_at_weights),
@@ -172,6 +173,15 @@ class Inspection:
         threads = circumstances.threads
         counted = "1 thread" if threads == 1 else f"{threads} threads"
         return Finding("device", "ok", f"{circumstances.device}, {counted}")
+
+    def _compiler(self) -> Sequence[Check]:
+        """Looked for only where it is needed: it takes seconds."""
+        wanted = self._equipment.experiment.training.compile
+        return (Check("compiler", self._look_at_compiler, ("device",)),) if wanted else ()
+
+    def _look_at_compiler(self) -> Finding:
+        hardware.check_compiler(self._equipment.device)
+        return Finding("compiler", "ok", "torch.compile works here")
 
     def _look_at_folder(self) -> Finding:
         return _look_at_folders(self._place, self._within)
