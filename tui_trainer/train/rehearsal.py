@@ -159,12 +159,15 @@ class Rehearsal:
         images = train.only(torch.arange(_EVALUATED, device=train.labels.device) % len(train))
         pipeline, seed = self.equipment.pipeline, self.equipment.experiment.seed
         gone = remains.lost(steps, images, pipeline, seed)
-        found = f"nothing is left of {gone} of {len(images)} images"
-        if gone < _LOST_BY_CHANCE * len(images):
+        count = len(images)
+        found = f"nothing is left of {gone} of {count} images"
+        if not gone:
+            return Finding("augmentation", "ok", f"something is left of each of {count} images")
+        if gone < _LOST_BY_CHANCE * count:
             return Finding("augmentation", "ok", found)
         worst = max(steps, key=lambda step: remains.lost((step,), images, pipeline, seed))
         found += "; their labels are trained on all the same"
-        level: Level = "error" if gone == len(images) else "warning"
+        level: Level = "error" if gone == count else "warning"
         return Finding("augmentation", level, found, f"is it {worst.name}? weaken it")
 
     def step(self) -> Finding:
