@@ -55,7 +55,7 @@ def check_compiler(device: torch.device) -> None:
     """
     values = torch.ones(2, device=device, requires_grad=True)
     try:
-        torch.compile(torch.sigmoid)(values).sum().backward()
+        torch.autograd.backward(torch.compile(torch.sigmoid)(values).sum())
     except Exception as error:
         first = str(error).partition("\n")[0]
         raise PreflightError(
