@@ -74,6 +74,27 @@ def test_a_missing_folder_is_named_with_what_to_put_there(tmp_path: Path) -> Non
     assert "cifar-100-python.tar.gz" in error.value.hint
 
 
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("encoding", ["bytes", "latin1"])
+def test_files_that_were_read_and_saved_anew_hold_the_same(
+    tmp_path: Path, folder: Path, encoding: str, protocol: int
+) -> None:
+    original = cifar.load(settings(), tmp_path)
+    for file in (folder / "train", folder / "test"):
+        tree = pickle.loads(file.read_bytes(), encoding=encoding)  # noqa: S301  we made it
+        file.write_bytes(pickle.dumps(tree, protocol))
+    again = cifar.load(settings(), tmp_path)
+    assert torch.equal(again.train.pixels, original.train.pixels)
+    assert torch.equal(again.test.labels, original.test.labels)
+
+
+def test_labels_may_be_an_array(tmp_path: Path, folder: Path) -> None:
+    pixels = np.frombuffer(random_bytes("x", 2), np.uint8).reshape(2, 3072)
+    tree = {"data": pixels, "fine_labels": np.array([7, 7])}
+    (folder / "test").write_bytes(pickle.dumps(tree))
+    assert cifar.load(settings(), tmp_path).test.labels.tolist() == [7, 7]
+
+
 def damages() -> dict[str, tuple[bytes, str]]:
     """What may stand in place of the file, and what the error must say."""
     two = random_bytes("x", 2)
@@ -92,7 +113,18 @@ def damages() -> dict[str, tuple[bytes, str]]:
         "label below zero": (pickled("fine_labels", [-1, 1], two), "label -1 of"),
         "labels too few": (pickled("fine_labels", [1], two), "1 labels"),
         "no images": (pickled("fine_labels", [], b""), "0 images"),
-        "labels of cifar10": (pickled("labels", [1, 2], two), "fine_labels"),
+        "labels of cifar10": (
+            pickled("labels", [1, 2], two),
+            r"must hold `data` and `fine_labels`; it has `labels`, as cifar10 has$",
+        ),
+        "other keys": (
+            pickle.dumps({b"images": 1, b"labels_": 2}),
+            r"`fine_labels`; it has `images`, `labels_`$",
+        ),
+        "labels of other numbers": (
+            pickle.dumps({"data": np.zeros((1, 3072), np.uint8), "fine_labels": np.array([0.5])}),
+            "label 0.5 of",
+        ),
         "other width": (
             pickled("fine_labels", [1, 2], two, width=1024),
             r"\(6, 1024\)",

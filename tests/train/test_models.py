@@ -460,6 +460,22 @@ class TestWeights:
         with pytest.raises(PreflightError, match="holds no weights: it holds Python obj"):
             models.build(spec.ResNet("resnet18", "./evil.pt"), 32, 10, tmp_path)
 
+    @pytest.mark.parametrize("is_zip", [True, False])
+    def test_a_file_that_is_cut_off_is_named(self, tmp_path: Path, *, is_zip: bool) -> None:
+        state = models.build(spec.ResNet("resnet18"), 32, 10).state_dict()
+        path = tmp_path / "a.pt"
+        torch.save(state, path, _use_new_zipfile_serialization=is_zip)
+        settings = spec.ResNet("resnet18", "./a.pt")
+        weights.check(models.imagined(settings, 32, 10), settings, tmp_path)
+        path.write_bytes(path.read_bytes()[:-1000])
+        for look in (
+            lambda: models.build(settings, 32, 10, tmp_path),
+            lambda: weights.check(models.imagined(settings, 32, 10), settings, tmp_path),
+        ):
+            with pytest.raises(PreflightError, match="it is cut off or damaged") as error:
+                look()
+            assert error.value.hint
+
     def test_a_file_that_is_none_of_weights_is_named(self, tmp_path: Path) -> None:
         (tmp_path / "a.pt").write_text("neither\n")
         with pytest.raises(PreflightError, match="holds no weights: it is a file of text"):

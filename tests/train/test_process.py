@@ -20,6 +20,7 @@ from PIL import Image
 from tests.conftest import claim_next, wait_until, wait_until_gone
 from tests.train.conftest import events_of, new_run, train
 from tests.train.test_loop import assert_same
+from tui_trainer.errors import ExitCode
 from tui_trainer.record.events import Alarmed, AttemptEnded, AttemptStarted, CheckpointSaved
 from tui_trainer.record.failure import Hope
 from tui_trainer.record.index import RunReader
@@ -36,6 +37,15 @@ if TYPE_CHECKING:
     from tui_trainer.record.run_folder import CheckpointName, RunFolder
 
 ROOT = Path(__file__).parents[2]
+ENDING_FORWARD = """\
+from torch import nn
+class Moody(nn.Sequential):
+    def forward(self, images):
+        if {}: raise SystemExit(0)
+        return super().forward(images)
+def build(classes, size):
+    return Moody(nn.Flatten(), nn.Linear(3 * size * size, classes))
+"""
 
 
 class Core:
@@ -181,6 +191,19 @@ def test_an_error_ends_with_its_traceback_and_its_cause(project: Path) -> None:
     assert code == 1
     assert "Traceback" in err
     assert core.said[-1]["cause"].startswith("FileExistsError: ")
+
+
+def test_own_code_that_ends_the_program_amid_training_is_a_crash_with_its_line(
+    project: Path,
+) -> None:
+    (project / "moody.py").write_text(ENDING_FORWARD.format("not self.training"))
+    core = Core(new_run(project, model={"name": "moody:build"}))
+    code, _, err = core.end()
+    assert code == ExitCode.CRASHED
+    assert "Traceback" in err
+    assert core.said[-1]["cause"] == (
+        "own code: it ends the program with sys.exit(0) (moody.py, line 4)"
+    )
 
 
 def test_started_by_hand_it_keeps_its_own_records(project: Path) -> None:

@@ -176,6 +176,9 @@ def test_a_file_on_the_same_disk_is_not_copied(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     source, heard = data_file(tmp_path), Heard()
     assert heard.copy_of(source) == source
+    (said,) = heard.said
+    place = tmp_path / f"tui-trainer-{os.getuid()}"
+    assert said == f"not copied, as it lies on the disk of {place} already: {source}"
     assert heard.warned == []
 
 

@@ -14,6 +14,7 @@ from tui_trainer.errors import (
     TuiTrainerError,
     UsageError,
 )
+from tui_trainer.record.state import exit_cause
 
 _ERRORS: dict[int, type[TuiTrainerError]] = {
     ExitCode.USAGE: UsageError,
@@ -44,7 +45,11 @@ def ask_core(module: str, *arguments: str, text: str = "") -> Any:
     try:
         record = json.loads(done.stdout)
     except ValueError:
-        raise RunCrashedError(f"{module} ended with exit code {done.returncode}") from None
+        how = exit_cause(done.returncode) or "without an answer"
+        raise RunCrashedError(
+            f"the process that was asked for {module} ended: {how}",
+            hint="what it said stands above; own code that calls os._exit ends it without a word",
+        ) from None
     if done.returncode:
         kind = _ERRORS.get(done.returncode, RunCrashedError)
         raise kind(record["error"], hint=record["hint"])

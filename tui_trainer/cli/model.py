@@ -60,8 +60,17 @@ def _summary(anatomy: dict[str, Any]) -> Iterator[str]:
     yield f"memory      a step of {anatomy['batch_size']} images, at least: {parts}"
     weights = anatomy["weights"]
     if weights:
-        there = "there" if weights["there"] else "NOT THERE: training would be refused"
-        yield f"weights     {weights['path']}: {there}"
+        yield f"weights     {weights['path']}: {_standing(weights)}"
+        if weights["cure"]:
+            yield f"            -> {weights['cure']}"
+
+
+def _standing(weights: dict[str, Any]) -> str:
+    if not weights["fault"]:
+        return "fit this network"
+    if not weights["there"]:
+        return "NOT THERE: training would be refused"
+    return f"training would be refused: {weights['fault']}"
 
 
 def _count(parameters: int) -> str:

@@ -24,6 +24,7 @@ from tui_trainer.record.failure import Hope
 from tui_trainer.record.owner import Presence
 from tui_trainer.record.run_folder import AttemptFolder, RunFolder
 from tui_trainer.record.state import exit_cause, stop_cause
+from tui_trainer.train import own
 from tui_trainer.train.reporter import Reporter
 from tui_trainer.train.signals import Requests
 
@@ -140,6 +141,9 @@ def _train(
             loop.run(folder, attempt.number, requests, reporter)
         except loop.Stopped:
             return Ending(ExitCode.STOPPED, stop_cause(requests.stopped_by))
+    except SystemExit as error:
+        reporter.complain(traceback.format_exc().rstrip())
+        return Ending(ExitCode.CRASHED, f"own code: {own.describe(error)}")
     except TuiTrainerError as error:
         return _refused(error, reporter)
     except Exception as error:  # noqa: BLE001  the door where every error ends

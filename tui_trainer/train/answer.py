@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from tui_trainer.errors import ExitCode, TuiTrainerError
+from tui_trainer.train import own
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,5 +25,8 @@ def answer(ask: Callable[[], Any]) -> ExitCode:
             record = ask()
         except TuiTrainerError as error:
             record, code = {"error": error.message, "hint": error.hint}, error.exit_code
+        except SystemExit as error:
+            code = ExitCode.CRASHED
+            record = {"error": f"own code: {own.describe(error)}", "hint": ""}
     json.dump(record, sys.stdout)
     return code

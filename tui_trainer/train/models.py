@@ -159,7 +159,7 @@ def check_batch(
     images = shapes.images_for(network, batch_size, size)
     try:
         logits = network(images)
-    except Exception as error:
+    except own.FAILURES as error:
         raise _refusal(settings, network, images, classes, error) from error
     shape = getattr(logits, "shape", None)
     if shape != (batch_size, classes):
@@ -224,7 +224,7 @@ def _own(settings: spec.OwnModel, size: int, classes: int, project: Path) -> nn.
 
 
 def _refusal(
-    settings: Model, network: nn.Module, images: Tensor, classes: int, error: Exception
+    settings: Model, network: nn.Module, images: Tensor, classes: int, error: BaseException
 ) -> PreflightError:
     """Why a network cannot be trained on a batch, and what would help."""
     batch_size, size = len(images), images.shape[-1]

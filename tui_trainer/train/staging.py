@@ -46,6 +46,7 @@ class Stage:
         try:
             folder = _own_folder()
             if folder.stat().st_dev == source.stat().st_dev:
+                self.say(f"not copied, as it lies on the disk of {folder} already: {source}")
                 return source
             return self._copy_in(folder, source)
         except OSError as error:
