@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyte
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).parents[2]
 START = "import pathlib; from tui_trainer.tui.app import run_app; run_app(pathlib.Path('.'))"
@@ -43,7 +43,7 @@ REPEATED = re.compile(rb"([ -~]|[\xc2-\xf4][\x80-\xbf]+)\x1b\[(\d+)b")
 WITH_COLONS = re.compile(rb"\x1b\[[0-9;]*:[0-9;:]*m")
 
 # What a program waits for that asks a terminal what it is and can.
-ANSWERS = (
+ANSWERS: tuple[tuple[re.Pattern[bytes], Callable[[re.Match[bytes]], bytes]], ...] = (
     (re.compile(rb"\x1b\[0?c"), lambda _: b"\x1b[?62;22c"),
     (re.compile(rb"\x1b\[>0?c"), lambda _: b"\x1b[>41;354;0c"),
     (re.compile(rb"\x1b\[>0?q"), lambda _: b"\x1bP>|XTerm(354)\x1b\\"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.tui.run_folders import RunWriter, write_project, write_torn
+from tests.tui.run_folders import EXPERIMENTS, RunWriter, write_project, write_torn
 from tests.tui.terminal import ROOT, terminal
 from tui_trainer.tui.terminal import terminal_is_light, terminal_speaks_unicode
 
@@ -53,6 +53,20 @@ def test_a_live_run_costs_few_bytes(tmp_path: Path) -> None:
             run.beat(step=step)
             sent += len(shown.read(1))
         shown.sees("18/19")
+        assert 0 < sent / 6 < LIVE_BYTES_PER_SECOND
+
+
+def test_a_run_that_finishes_an_epoch_a_second_costs_few_bytes(tmp_path: Path) -> None:
+    project = write_project(tmp_path, EXPERIMENTS.replace("epochs = 14", "epochs = 200"))
+    run = RunWriter(project, "cnn2").start().train(60, rate=0.03).beat(step=1)
+    with terminal(project) as shown:
+        shown.sees("epoch 61/200")
+        shown.read(2)
+        sent = 0
+        for _ in range(6):
+            run.train(1, rate=0.03).beat(step=1)
+            sent += len(shown.read(1))
+        shown.sees("epoch 67/200")
         assert 0 < sent / 6 < LIVE_BYTES_PER_SECOND
 
 
