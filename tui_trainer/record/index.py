@@ -282,6 +282,10 @@ class Index:
         self.runs = runs
         self._readers: dict[Path, RunReader] = {}
 
+    def look_at(self, folder: RunFolder) -> Run:
+        """One run as it is now; the next `look` reads what is new in it since."""
+        return self._readers.setdefault(folder.path, RunReader(folder)).look()
+
     def look(self) -> list[Run]:
         """Every run as it is now, by experiment name and number."""
         folders = list(all_runs(self.runs))
