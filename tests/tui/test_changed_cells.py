@@ -17,7 +17,8 @@ from tests.tui.terminal import Display
 from tui_trainer.tui.changed_cells import TerminalCells
 
 WIDTH, HEIGHT = 24, 4
-STYLES = [Style.parse(words) for words in ("red on black", "bold green on black", "on blue")]
+WORDS = ("red on black", "bold #82909b on black", "bold underline", "on blue", "none", "reverse")
+STYLES = [Style.parse(words) for words in WORDS]
 CONSOLE = Console(color_system="256", force_terminal=True)
 texts = st.text("ab ⣿─漢字é", max_size=8)
 strips = st.lists(st.tuples(texts, st.sampled_from(STYLES)), max_size=5).map(

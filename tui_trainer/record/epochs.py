@@ -24,7 +24,7 @@ _CIRCUMSTANCES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Epoch:
     """One finished epoch. Accuracies are fractions of 1; what was not finite is None."""
 

@@ -145,6 +145,7 @@ class RunReader:
         self._beat_changed = False
         self._over: Run | None = None
         self._traces: object = None
+        self._traced = (folder.events_file, folder.epochs_file, folder.experiment_file)
 
     def look(self) -> Run:
         """The run as it is now; for one that is over a few stats, unless something changed."""
@@ -192,8 +193,7 @@ class RunReader:
 
     def _read_traces(self) -> object:
         """What a resume, an evaluation or an edit of the run cannot leave as it is."""
-        files = (self.folder.events_file, self.folder.epochs_file, self.folder.experiment_file)
-        return [self.folder.newest_attempt(), *map(identity, files)]
+        return [self.folder.newest_attempt(), *map(identity, self._traced)]
 
     def _has_recorded_end(self, run: Run) -> bool:
         """Whether its state rests on a record, and not on what /proc said at one moment."""

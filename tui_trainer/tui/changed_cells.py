@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import chain
-from typing import TYPE_CHECKING, cast
+from itertools import chain, islice
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from rich.cells import cell_len, get_character_cell_size
 from rich.color import ColorSystem
@@ -24,12 +24,23 @@ UNKNOWN: Cell = ("\0", None)
 BYTES_OF_A_MOVE = 4
 
 
+class Ink(NamedTuple):
+    """What a terminal writes in, as the numbers of the sequence that sets it."""
+
+    attributes: frozenset[str]
+    foreground: str
+    background: str
+
+
+NO_INK = Ink(frozenset(), "", "")
+
+
 class TerminalCells:
     """What stands on the terminal by now."""
 
     def __init__(self) -> None:
         self._rows: dict[int, list[Cell]] = {}
-        self._codes: dict[tuple[Style | None, ColorSystem], str] = {}
+        self._inks: dict[tuple[Style | None, ColorSystem], Ink] = {}
 
     def forget(self) -> None:
         """The terminal may show anything, as after it was resized."""
@@ -44,7 +55,7 @@ class TerminalCells:
     def sequence(self, update: LayoutUpdate | ChopsUpdate, colors: ColorSystem) -> str:
         """What makes the terminal show the update, which it then does."""
         pieces: list[str] = []
-        now = ""
+        now = NO_INK
         for y, x, strips in _placed(update):
             new = list(chain.from_iterable(map(_cells, strips)))
             row = self._rows.setdefault(y, [])
@@ -57,22 +68,19 @@ class TerminalCells:
                 pieces.append(_move(at, begin, x, y))
                 at = end
                 for sign, style in new[begin:end]:
-                    code = self._code(style, colors)
-                    if code != now:
-                        pieces.append(code)
-                        now = code
+                    ink = self._ink(style, colors)
+                    if ink is not now:
+                        pieces.append(_change(now, ink))
+                        now = ink
                     pieces.append(sign)
         return "".join([*pieces, "\x1b[0m"]) if pieces else ""
 
-    def _code(self, style: Style | None, colors: ColorSystem) -> str:
-        """What sets these colours, whatever they were before."""
-        code = self._codes.get((style, colors))
-        if code is None:
+    def _ink(self, style: Style | None, colors: ColorSystem) -> Ink:
+        ink = self._inks.get((style, colors))
+        if ink is None:
             rendered = "\0" if style is None else Strip.render_style(style, "\0", colors)
-            begin = rendered.partition("\0")[0]
-            code = f"\x1b[0;{begin[2:]}" if begin.startswith("\x1b[") else "\x1b[0m"
-            self._codes[style, colors] = code
-        return code
+            ink = self._inks[style, colors] = _ink_of(rendered.partition("\0")[0])
+        return ink
 
 
 class _Changes(CompositorUpdate):
@@ -86,6 +94,35 @@ class _Changes(CompositorUpdate):
         """As Textual asks for it, just before it writes."""
         colors = console._color_system or ColorSystem.TRUECOLOR  # noqa: SLF001 - as Strip.render
         return self._cells.sequence(self._update, colors)
+
+
+def _ink_of(sequence: str) -> Ink:
+    attributes, foreground, background = set[str](), "", ""
+    numbers = iter(sequence.removeprefix("\x1b[").removesuffix("m").split(";"))
+    for first in filter(None, numbers):
+        color = first
+        if first in {"38", "48"}:
+            space = next(numbers)
+            color = ";".join([first, space, *islice(numbers, 1 if space == "5" else 3)])
+        if first.startswith(("3", "9")) and len(first) == 2:
+            foreground = color
+        elif first.startswith(("4", "10")) and len(first) > 1:
+            background = color
+        else:
+            attributes.add(first)
+    return Ink(frozenset(attributes), foreground, background)
+
+
+def _change(now: Ink, ink: Ink) -> str:
+    """The shortest sequence from one ink to another."""
+    is_new = not now.attributes <= ink.attributes
+    is_new |= bool(now.foreground and not ink.foreground)
+    is_new |= bool(now.background and not ink.background)
+    before = NO_INK if is_new else now
+    numbers = ["0"] * is_new + sorted(ink.attributes - before.attributes)
+    numbers += [ink.foreground] * (ink.foreground != before.foreground)
+    numbers += [ink.background] * (ink.background != before.background)
+    return f"\x1b[{';'.join(numbers)}m" if numbers else ""
 
 
 def _placed(update: LayoutUpdate | ChopsUpdate) -> Iterator[tuple[int, int, Iterable[Strip]]]:
@@ -122,7 +159,8 @@ def _differing(old: list[Cell], new: list[Cell]) -> Iterator[tuple[int, int]]:
         if before == after or index < end:
             continue
         first, last = _whole_sign(new, index)
-        if begin < end and not _is_worth_writing(new[end - 1 : first]):
+        is_far = first - end > BYTES_OF_A_MOVE
+        if begin < end and (is_far or not _is_worth_writing(new[end - 1 : first])):
             yield begin, end
             begin = first
         begin, end = (begin if begin < end else first), last
@@ -142,8 +180,6 @@ def _whole_sign(cells: list[Cell], index: int) -> tuple[int, int]:
 
 def _is_worth_writing(gap: list[Cell]) -> bool:
     """Whether the cells after the first, which is written anyway, cost no more than a move."""
-    if len(gap) - 1 > BYTES_OF_A_MOVE:
-        return False
     text, style = "".join(sign for sign, _ in gap[1:]), gap[0][1]
     is_short = len(text.encode()) <= BYTES_OF_A_MOVE
     return is_short and all(other == style for _, other in gap)
