@@ -300,7 +300,7 @@ class Store:
             for folder in folders:
                 read.append(self._index.look_at(folder))
                 if time.monotonic() - told_at > patience and not self._closed:
-                    self._runs = sorted(read, key=lambda run: (run.name, run.folder.number))
+                    self._runs = sorted(read, key=_by_name_and_number)
                     view = self._view(self._project_warning)
                     yield replace(view, done_at="", unread=len(folders) - len(read))
                     told_at, patience = time.monotonic(), 2 * patience
@@ -386,6 +386,10 @@ class Store:
             for path, run in zip(folders, self._runs, strict=True)
         }
         return [self._seen[path].view for path in folders]
+
+
+def _by_name_and_number(run: Run) -> tuple[str, int]:
+    return (run.folder.experiment_name, run.folder.number)
 
 
 def _see(run: Run, log: EndOfLog | None, before: SeenRun | None) -> SeenRun:
