@@ -25,7 +25,7 @@ from tui_trainer.study.facts import Facts, facts_of
 from tui_trainer.tui.detail import Detail, DetailReader, Tab
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from tui_trainer.record.epochs import Epoch
@@ -67,7 +67,7 @@ class RunView:
     cause: str
     end_of_log: tuple[str, ...]
     """The last lines of its newest attempt's log; empty unless it ended badly."""
-    epochs: tuple[Epoch, ...]
+    epochs: Sequence[Epoch]
     planned_epochs: int
     progress: Progress | None
     best: Epoch | None
