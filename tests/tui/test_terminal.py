@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.tui.run_folders import EXPERIMENTS, RunWriter, write_project, write_torn
-from tests.tui.terminal import ROOT, terminal
+from tests.tui.terminal import ROOT, Display, terminal
 from tui_trainer.tui.terminal import terminal_is_light, terminal_speaks_unicode
 
 if TYPE_CHECKING:
@@ -199,3 +199,16 @@ def test_it_starts_without_torch_numpy_and_typer() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "[]", f"after {time.monotonic() - began:.1f} s"
+
+
+def test_the_terminal_of_the_tests_understands_what_programs_send() -> None:
+    display = Display(10, 2)
+    for piece in (
+        b"\x1b[?10",
+        b"49h\x1b[38:5:1mab\x1b",
+        b"[2b\x1b]0;title\x07c",
+        b"\xe2\xa3",
+        b"\xbf\x1b[3b",
+    ):
+        display.draw(piece)
+    assert display.text.splitlines()[0] == "abbbc" + 4 * "\u28ff" + " "
