@@ -203,12 +203,14 @@ def test_it_starts_without_torch_numpy_and_typer() -> None:
 
 def test_the_terminal_of_the_tests_understands_what_programs_send() -> None:
     display = Display(10, 2)
+    repeated, title = "\u28ff\x1b[3b".encode(), b"\x1b]0;ti"
     for piece in (
         b"\x1b[?10",
-        b"49h\x1b[38:5:1mab\x1b",
-        b"[2b\x1b]0;title\x07c",
-        b"\xe2\xa3",
-        b"\xbf\x1b[3b",
+        b"49h\x1b[38:5:1mab\x1b[2b",
+        title,
+        b"tle\x07c\xe2\xa3",
+        b"\xbf",
+        repeated,
     ):
         display.draw(piece)
-    assert display.text.splitlines()[0] == "abbbc" + 4 * "\u28ff" + " "
+    assert display.text.splitlines()[0] == "abbbc" + 5 * "\u28ff"
