@@ -95,6 +95,7 @@ async def test_an_epoch_that_ends_appears_and_only_its_lines_are_drawn(tmp_path:
         assert not drawn
         run.train(1).beat(step=2)
         await told.sees("7/14 epochs", "epoch 8/14")
+        await told.pilot.pause()  # curves are drawn after everything else was shown
         assert len(drawn) == 1
         run.end(-9, "killed by SIGKILL")
         await told.sees("✕ crashed  killed by SIGKILL")

@@ -11,9 +11,12 @@ from tests.conftest import wait_until
 from tests.tui.run_folders import EXPERIMENTS, RunWriter, foreign_owner, write_project
 from tui_trainer.record.events import Alarmed, append_event
 from tui_trainer.record.state import State
+from tui_trainer.tui import store as store_module
 from tui_trainer.tui.detail import Tab
 from tui_trainer.tui.glyphs import UNICODE
 from tui_trainer.tui.store import Focus, Store, View, ViewChanged
+from tui_trainer.tui.widgets.headline import draw_headline
+from tui_trainer.tui.widgets.line import as_text
 from tui_trainer.tui.widgets.status_line import draw_status
 
 if TYPE_CHECKING:
@@ -24,6 +27,31 @@ if TYPE_CHECKING:
 
 def states(view: View) -> dict[str, State]:
     return {run.label: run.state for run in view.runs}
+
+
+def test_a_start_shows_the_first_runs_before_the_last_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "FIRST_PART_SECONDS", 0.0)
+    project = write_project(tmp_path)
+    for name in ("cnn4", "cnn2"):
+        for _ in range(11):
+            RunWriter(project, name).start().train(1).end(0)
+    store, views = Store(project), list[View]()
+
+    def tell(message: Any) -> None:
+        views.append(message.view)
+        if not message.view.unread:
+            store.close()
+
+    store.watch(tell)
+    assert [view.unread for view in views] == [*range(21, -1, -1)]
+    assert [run.label for run in views[0].runs] == ["cnn2/11"]
+    assert [run.label for run in views[10].runs][:3] == ["cnn2/11", "cnn2/10", "cnn2/9"]
+    words = as_text(draw_headline(views[0], 120, UNICODE))
+    assert words.endswith("reading 21 more ")
+    assert "reading" not in as_text(draw_headline(views[-1], 120, UNICODE))
+    assert views[-1].runs == Store(project).look().runs
 
 
 def test_it_sees_every_state_of_an_ordinary_day(study: Path) -> None:

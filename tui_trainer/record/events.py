@@ -175,8 +175,7 @@ def event_from_record(record: Mapping[str, Any]) -> Event | None:
     kind = _KINDS.get(text(record, "event"))
     if kind is None:
         return None
-    values = {field.name: _READERS[str(field.type)](record, field.name) for field in fields(kind)}
-    return kind(**values)
+    return kind(**{name: read(record, name) for name, read in _FIELDS[kind].items()})
 
 
 def _word(kind: type[Event]) -> str:
@@ -199,4 +198,8 @@ _READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
     "float": _time,
     "float | None": number,
     "Owner": _owner,
+}
+_FIELDS: dict[type[Event], dict[str, Callable[[Mapping[str, Any], str], Any]]] = {
+    kind: {field.name: _READERS[str(field.type)] for field in fields(kind)}
+    for kind in _KINDS.values()
 }

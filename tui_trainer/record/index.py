@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tui_trainer.errors import InvalidExperimentsError
-from tui_trainer.record.epochs import Epoch, best_epoch
+from tui_trainer.record.epochs import Epoch, Epochs, best_epoch
 from tui_trainer.record.events import Evaluated, event_from_record
 from tui_trainer.record.fields import number
 from tui_trainer.record.heartbeat import SECONDS_PER_BEAT, SILENCE_SECONDS, Heartbeat, Progress
@@ -19,7 +19,7 @@ from tui_trainer.record.tail import Tail, identity, read_json, read_small
 from tui_trainer.spec.summary import Summary, read_summary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
 # Epochs whose time predicts the next ones: enough to even out noise, few enough to follow a node
@@ -36,7 +36,7 @@ class Run:
     """What it is to run; None where the file that says so is damaged."""
     state: State
     cause: str
-    epochs: tuple[Epoch, ...]
+    epochs: Sequence[Epoch]
     """Finished epochs, in order."""
     newest_attempt: int
     """The attempt that this look judged; 0 before the first."""
@@ -137,7 +137,7 @@ class RunReader:
         self._events = Tail(folder.events_file)
         self._epochs = Tail(folder.epochs_file)
         self._history = History()
-        self._epoch_by_number: dict[int, Epoch] = {}
+        self._epochs_read = Epochs()
         self._plan: Summary | None = None
         self._results: dict[str, tuple[Evaluated, Mapping[str, Any]]] = {}
         self._beat: tuple[int, str, int] | None = None
@@ -145,6 +145,7 @@ class RunReader:
         self._beat_changed = False
         self._over: Run | None = None
         self._traces: object = None
+        self._traced = (folder.events_file, folder.epochs_file, folder.experiment_file)
 
     def look(self) -> Run:
         """The run as it is now; for one that is over a few stats, unless something changed."""
@@ -180,7 +181,7 @@ class RunReader:
             plan=self._extended_plan(),
             state=verdict.state,
             cause=verdict.cause,
-            epochs=tuple(self._epoch_by_number[key] for key in sorted(self._epoch_by_number)),
+            epochs=self._epochs_read,
             newest_attempt=number,
             attempts=tuple(self._history.attempts.values()),
             history=self._history,
@@ -192,8 +193,7 @@ class RunReader:
 
     def _read_traces(self) -> object:
         """What a resume, an evaluation or an edit of the run cannot leave as it is."""
-        files = (self.folder.events_file, self.folder.epochs_file, self.folder.experiment_file)
-        return [self.folder.newest_attempt(), *map(identity, files)]
+        return [self.folder.newest_attempt(), *map(identity, self._traced)]
 
     def _has_recorded_end(self, run: Run) -> bool:
         """Whether its state rests on a record, and not on what /proc said at one moment."""
@@ -225,9 +225,10 @@ class RunReader:
     def _read_epochs(self) -> None:
         for records, anew in self._epochs.batches():
             if anew:
-                self._epoch_by_number.clear()
-            for epoch in filter(None, map(Epoch.from_record, records)):
-                self._epoch_by_number[epoch.epoch] = epoch
+                self._epochs_read = Epochs()
+            if records:
+                newer = filter(None, map(Epoch.from_record, records))
+                self._epochs_read = self._epochs_read.with_newer(newer)
 
     def _read_plan(self) -> None:
         if self._plan is not None:
@@ -281,6 +282,10 @@ class Index:
     def __init__(self, runs: Path) -> None:
         self.runs = runs
         self._readers: dict[Path, RunReader] = {}
+
+    def look_at(self, folder: RunFolder) -> Run:
+        """One run as it is now; the next `look` reads what is new in it since."""
+        return self._readers.setdefault(folder.path, RunReader(folder)).look()
 
     def look(self) -> list[Run]:
         """Every run as it is now, by experiment name and number."""

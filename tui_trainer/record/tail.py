@@ -80,7 +80,7 @@ def identity(path: Path) -> tuple[int, int, int] | None:
 def parse_record(line: bytes) -> dict[str, Any] | None:
     """The JSON object on one line, or None for anything else."""
     try:
-        record = json.loads(line, parse_constant=_refuse_constant)
+        record = _DECODER.decode(line.decode("utf-8-sig", "surrogatepass"))
     except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
@@ -171,3 +171,6 @@ def _open(path: Path, tries: int = TRIES_IF_STALE) -> int | None:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)

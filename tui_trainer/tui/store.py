@@ -5,9 +5,10 @@ No other part of the app touches the disk: one that hangs makes figures old, not
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from textual.message import Message
@@ -15,6 +16,7 @@ from textual.message import Message
 from tui_trainer.errors import InvalidExperimentsError, TuiTrainerError
 from tui_trainer.record.index import Index, Run
 from tui_trainer.record.plain_text import LONGEST_SHOWN_LINE, plain_line, plain_text
+from tui_trainer.record.run_folder import all_runs
 from tui_trainer.record.state import State, new_in_cause
 from tui_trainer.record.tail import identity, read_end
 from tui_trainer.spec.find import find_project
@@ -23,7 +25,7 @@ from tui_trainer.study.facts import Facts, facts_of
 from tui_trainer.tui.detail import Detail, DetailReader, Tab
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from tui_trainer.record.epochs import Epoch
@@ -35,6 +37,8 @@ POLL_SECONDS = 1.0
 QUIET_POLLS = 3
 # Of one core at the most, however many runs there are: a login node belongs to everybody.
 POLL_SHARE = 0.1
+# A start shows what it has read by then; each next part may take twice as long as the one before.
+FIRST_PART_SECONDS = 0.1
 # Ends that a log may explain; more of it than this is read with `tui-trainer logs`.
 EXPLAINED_BY_LOG = {State.FAILED, State.CRASHED, State.LOST, State.INTERRUPTED}
 LOG_BYTES, LOG_LINES = 8192, 40
@@ -63,7 +67,7 @@ class RunView:
     cause: str
     end_of_log: tuple[str, ...]
     """The last lines of its newest attempt's log; empty unless it ended badly."""
-    epochs: tuple[Epoch, ...]
+    epochs: Sequence[Epoch]
     planned_epochs: int
     progress: Progress | None
     best: Epoch | None
@@ -147,6 +151,8 @@ class View:
     """What keeps the view from being whole, in one line."""
     done_at: str = ""
     """When the last live run will be done, as a time of day."""
+    unread: int = 0
+    """Runs that were not looked at yet, after the start."""
 
     @property
     def runs(self) -> tuple[RunView, ...]:
@@ -229,6 +235,9 @@ class Store:
     def watch(self, tell: Callable[[Message], object]) -> None:
         """Look until `close`, and tell of each change; for a thread of its own."""
         told: View | None = None
+        for part in self._first_parts():
+            self.seen = told = part
+            tell(ViewChanged(part))
         while not self._closed:
             began, worked = time.monotonic(), time.thread_time()
             view = self.look()
@@ -265,9 +274,11 @@ class Store:
     def look(self) -> View:
         """The project as it is now; what cannot be read now is shown as it last was."""
         self._read_project()
+        return self._view(self._read_runs() or self._project_warning)
+
+    def _view(self, warning: str) -> View:
         if self._project is None:
             return View(project=None, warning=self._project_warning)
-        warning = self._read_runs() or self._project_warning
         return View(
             project=self._project,
             title=plain_line(self._project.name),
@@ -275,6 +286,30 @@ class Store:
             warning=plain_line(warning),
             done_at=_done_at(self._runs),
         )
+
+    def _first_parts(self) -> Iterator[View]:
+        """While runs are read for the first time, now and then what is known of them so far."""
+        self._read_project()
+        if self._project is None:
+            return
+        runs = self._project.folder / "runs"
+        self._index, read, patience = Index(runs), list[Run](), FIRST_PART_SECONDS
+        told_at = time.monotonic()
+        with contextlib.suppress(OSError):  # which `look` tells of
+            folders = sorted(all_runs(runs), key=self._place)
+            for folder in folders:
+                read.append(self._index.look_at(folder))
+                if time.monotonic() - told_at > patience and not self._closed:
+                    self._runs = sorted(read, key=_by_name_and_number)
+                    view = self._view(self._project_warning)
+                    yield replace(view, done_at="", unread=len(folders) - len(read))
+                    told_at, patience = time.monotonic(), 2 * patience
+
+    def _place(self, folder: RunFolder) -> tuple[int, int]:
+        """What stands higher in the list is read earlier."""
+        names = () if self._project is None else tuple(self._project.bases)
+        name = folder.experiment_name
+        return (names.index(name) if name in names else len(names), -folder.number)
 
     def _tell_of_focus(self) -> None:
         wanted = self._focus
@@ -351,6 +386,10 @@ class Store:
             for path, run in zip(folders, self._runs, strict=True)
         }
         return [self._seen[path].view for path in folders]
+
+
+def _by_name_and_number(run: Run) -> tuple[str, int]:
+    return (run.folder.experiment_name, run.folder.number)
 
 
 def _see(run: Run, log: EndOfLog | None, before: SeenRun | None) -> SeenRun:

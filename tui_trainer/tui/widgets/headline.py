@@ -70,6 +70,8 @@ def draw_headline(view: View, width: int, glyphs: Glyphs, scope: Line = ()) -> L
             break
         line += [gap, *group]
     done = [Span(f"all done by {view.done_at} ", "muted")] if view.done_at else []
+    if view.unread:
+        done = [Span(f"reading {view.unread} more ", "muted")]
     return fit_line(justify(line, done, width, glyphs.ellipsis), width, glyphs.ellipsis)
 
 

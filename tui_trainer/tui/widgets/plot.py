@@ -103,12 +103,19 @@ class Plot(LineView):
     def __init__(self, glyphs: Glyphs, *, widget_id: str) -> None:
         super().__init__(glyphs, widget_id)
         self._chart: Chart | None = None
+        self._is_due = False
 
     def show(self, chart: Chart) -> None:
-        """Show this from now on."""
+        """Show this from now on; curves take a while, so a key's own answer is shown before."""
         if chart != self._chart:
             self._chart = chart
-            self.redraw()
+            if not self._is_due:
+                self._is_due = True
+                self.call_after_refresh(self._redraw_now)
+
+    def _redraw_now(self) -> None:
+        self._is_due = False
+        self.redraw()
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """The chart in the widget's size."""
@@ -205,12 +212,13 @@ def _picture(chart: Chart, scale: Scale, width: int, height: int, glyphs: Glyphs
     for owner, series in enumerate(chart.series):
         for points in _pieces(series, chart, scale, canvas):
             canvas.draw(points, owner)
+    newest = _at(max(x for line in chart.series for x, _ in line.points), chart, columns)
     ticks = dict(zip((_row(tick, scale, rows) for tick in scale.ticks), labels, strict=True))
     ends = _end_rows(chart, scale, rows)
     lines = [
         (
             *_axis(ticks.get(row), left, glyphs),
-            *_cells(canvas, row, chart, scale, glyphs),
+            *_cells(canvas, row, chart, scale, glyphs, newest=newest),
             *_end(chart, ends.get(row), glyphs),
         )
         for row in range(rows)
@@ -288,16 +296,15 @@ def _axis(label: str | None, left: int, glyphs: Glyphs) -> Line:
     return (Span(label.rjust(left), "muted"), Span(glyphs.axis_tick_y, "faint"))
 
 
-def _cells(canvas: Canvas, row: int, chart: Chart, scale: Scale, glyphs: Glyphs) -> Iterator[Span]:
+def _cells(
+    canvas: Canvas, row: int, chart: Chart, scale: Scale, glyphs: Glyphs, *, newest: int
+) -> Iterator[Span]:
     """The row's cells up to where the lines end, so that labels stand beside their ends."""
     signs = _signs(chart) if glyphs.is_ascii else ()
-    columns = _at(
-        max(x for series in chart.series for x, _ in series.points), chart, canvas.columns
-    )
     begins = {_at(x, chart, canvas.columns) for x in chart.begins}
     best = _best_cell(chart, scale, canvas)
     cells: list[tuple[str, str]] = []
-    for column in range(min(columns + 1, canvas.columns)):
+    for column in range(min(newest + 1, canvas.columns)):
         sign, owner = _signed(canvas, column, row, chart, signs)
         if (column, row) == best:
             cells.append((glyphs.best, "strong"))
