@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import pty
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 START = "import sys, pathlib; from tui_trainer.tui.app import run_app; run_app(pathlib.Path('.'))"
 SECONDS_TO_SHOW = 20.0
+
+
+def give_up_privileges() -> None:
+    """Of root's capabilities, those to pass over the modes of files: lost with the next exec."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in (1, 2, 3):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER
+        libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP; refused to whoever has none
 
 
 class Terminal:
@@ -74,9 +82,20 @@ class Terminal:
 
 @contextlib.contextmanager
 def terminal(
-    project: Path, environment: Mapping[str, str] | None = None, *, without_hangups: bool = False
+    project: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    without_hangups: bool = False,
+    like_anybody: bool = False,
 ) -> Iterator[Terminal]:
-    """Start the app in a terminal of its own, as nohup would where that is asked for."""
+    """Start the app in a terminal of its own, as nohup would where that is asked for.
+
+    Args:
+        project: Where it is started.
+        environment: What its user has set.
+        without_hangups: Whether SIGHUP is ignored.
+        like_anybody: Whether the modes of files bind it, as they bind everybody but root.
+    """
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     plain = {
@@ -89,6 +108,7 @@ def terminal(
     login = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
     with subprocess.Popen(
         [sys.executable, "-c", login + (ignore if without_hangups else "") + START],
+        preexec_fn=give_up_privileges if like_anybody else None,  # noqa: PLW1509
         stdin=slave,
         stdout=slave,
         stderr=slave,

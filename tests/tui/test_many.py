@@ -12,6 +12,7 @@ from textual.events import Paste
 from tests.tui.run_folders import RunWriter, write_project, write_robust_study
 from tests.tui.snapshot import screen_agrees
 from tests.tui.story import Story, story
+from tui_trainer.record.remarks import score
 from tui_trainer.record.run_folder import all_runs
 from tui_trainer.tui import keys
 from tui_trainer.tui.arrangement import SORTABLE
@@ -109,7 +110,9 @@ async def test_runs_are_sorted_by_any_column_that_is_shown(tmp_path: Path) -> No
 
 
 async def test_every_column_sorts_also_where_it_has_no_room(tmp_path: Path) -> None:
-    async with story(write_robust_study(tmp_path), (200, 50)) as told:
+    project = write_robust_study(tmp_path)
+    score(next(all_runs(project / "runs")), 0.41)
+    async with story(project, (200, 50)) as told:
         await told.sees("● running")
         columns = ["experiment"]
         await told.press(keys.SORT)
@@ -117,7 +120,7 @@ async def test_every_column_sorts_also_where_it_has_no_room(tmp_path: Path) -> N
             await told.press(keys.SORT)
             columns.append(told.app.screen._arrangement.order.column)  # type: ignore[attr-defined]
         assert tuple(columns[:-1]) == SORTABLE
-        await told.press(*[keys.SORT] * 8)
+        await told.press(*[keys.SORT] * 9)
         await told.sees("▼ best")
         await told.pilot.resize_terminal(80, 24)
         await told.sees("by best ▼")

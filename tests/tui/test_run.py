@@ -98,7 +98,7 @@ async def test_an_epoch_that_ends_appears_and_only_its_lines_are_drawn(tmp_path:
         await told.sees("7/14 epochs", "epoch 8/14")
         assert len(drawn) == 1
         run.end(-9, "killed by SIGKILL")
-        await told.sees("✕ crashed  killed by SIGKILL")
+        await told.sees("✕ crashed   ", "✕ crashed: killed by SIGKILL")
         await told.press(keys.BACK)
         await told.sees("✕ 1 crashed", " 7/14 ", "killed by SIGKILL · r resumes")
 
@@ -233,7 +233,8 @@ async def test_the_results_show_figures_corruptions_and_files(tmp_path: Path) ->
         "top5_accuracy": 0.999,
         "calibration_error": 0.0213,
         "class_accuracy": [0.99, 0.7, None],
-        "worst_classes": [1, 99, "x"],
+        "worst_classes": [1, 0, 99, "x"],
+        "class_names": ["naïve \x1b[2J", "[/b] dog"],
         "with_flip": {"accuracy": 0.97},
     }
     fog = {"1": 0.8, "5": 0.4, "mean": 0.6}
@@ -250,7 +251,15 @@ async def test_the_results_show_figures_corruptions_and_files(tmp_path: Path) ->
         async with story(project, size) as told:
             await open_page(told, "cnn2/1", Tab.RESULTS)
             await told.sees("top-1 96.17 %", "top-5 99.90 %", "ECE 2.13 %", "with flip")
-            await told.sees("worst classes", "1: 70.0", "gap 40.00 %", "80.0", "40.0", "noise")
+            await told.sees(
+                "worst classes",
+                "[/b] dog: 70.0",
+                "naïve [2J: 99.0",
+                "gap 40.00 %",
+                "80.0",
+                "40.0",
+                "noise",
+            )
             await told.press(keys.BOTTOM)
             await told.sees("checkpoints/epoch-0003.pt", "abababab", "results/ood.json")
             assert "\x1b" not in told.screen
