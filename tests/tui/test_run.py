@@ -103,6 +103,20 @@ async def test_an_epoch_that_ends_appears_and_only_its_lines_are_drawn(tmp_path:
         await told.sees("✕ 1 crashed", " 7/14 ", "killed by SIGKILL · r resumes")
 
 
+async def test_how_a_run_ended_is_told_once_on_its_page(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    RunWriter(project, "cnn2").start().end(1, "ValueError: the shapes differ")
+    for size in SIZES:
+        async with story(project, size) as told:
+            await open_page(told, "cnn2/1")
+            await told.sees("crashed: ValueError: the shapes differ", "r resume")
+            assert told.screen.count("the shapes differ") == 1
+            await told.type(str(Tab.LOG.value))
+            await told.sees("[2 log]")
+            await told.sees("✕ crashed  ValueError: the shapes differ")
+            assert told.screen.count("the shapes differ") == 1
+
+
 async def test_runs_are_resumed_and_stopped_from_their_page(study: Path) -> None:
     async with story(study) as told:
         await open_page(told, "cnn4/3", Tab.ATTEMPTS)
@@ -193,6 +207,7 @@ async def test_the_config_tells_what_is_unlike_the_default_and_the_base(study: P
         await open_page(told, "cnn4/3", Tab.CONFIG)
         await told.sees("≠ model.depth", "4   cnn2: 2", "≠ augment", "rotation", "  batch_size")
         await told.sees("≠ unlike cnn2, its base, as it is now", "· epochs", "fingerprint")
+        await told.sees("  pipeline.size", "  pipeline.mean")  # the data set's own
         run_of(study, "cnn4/3").experiment_file.write_text("[experiment\n")
         await told.sees("experiment.toml:1")
 
