@@ -422,7 +422,7 @@ class Home(Speaking):
         self.query_one("#selected", Rule).show(group.label, figures.plural(len(group.runs), "run"))
         words = f"{keys.shown(keys.DOWN)} goes to its runs"
         self.query_one("#loss", Plot).show(charts.no_chart("loss", words))
-        self.query_one("#accuracy", Plot).show(charts.no_chart("accuracy %", words))
+        self.query_one("#accuracy", Plot).show(charts.no_chart("accuracy %", ""))
         self._show_ending(None)
         self.query_one(StatusLine).show(None)
 
@@ -461,7 +461,7 @@ class Home(Speaking):
             left_out |= {keys.BACK}
         if len(self._marked) < 2:
             left_out |= {keys.COMPARE}
-        if self._arrangement.order.column:
+        if self._arrangement.order.column or row is None:
             left_out |= {keys.FOLD}
         possible = {
             keys.OPEN: not isinstance(row, ExperimentView) or not row.fault,

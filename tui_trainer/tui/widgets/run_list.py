@@ -254,7 +254,8 @@ class RunList(LineView):
         if width < 1 or height < 1:
             return []
         self._scroll_to_cursor()
-        longest = max((width_of(_name(row, self.glyphs)) for row in self._rows), default=0)
+        plain = Look(is_alone=self._runs_stand_alone, is_in_group=bool(self._group))
+        longest = max((width_of(_name(row, self.glyphs, plain)) for row in self._rows), default=0)
         runs = [run for experiment in self._experiments for run in experiment.runs]
         layout = Layout.of(
             width - self._is_cut,
