@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -173,3 +175,34 @@ async def test_a_note_of_no_run_is_not_asked_for(tmp_path: Path) -> None:
             await told.press(key)
             await told.sees("here; Enter launches one")
         RunWriter(project, "cnn2").start().train(2).end(0)
+
+
+async def test_the_app_is_left_at_once_while_something_is_measured(study: Path) -> None:
+    async with story(study) as told:
+        await told.sees("● running")
+        await told.go_to("cnn4/2")
+        told.operations.seconds = 0.5
+        await told.press(keys.EVALUATE)
+        await told.sees("it goes on if you leave")
+        began = time.monotonic()
+        await told.press(keys.LEAVE)
+        assert time.monotonic() - began < 0.4
+    for thread in threading.enumerate():
+        if thread.name == "evaluate":
+            thread.join(10)
+
+
+async def test_a_broken_experiments_toml_can_be_edited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDITOR", "true")
+    project = write_project(tmp_path / "broken", "[experiments\n")
+    async with story(project) as told:
+        await told.sees("experiments.toml:1")
+        await told.press(keys.EDIT)
+        await told.sees("a browser has no terminal for an editor")
+    (tmp_path / "none").mkdir()
+    async with story(tmp_path / "none") as told:
+        await told.sees("tui-trainer init")
+        await told.press(keys.EDIT)
+        await told.sees("experiments.toml", "init")

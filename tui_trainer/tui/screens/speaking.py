@@ -12,6 +12,7 @@ from tui_trainer.errors import ExitCode, TuiTrainerError
 from tui_trainer.launch import editor
 from tui_trainer.record import remarks
 from tui_trainer.record.remarks import is_tag, read_remarks
+from tui_trainer.spec.find import find_project
 from tui_trainer.tui import deeds, keys
 from tui_trainer.tui.screens.acting import Acting, Operated
 from tui_trainer.tui.screens.ask import WRITE_IT, Ask, AskForNote
@@ -72,11 +73,14 @@ class Speaking(Acting):
     def action_edit(self) -> None:
         """Open experiments.toml at the experiment."""
         project = self._store.seen.project
-        if project is None:
-            self._say("there is no experiments.toml here; tui-trainer init writes one")
-            return
-        line = project.line_of(self._experiment_meant)
-        self._in_editor(lambda: editor.edit(project.path, line))
+        line = 1 if project is None else project.line_of(self._experiment_meant)
+        try:
+            # Also one that cannot be read, which is why it is to be edited.
+            path = find_project(self._store.folder) if project is None else project.path
+        except TuiTrainerError as error:
+            self._say(error.message, error.hint)
+        else:
+            self._in_editor(lambda: editor.edit(path, line))
 
     # What was asked for.
 

@@ -121,11 +121,6 @@ def _ending(run: RunView, width: int, glyphs: Glyphs) -> tuple[list[Line], list[
     return cause, [(), title, *((Span("   "), Span(row, "muted")) for row in rows)]
 
 
-def draw_status(row: Row | None, width: int, glyphs: Glyphs) -> Line:
-    """The most telling facts first; those that have no room are left out, warnings are cut."""
-    return () if row is None else _laid_out(_facts(row, glyphs), width, glyphs)
-
-
 def draw_status_and_note(facts: Sequence[Line], width: int, glyphs: Glyphs) -> list[Line]:
     """Two lines: a blank one above the status, or below it the warning that would be cut in it."""
     status = _laid_out(facts, width, glyphs)
