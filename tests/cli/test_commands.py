@@ -371,6 +371,9 @@ def test_runs_has_the_fields_that_programs_rely_on(tui_trainer: CommandLine) -> 
         "eta_seconds": None,
         "skipped_lines": 0,
         "damaged_checkpoints": [],
+        "tags": [],
+        "note": "",
+        "scores": [],
     }
 
 

@@ -402,3 +402,14 @@ def test_a_run_folder_without_experiment_is_not_resumed(tui_trainer: CommandLine
     refused = tui_trainer.fake()("resume", "one")
     assert refused.returncode == ExitCode.USAGE
     assert "experiment.toml" in refused.stderr
+
+
+def test_what_a_core_uses_is_told_while_it_lives(tui_trainer: CommandLine) -> None:
+    tui_trainer.fake(hang_at=2, seconds=0.01)("run", "one", "--detach")
+    run = tui_trainer.wait("one", lambda run: run.usage is not None)
+    assert run.usage is not None
+    assert run.usage.memory_bytes > 1_000_000
+    shown = tui_trainer.json("show", "one")["usage"]
+    assert set(shown) == {"processors", "memory_bytes"}
+    tui_trainer("stop", "one", "--now")
+    assert tui_trainer.wait("one", is_over).usage is None

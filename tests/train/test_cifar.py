@@ -48,6 +48,27 @@ def test_images_and_labels_come_out_as_they_went_in(tmp_path: Path, name: CifarN
     assert test.labels.tolist() == [i % (10 if name == "cifar10" else 100) for i in range(20)]
 
 
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (pickle.dumps({"fine_label_names": [f"fish {n}" for n in range(100)]}, 2), 100),
+        (pickle.dumps({"fine_label_names": ["too few"]}, 2), 0),
+        (pickle.dumps({"label_names": []}, 2), 0),
+        (pickle.dumps([]), 0),
+        (b"garbage", 0),
+        (None, 0),
+    ],
+)
+def test_classes_have_the_names_that_stand_beside_the_images(
+    tmp_path: Path, content: bytes | None, names: int
+) -> None:
+    folder = write_cifar(tmp_path / "data", "cifar100", train=100, test=100)
+    if content is not None:
+        (folder / "meta").write_bytes(content)
+    data = cifar.load(settings(), tmp_path).to(torch.device("cpu"))
+    assert data.names == tuple(f"fish {n}" for n in range(names))
+
+
 def test_all_five_batches_of_cifar10_are_read(tmp_path: Path) -> None:
     write_cifar(tmp_path / "data", "cifar10", train=50, test=10)
     data = cifar.load(settings("cifar10", validation_fraction=0.2), tmp_path)

@@ -13,6 +13,7 @@ from torchvision import datasets
 
 from tests.train.conftest import new_run, train
 from tui_trainer.errors import PreflightError
+from tui_trainer.record.tail import read_json
 from tui_trainer.spec.data import ImageFolder
 from tui_trainer.train import image_folder, sources
 
@@ -199,4 +200,5 @@ def test_a_run_trains_on_a_folder(project: Path) -> None:
     data = {"name": "folder", "path": "images"}
     folder = new_run(project, data=data, pipeline={"size": 8}, epochs=1)
     train(folder)
-    assert folder.clean_results_file.exists()
+    clean = read_json(folder.clean_results_file) or {}
+    assert clean["class_names"] == image_folder.class_names(SETTINGS, project)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import pty
@@ -92,6 +93,13 @@ class Arrival(NamedTuple):
     data: bytes
 
 
+def give_up_privileges() -> None:
+    """Of root's capabilities, those to pass over the modes of files: lost with the next exec."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in (1, 2, 3):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER
+        libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP; refused to whoever has none
+
+
 class Terminal:
     """A terminal of 120x40 with a program in it."""
 
@@ -163,8 +171,17 @@ def program_in_terminal(
     environment: Mapping[str, str] | None = None,
     *,
     without_hangups: bool = False,
+    like_anybody: bool = False,
 ) -> Iterator[Terminal]:
-    """Start a program in a terminal of its own, as nohup would where that is asked for."""
+    """Start a program in a terminal of its own.
+
+    Args:
+        command: The program and its arguments.
+        folder: Where it is started.
+        environment: What its user has set.
+        without_hangups: Whether SIGHUP is ignored, as nohup would have it.
+        like_anybody: Whether the modes of files bind it, as they bind everybody but root.
+    """
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     plain = {
@@ -176,6 +193,7 @@ def program_in_terminal(
     login = LOGIN + (WITHOUT_HANGUPS if without_hangups else "") + BECOME
     with subprocess.Popen(
         [sys.executable, "-ISc", login, *command],
+        preexec_fn=give_up_privileges if like_anybody else None,  # noqa: PLW1509
         stdin=slave,
         stdout=slave,
         stderr=slave,
@@ -196,8 +214,7 @@ def program_in_terminal(
 
 
 def terminal(
-    project: Path, environment: Mapping[str, str] | None = None, *, without_hangups: bool = False
+    project: Path, environment: Mapping[str, str] | None = None, **kinds: bool
 ) -> contextlib.AbstractContextManager[Terminal]:
-    """Start the app in a terminal of its own."""
-    command = [sys.executable, "-c", START]
-    return program_in_terminal(command, project, environment, without_hangups=without_hangups)
+    """Start the app in a terminal of its own, `kinds` as for any program."""
+    return program_in_terminal([sys.executable, "-c", START], project, environment, **kinds)

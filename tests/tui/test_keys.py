@@ -7,12 +7,24 @@ from pathlib import Path
 
 from tests.tui.snapshot import agrees_with
 from tui_trainer.tui import keys
+from tui_trainer.tui.detail import Tab
+from tui_trainer.tui.screens.ask import Ask, AskForNote
 from tui_trainer.tui.screens.confirm import Confirm
 from tui_trainer.tui.screens.help import Help
 from tui_trainer.tui.screens.home import Home
 from tui_trainer.tui.screens.run import RunPage
 
 DOCS = Path(__file__).parents[2] / "docs" / "keys.md"
+
+
+def keys_of(tab: Tab) -> tuple[keys.Key, ...]:
+    """What is bound on one page of a run."""
+    page = object.__new__(RunPage)
+    page._tab = tab
+    return page._keys_here
+
+
+PAGES = {tab: keys_of(tab) for tab in Tab}
 
 
 def test_the_docs_are_made_from_the_table() -> None:
@@ -22,7 +34,9 @@ def test_the_docs_are_made_from_the_table() -> None:
 def test_every_key_has_an_action_and_no_key_has_two() -> None:
     screens = (
         (Home, keys.HOME_KEYS),
-        (RunPage, keys.PAGE_KEYS),
+        *((RunPage, PAGES[tab]) for tab in PAGES),
+        (Ask, keys.ASK_KEYS),
+        (AskForNote, keys.NOTE_KEYS),
         (Confirm, keys.CONFIRM_KEYS),
         (Help, keys.HELP_KEYS),
     )

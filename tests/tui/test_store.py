@@ -17,7 +17,7 @@ from tui_trainer.tui.glyphs import UNICODE
 from tui_trainer.tui.store import Focus, Store, View, ViewChanged
 from tui_trainer.tui.widgets.headline import draw_headline
 from tui_trainer.tui.widgets.line import as_text
-from tui_trainer.tui.widgets.status_line import draw_status
+from tui_trainer.tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -225,5 +225,7 @@ def test_alarms_reach_the_status_line(study: Path) -> None:
     append_event(run.folder.events_file, alarm)
     (view,) = (each for each in Store(study).look().runs if each.label == "cnn2/2")
     assert view.warnings == ("hardly better than chance",)
-    line = "".join(span.text for span in draw_status(view, 60, UNICODE))
+    status = StatusLine(UNICODE)
+    status._row = view
+    line = "".join(span.text for fact in status.facts() for span in fact)
     assert f"{UNICODE.warning} chance level" in line

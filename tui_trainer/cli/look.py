@@ -256,6 +256,7 @@ def _whole(run: Run) -> dict[str, Any]:
         "experiment_resolved": None if launched is None else plain(launched.experiment),
         "provenance": None if launched is None else launched.provenance,
         "progress": None if run.progress is None else run.progress.as_record(),
+        "usage": None if run.usage is None else run.usage._asdict(),
         "epochs_measured": [epoch.as_record() for epoch in run.epochs],
         "attempts_made": [asdict(attempt) for attempt in run.attempts],
         "evaluations": {name: asdict(event) for name, event in run.history.evaluations.items()},
@@ -276,8 +277,8 @@ def _print_whole(run: Run) -> None:
 
     results.print(state_text(run), end="  ")
     results.say(closing_line(run))
-    if run.plan is not None:
-        results.say(f"fingerprint {run.plan.fingerprint}")
+    for line in _own_lines(run):
+        results.say(line)
     for attempt in run.attempts:
         took = duration(attempt.seconds) if attempt.seconds else ABSENT
         results.say(
@@ -300,6 +301,19 @@ def _print_whole(run: Run) -> None:
     for path in _files(run.folder):
         with contextlib.suppress(FileNotFoundError):  # pruned since it was listed
             results.say(f"{path.stat().st_size:>12,} {path.relative_to(run.folder.path)}")
+
+
+def _own_lines(run: Run) -> Iterator[str]:
+    """What it was launched with, in a word, and what people said of it."""
+    if run.plan is not None:
+        yield f"fingerprint {run.plan.fingerprint}"
+    remarks = run.remarks
+    if remarks.tags:
+        yield f"tags: {' '.join(remarks.tags)}"
+    for score in reversed(remarks.scores):
+        yield f"score: {score.value:g}{f' on {score.board}' if score.board else ''}"
+    if remarks.note:
+        yield f"note: {remarks.note}"
 
 
 def _ood_lines(run: Run) -> Iterator[str]:

@@ -21,6 +21,7 @@ from tui_trainer.cli import (
     preflight,
     project,
     prove,
+    remark,
     serve,
 )
 from tui_trainer.errors import TuiTrainerError, UsageError
@@ -43,6 +44,7 @@ COMMANDS = (
     *manage.COMMANDS,
     *assess.COMMANDS,
     *look.COMMANDS,
+    *remark.COMMANDS,
     *keep.COMMANDS,
     *prove.COMMANDS,
     *serve.COMMANDS,

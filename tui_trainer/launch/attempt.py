@@ -236,6 +236,7 @@ class SupervisedAttempt:
             idle_seconds=core.pace.idle_seconds if core else 0.0,
             step_seconds=core.pace.step_seconds if core else None,
             restart_seconds=restart_seconds,
+            usage=core.pace.usage if core else None,
         )
         # A full disk must not end a run: the core meets it on its own and says so.
         with contextlib.suppress(OSError), self._noting_a_loss():

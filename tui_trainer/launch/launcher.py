@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tui_trainer.errors import OwnedByAnotherError, TuiTrainerError, UsageError
 from tui_trainer.launch.local import start_supervisor
 from tui_trainer.launch.provenance import provenance
+from tui_trainer.launch.unattended import begin
 from tui_trainer.record.durable import write_once
 from tui_trainer.record.events import Extended, Launched, LaunchFailed, append_event
 from tui_trainer.record.experiment_file import read_experiment
@@ -23,8 +24,9 @@ from tui_trainer.spec.learning import CosineAnnealingLR
 from tui_trainer.spec.snapshot import experiment_to_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from tui_trainer.launch.unattended import Answer, What
     from tui_trainer.spec.experiment import Experiment
     from tui_trainer.spec.project import Project
 
@@ -147,6 +149,18 @@ def stop(folder: RunFolder, *, at_once: bool = False) -> None:
         _signal_instead(folder, folder.newest_attempt() or attempt, error, at_once=at_once)
     else:
         _signal_where_nobody_obeys(folder, asked, at_once=at_once)
+
+
+def assess(folders: Sequence[RunFolder], what: What) -> Iterator[Answer]:
+    """Begin to evaluate or to predict, run after run, in a process that outlives this one.
+
+    Returns:
+        How it went with each of them; whoever asks for the next one waits for it.
+
+    Raises:
+        OSError: The process could not be started.
+    """
+    return begin(folders, what).answers()
 
 
 def _ask_newest(folder: RunFolder, attempt: AttemptFolder, *, at_once: bool) -> AttemptFolder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui_trainer.record.durable import overwrite, replace_quickly
 from tui_trainer.record.fields import integer, number, table, text
@@ -55,6 +55,23 @@ class Progress:
         return asdict(self)
 
 
+class Usage(NamedTuple):
+    """What a core uses of its machine at this moment."""
+
+    processors: float
+    """Since the last beat, in processors: 1.5 is one and a half of them."""
+    memory_bytes: int
+    """Its resident set."""
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Usage | None:
+        """None where the record is not of one."""
+        processors = number(record, "processors")
+        if processors is None:
+            return None
+        return cls(max(0.0, processors), max(0, integer(record, "memory_bytes")))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Heartbeat:
     """One beat. Its age is judged by whether `beat` changes, never by a clock of another host."""
@@ -70,6 +87,8 @@ class Heartbeat:
     """What a training step usually takes; None while too few were seen."""
     restart_seconds: float | None = None
     """Until the core is started again; None unless the supervisor waits for that."""
+    usage: Usage | None = None
+    """What the core uses of its machine; None where there is none, or too little was seen."""
 
     @classmethod
     def read(cls, path: Path) -> Heartbeat | None:
@@ -87,6 +106,7 @@ class Heartbeat:
             idle_seconds=number(record, "idle_seconds") or 0.0,
             step_seconds=number(record, "step_seconds"),
             restart_seconds=number(record, "restart_seconds"),
+            usage=Usage.from_record(table(record, "usage")),
         )
 
     def write(self, path: Path) -> None:
@@ -98,6 +118,7 @@ class Heartbeat:
             "idle_seconds": round(self.idle_seconds, 3),
             "step_seconds": _rounded(self.step_seconds),
             "restart_seconds": _rounded(self.restart_seconds),
+            "usage": None if self.usage is None else self.usage._asdict(),
             "owner": self.owner.as_record(),
             "core": None if self.core is None else self.core.as_record(),
         }

@@ -11,8 +11,15 @@ from tui_trainer.errors import InvalidExperimentsError
 from tui_trainer.record.epochs import Epoch, Epochs, best_epoch
 from tui_trainer.record.events import Evaluated, event_from_record
 from tui_trainer.record.fields import number
-from tui_trainer.record.heartbeat import SECONDS_PER_BEAT, SILENCE_SECONDS, Heartbeat, Progress
+from tui_trainer.record.heartbeat import (
+    SECONDS_PER_BEAT,
+    SILENCE_SECONDS,
+    Heartbeat,
+    Progress,
+    Usage,
+)
 from tui_trainer.record.owner import Presence
+from tui_trainer.record.remarks import Remarks
 from tui_trainer.record.run_folder import RunFolder, all_runs
 from tui_trainer.record.state import Attempt, Evidence, History, State, judge
 from tui_trainer.record.tail import Tail, identity, read_json, read_small
@@ -44,12 +51,16 @@ class Run:
     history: History = field(repr=False)
     progress: Progress | None
     """Where the core stands; None for a run that is not live."""
+    usage: Usage | None
+    """What the core uses of its machine; None for a run that is not live."""
     clean_accuracy: float | None
     """Test accuracy of the best epoch's weights, a fraction of 1."""
     ood: Mapping[str, Any] | None
     """results/ood.json: accuracies out of distribution."""
     skipped_lines: int
     """Lines of its files that could not be read."""
+    remarks: Remarks
+    """What people said of it."""
 
     @property
     def name(self) -> str:
@@ -120,6 +131,7 @@ class Run:
             "fingerprint": None if self.plan is None else self.plan.fingerprint,
             "skipped_lines": self.skipped_lines,
             "damaged_checkpoints": [event.checkpoint for event in self.history.rejected],
+            **self.remarks.as_record(),
         }
 
 
@@ -137,6 +149,8 @@ class RunReader:
         self._events = Tail(folder.events_file)
         self._epochs = Tail(folder.epochs_file)
         self._history = History()
+        self._said = Tail(folder.remarks_file)
+        self._remarks = Remarks()
         self._epochs_read = Epochs()
         self._plan: Summary | None = None
         self._results: dict[str, tuple[Evaluated, Mapping[str, Any]]] = {}
@@ -145,7 +159,8 @@ class RunReader:
         self._beat_changed = False
         self._over: Run | None = None
         self._traces: object = None
-        self._traced = (folder.events_file, folder.epochs_file, folder.experiment_file)
+        traced = (folder.events_file, folder.epochs_file, folder.experiment_file)
+        self._traced = (*traced, folder.remarks_file)
 
     def look(self) -> Run:
         """The run as it is now; for one that is over a few stats, unless something changed."""
@@ -159,6 +174,7 @@ class RunReader:
     def _look(self) -> Run:
         self._read_events()
         self._read_epochs()
+        self._read_remarks()
         self._read_plan()
         heartbeat = Heartbeat.read(self.folder.heartbeat_file)
         attempt = self.folder.newest_attempt()
@@ -176,6 +192,7 @@ class RunReader:
                 stop_request=None if attempt is None else attempt.stop_request(),
             )
         )
+        beat = _own(heartbeat, number) if verdict.state.is_live else None
         return Run(
             folder=self.folder,
             plan=self._extended_plan(),
@@ -185,14 +202,16 @@ class RunReader:
             newest_attempt=number,
             attempts=tuple(self._history.attempts.values()),
             history=self._history,
-            progress=_progress(heartbeat, number) if verdict.state.is_live else None,
+            progress=beat.progress if beat else None,
+            usage=beat.usage if beat else None,
             clean_accuracy=self._read_clean_accuracy(),
             ood=self._read_result("ood"),
-            skipped_lines=self._events.skipped + self._epochs.skipped,
+            skipped_lines=self._events.skipped + self._epochs.skipped + self._said.skipped,
+            remarks=self._remarks,
         )
 
     def _read_traces(self) -> object:
-        """What a resume, an evaluation or an edit of the run cannot leave as it is."""
+        """What a resume, an evaluation, a remark or an edit of the run cannot leave as it is."""
         return [self.folder.newest_attempt(), *map(identity, self._traced)]
 
     def _has_recorded_end(self, run: Run) -> bool:
@@ -229,6 +248,13 @@ class RunReader:
             if records:
                 newer = filter(None, map(Epoch.from_record, records))
                 self._epochs_read = self._epochs_read.with_newer(newer)
+
+    def _read_remarks(self) -> None:
+        for records, anew in self._said.batches():
+            if anew:
+                self._remarks = Remarks()
+            for record in records:
+                self._remarks = self._remarks.and_then(record)
 
     def _read_plan(self) -> None:
         if self._plan is not None:
@@ -314,7 +340,6 @@ def look_until_sure(readers: Collection[RunReader]) -> list[Run]:
     return runs
 
 
-def _progress(heartbeat: Heartbeat | None, attempt: int) -> Progress | None:
-    """Where this attempt stands; a beat of an earlier one says nothing of it."""
-    is_its_own = heartbeat is not None and heartbeat.attempt == attempt
-    return heartbeat.progress if heartbeat and is_its_own else None
+def _own(heartbeat: Heartbeat | None, attempt: int) -> Heartbeat | None:
+    """The beat of this attempt; one of an earlier one says nothing of it."""
+    return heartbeat if heartbeat is not None and heartbeat.attempt == attempt else None

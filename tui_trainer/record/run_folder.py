@@ -153,6 +153,16 @@ class RunFolder:
         return self.path / "events.jsonl"
 
     @property
+    def remarks_file(self) -> Path:
+        """One JSON line per thing that people said of the run."""
+        return self.path / "remarks.jsonl"
+
+    @property
+    def assessments(self) -> Path:
+        """Folder of what evaluations and predictions printed that nobody waited for."""
+        return self.path / "assessments"
+
+    @property
     def heartbeat_file(self) -> Path:
         """The newest beat of the owner."""
         return self.path / "heartbeat.json"

@@ -21,11 +21,10 @@ from typing import (
 )
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 from msgspec.structs import fields
 
-from tui_trainer.spec.choices import IMAGE_STATISTICS
-from tui_trainer.spec.data import Digits
+from tui_trainer.spec.data import Digits, own_pipeline
 from tui_trainer.spec.experiment import Experiment
 from tui_trainer.spec.learning import ClassParameter
 from tui_trainer.spec.problem import Problem
@@ -173,12 +172,8 @@ def _with_pipeline(tree: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(pipeline, dict):
         return dict(tree)
     name = data.get("name", Digits().name) if isinstance(data, dict) else None
-    # Under a wrong name, any statistics will do: the name is the problem to report.
-    known = name if isinstance(name, str) and name in IMAGE_STATISTICS else Digits().name
-    # A function of the user's returns the same arrays as an npz file.
-    known = "npz" if isinstance(name, str) and ":" in name else known
-    statistics = IMAGE_STATISTICS[known]._asdict()
-    return {**tree, "pipeline": {**_as_toml(statistics), **pipeline}}
+    own = own_pipeline(name if isinstance(name, str) else "")
+    return {**tree, "pipeline": {**_as_toml(structs.asdict(own)), **pipeline}}
 
 
 def _as_toml(tree: Mapping[str, Any]) -> dict[str, Any]:

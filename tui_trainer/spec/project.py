@@ -50,6 +50,10 @@ class Project(Struct, frozen=True):
         """The problems as the user reads them."""
         return tuple(problem.text(self.path.name) for problem in self.problems)
 
+    def line_of(self, name: str) -> int:
+        """The line on which an experiment's table begins; of one that is not there, the first."""
+        return self._document.line_of(("experiments", name))
+
     def experiment(self, name: str, changes: Sequence[str] = ()) -> Experiment:
         """One experiment, with `--set` changes laid over it in order.
 

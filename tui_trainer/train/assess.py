@@ -111,7 +111,7 @@ class Assessment:
             beside = {
                 n: self._predictions(way) for n, way in tools.beside.items() if not way.together
             }
-            results.write_clean(self._predictions(tools), beside)
+            results.write_clean(self._predictions(tools), beside, self.data.names)
         clean = results.announce(results.clean_file)
         self.tools.tell(
             f"clean: accuracy {percent(number(clean, 'accuracy'))}, "

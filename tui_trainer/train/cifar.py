@@ -39,6 +39,9 @@ class Form(NamedTuple):
     labels: str
     train: dict[str, str]
     test: dict[str, str]
+    meta: str
+    """The file that names the classes, which nothing but the results page needs."""
+    names: str
 
 
 # The sums are those of torchvision.datasets.CIFAR10 and CIFAR100; a test compares.
@@ -55,6 +58,8 @@ FORMS: Final[dict[CifarName, Form]] = {
             "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
         },
         test={"test_batch": "40351d587109b95175f43aff81a1287e"},
+        meta="batches.meta",
+        names="label_names",
     ),
     "cifar100": Form(
         folder="cifar-100-python",
@@ -62,6 +67,8 @@ FORMS: Final[dict[CifarName, Form]] = {
         labels="fine_labels",
         train={"train": "16019d7e3df5f24257cddd939b257f8d"},
         test={"test": "f0ef6b0ae62326f3e7ffdfab6717acfc"},
+        meta="meta",
+        names="fine_label_names",
     ),
 }
 
@@ -82,6 +89,7 @@ def load(data: Cifar, project: Path) -> Dataset:
         validation=Split.pack(images[validation], labels[validation]),
         test=Split.pack(test_images, test_labels),
         classes=CLASS_COUNT[data.name],
+        names=source.class_names(),
     )
 
 
@@ -106,6 +114,16 @@ class _Source:
         images, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
         planes = images.reshape(-1, 3, _SIDE, _SIDE)
         return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), labels
+
+    def class_names(self) -> tuple[str, ...]:
+        """The names beside the images, by label; none where no file tells them all."""
+        try:
+            content = (self._folder / self.form.meta).read_bytes()
+            names = _ArraysOnly(io.BytesIO(content), encoding="latin1").load()[self.form.names]
+        except (OSError, *_UNPICKLING_ERRORS):
+            return ()
+        is_whole = isinstance(names, list) and len(names) == CLASS_COUNT[self._name]
+        return tuple(map(str, names)) if is_whole else ()
 
     def _file(self, path: Path, md5: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         content = self._bytes(path)

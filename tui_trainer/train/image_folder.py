@@ -80,7 +80,7 @@ def load(data: ImageFolder, project: Path, size: int, stage: Stage) -> Dataset:
         )
         for name, images in files.items()
     }
-    return Dataset(**splits, classes=len(listing.classes))
+    return Dataset(**splits, classes=len(listing.classes), names=tuple(listing.classes))
 
 
 def class_names(data: ImageFolder, project: Path) -> list[str]:

@@ -240,7 +240,8 @@ class Training:
         )
         tools = self._tools()
         if not results.clean_file.exists():
-            results.write_clean(self._predictions(tools.network), self._beside(tools))
+            predicted = self._predictions(tools.network)
+            results.write_clean(predicted, self._beside(tools), self.data.names)
         result = results.announce(results.clean_file)
         accuracy = percent(number(result, "accuracy"))
         self.reporter.say(

@@ -33,7 +33,13 @@ STOP_NOW = Key("S", "stop_now", "stop the run at once, without a checkpoint (ask
 RESUME_DEAD = Key("R", "resume_dead", "resume every run that died (asks)", RUNS)
 TRASH = Key("D", "trash", "move the run to the trash (asks)", RUNS)
 UNDO = Key("u", "undo", "have back what was last moved to the trash", RUNS)
-MARK = Key("space", "mark", "mark the run: r, s, S, D mean the marked ones", RUNS, "mark")
+TAG = Key("t", "tag", "tag the run; -word takes a tag away", RUNS, "tag")
+NOTE = Key("n", "note", "add to the run's note, or write it in your editor", RUNS, "note")
+SCORE = Key("=", "score", "record what a leaderboard said of the run", RUNS)
+EVALUATE = Key("e", "evaluate", "measure the run, on clean images and others", RUNS, "evaluate")
+PREDICT = Key("p", "predict", "write the run's submission", RUNS)
+EDIT = Key("E", "edit", "the experiment in your editor; on its page the log", RUNS)
+MARK = Key("space", "mark", "mark the run: keys then mean the marked ones", RUNS, "mark")
 UNMARK = Key("M", "unmark", "take all marks away", RUNS)
 COMPARE = Key("c", "compare", "compare the marked runs", RUNS, "compare")
 HELP = Key("?", "help", "this help", APP, "help")
@@ -44,11 +50,12 @@ PAGE_DOWN = Key("pagedown,ctrl+f", "page(1)", "one page down", MOVE)
 PAGE_UP = Key("pageup,ctrl+b", "page(-1)", "one page up", MOVE)
 TOP = Key("g,home", "top", "first row", MOVE)
 BOTTOM = Key("G,end", "bottom", "last row", MOVE)
-FOLD = Key("h,left", "fold", "fold the experiment's runs", MOVE, "fold")
+FOLD = Key("h,left", "fold", "fold the experiment's runs, then its group", MOVE, "fold")
 UNFOLD = Key("l,right", "unfold", "unfold the experiment's runs", MOVE)
 FILTER = Key("/", "filter", "show only runs like: state:crashed val<90 depth=4", LOOK, "filter")
 SORT = Key("o", "sort", "sort by the next column, in the end by none", LOOK, "sort")
 REVERSE = Key("O", "reverse", "sort the other way round", LOOK)
+GROUP = Key("b", "group", "group by base, by state, by tag, not at all", LOOK, "group")
 HIDE_FINISHED = Key("f", "hide_finished", "hide finished runs, and show them again", LOOK)
 NEXT_PLOT = Key("tab", "next_plot", "loss or accuracy, where only one has room", LOOK, "loss/acc")
 LOG_SCALE = Key("|", "log_scale", "loss on a logarithmic scale, and back", LOOK, "log loss")
@@ -72,14 +79,18 @@ CLOSE_COMPARISON = Key("escape,c,q,ctrl+c", "close", "back to the list", COMPARI
 YES = Key("y", "answer(True)", "yes, do it", QUESTION)
 NO = Key("n,escape,q,ctrl+c", "answer(False)", "no, leave everything as it is", QUESTION)
 FIND = Key("enter", "find", "look for what was typed", QUESTION)
+TAKE = Key("enter", "take", "take what was typed", QUESTION)
+WRITE = Key("ctrl+e", "write", "write the whole note in your editor", QUESTION)
 ERASE = Key("backspace", "erase", "take the last character back", QUESTION)
-GIVE_UP = Key("escape,ctrl+c", "give_up", "look for nothing", QUESTION)
+GIVE_UP = Key("escape,ctrl+c", "give_up", "leave it", QUESTION)
 CLOSE_HELP = Key("escape,q,?,enter,ctrl+c", "close", "close the help", QUESTION)
 
 SCROLL_KEYS = (DOWN, UP, PAGE_DOWN, PAGE_UP, TOP, BOTTOM)
+SPOKEN_KEYS = (TAG, NOTE, SCORE, EVALUATE, PREDICT, EDIT)
 HOME_KEYS = (
     *(OPEN, RESUME, RESUME_DEAD, STOP, STOP_NOW, TRASH, UNDO, MARK, UNMARK, COMPARE),
-    *(FILTER, SORT, REVERSE, HIDE_FINISHED, NEXT_PLOT, LOG_SCALE, BACK, THEME),
+    *SPOKEN_KEYS,
+    *(FILTER, SORT, REVERSE, GROUP, HIDE_FINISHED, NEXT_PLOT, LOG_SCALE, BACK, THEME),
     *(*SCROLL_KEYS, FOLD, UNFOLD),
     *(HELP, LEAVE),
 )
@@ -87,7 +98,7 @@ HOME_KEYS = (
 # where the way there stood.
 HOME_FOOTER = (
     *(BACK, OPEN, RESUME, STOP, COMPARE, FILTER, HELP, MARK, LEAVE),
-    *(SORT, FOLD, NEXT_PLOT, LOG_SCALE),
+    *(SORT, TAG, NOTE, FOLD, NEXT_PLOT, LOG_SCALE, EVALUATE, GROUP),
 )
 RUN_KEYS = (
     *(BACK, RESUME, STOP, STOP_NOW),
@@ -97,14 +108,15 @@ RUN_KEYS = (
 CURVES_KEYS = (NEXT_PLOT, LOG_SCALE, SMOOTHING, X_AXIS, ZOOM, SERIES)
 ATTEMPT_KEYS = (EARLIER, LATER)
 LOG_KEYS = (SEARCH, NEXT_MATCH, LAST_MATCH, TO_TRACEBACK)
-PAGE_KEYS = (*RUN_KEYS, *SCROLL_KEYS, *CURVES_KEYS, *ATTEMPT_KEYS, *LOG_KEYS)
+PAGE_KEYS = (*LOG_KEYS, *RUN_KEYS, *SPOKEN_KEYS, *SCROLL_KEYS, *CURVES_KEYS, *ATTEMPT_KEYS)
 COMPARE_KEYS = (CLOSE_COMPARISON, NEXT_FIGURE, LEFT, RIGHT, *SCROLL_KEYS, LOG_SCALE, HELP)
 SEARCH_KEYS = (FIND, ERASE, GIVE_UP)
+ASK_KEYS = (TAKE, ERASE, GIVE_UP)
+NOTE_KEYS = (*ASK_KEYS, WRITE)
 CONFIRM_KEYS = (YES, NO)
 HELP_KEYS = (CLOSE_HELP, *SCROLL_KEYS)
-KEYS = tuple(
-    dict.fromkeys((*HOME_KEYS, *PAGE_KEYS, *COMPARE_KEYS, *CONFIRM_KEYS, *SEARCH_KEYS, CLOSE_HELP))
-)
+OF_QUESTIONS = (*CONFIRM_KEYS, *SEARCH_KEYS, *NOTE_KEYS, CLOSE_HELP)
+KEYS = tuple(dict.fromkeys((*HOME_KEYS, *PAGE_KEYS, *COMPARE_KEYS, *OF_QUESTIONS)))
 
 _SHOWN = {
     "enter": "Enter",
@@ -121,7 +133,7 @@ _SHOWN = {
     "end": "End",
     "backspace": "Backspace",
 }
-_TEXTUAL = {"|": "vertical_line", "?": "question_mark", "/": "slash"}
+_TEXTUAL = {"|": "vertical_line", "?": "question_mark", "/": "slash", "=": "equals_sign"}
 
 
 def bindings(keys: tuple[Key, ...]) -> list[Binding]:
@@ -131,6 +143,12 @@ def bindings(keys: tuple[Key, ...]) -> list[Binding]:
         for key in keys
         for name in key.keys.split(",")
     ]
+
+
+def left_by(own: tuple[Key, ...], keys: tuple[Key, ...]) -> tuple[Key, ...]:
+    """The keys whose names a place does not give to keys of its own."""
+    taken = {name for key in own for name in key.keys.split(",")}
+    return tuple(key for key in keys if not taken & set(key.keys.split(",")))
 
 
 def shown(key: Key) -> str:

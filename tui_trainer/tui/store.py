@@ -6,6 +6,7 @@ No other part of the app touches the disk: one that hangs makes figures old, not
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from dataclasses import dataclass, field, replace
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tui_trainer.record.epochs import Epoch
-    from tui_trainer.record.heartbeat import Progress
+    from tui_trainer.record.heartbeat import Progress, Usage
+    from tui_trainer.record.remarks import Score
     from tui_trainer.record.run_folder import RunFolder
 
 POLL_SECONDS = 1.0
@@ -70,6 +72,7 @@ class RunView:
     epochs: Sequence[Epoch]
     planned_epochs: int
     progress: Progress | None
+    usage: Usage | None
     best: Epoch | None
     clean_accuracy: float | None
     ood: OodView | None
@@ -82,6 +85,8 @@ class RunView:
     alarms: tuple[str, ...]
     """The kinds of the alarms among the warnings, in words."""
     skipped_lines: int
+    scores: tuple[str, ...]
+    """What each leaderboard said last, in words, the newest first."""
     facts: Facts
     """What filter, order and comparison ask for."""
 
@@ -127,6 +132,8 @@ class ExperimentView:
     """Why it cannot be launched; empty for one that can."""
     is_defined: bool
     """Whether experiments.toml still has it."""
+    base: str
+    """The label of what it inherits from; empty for none."""
     runs: tuple[RunView, ...]
 
     @property
@@ -153,6 +160,8 @@ class View:
     """When the last live run will be done, as a time of day."""
     unread: int = 0
     """Runs that were not looked at yet, after the start."""
+    read_only: str = ""
+    """The folder that this user may not write to; empty where nothing stands in the way."""
 
     @property
     def runs(self) -> tuple[RunView, ...]:
@@ -218,6 +227,8 @@ class Store:
     folder: Path
     seen: View = field(default_factory=lambda: View(project=None))
     """The newest that was told of."""
+    assessed: set[tuple[str, RowKey]] = field(default_factory=set)
+    """What is being evaluated or predicted with at this moment, as asked from this app."""
     _path: Path | None = None
     _stamp: tuple[int, int, int] | None = None
     _project: Project | None = None
@@ -285,6 +296,7 @@ class Store:
             experiments=_experiment_views(self._project, self._view_runs(self._read_logs())),
             warning=plain_line(warning),
             done_at=_done_at(self._runs),
+            read_only=_read_only(self._project.folder),
         )
 
     def _first_parts(self) -> Iterator[View]:
@@ -392,6 +404,13 @@ def _by_name_and_number(run: Run) -> tuple[str, int]:
     return (run.folder.experiment_name, run.folder.number)
 
 
+def _read_only(project: Path) -> str:
+    """The folder of runs, or of the project where that has none yet, if it may not be written."""
+    runs = project / "runs"
+    place = runs if runs.is_dir() else project
+    return "" if os.access(place, os.W_OK | os.X_OK) else plain_line(str(place))
+
+
 def _see(run: Run, log: EndOfLog | None, before: SeenRun | None) -> SeenRun:
     if before is not None and before.run is run and before.log is log:
         return before
@@ -451,6 +470,7 @@ def _experiment_view(
         planned_epochs=0 if experiment is None else experiment.epochs,
         fault="" if experiment is not None else fault,
         is_defined=name in project.bases,
+        base=plain_line(project.bases.get(name) or ""),
         runs=tuple(reversed(family)),
     )
 
@@ -467,6 +487,7 @@ def _run_view(run: Run, log: EndOfLog | None) -> RunView:
         epochs=run.epochs,
         planned_epochs=run.planned_epochs,
         progress=run.progress,
+        usage=run.usage,
         best=run.best,
         clean_accuracy=run.clean_accuracy,
         ood=_ood_view(run),
@@ -477,8 +498,13 @@ def _run_view(run: Run, log: EndOfLog | None) -> RunView:
         warnings=tuple(plain_line(warning.message) for warning in run.history.warnings),
         alarms=tuple(plain_line(a.kind.replace("_", " ")) for a in run.history.alarms),
         skipped_lines=run.skipped_lines,
+        scores=tuple(map(_score_words, reversed(run.remarks.scores))),
         facts=facts_of(run),
     )
+
+
+def _score_words(score: Score) -> str:
+    return f"{score.value:g}" + (f" on {plain_line(score.board)}" if score.board else "")
 
 
 def _ood_view(run: Run) -> OodView | None:

@@ -44,7 +44,8 @@ class Operated(Message):
         hint: str = "",
         ink: str = "accent",
         launched: RunFolder | None = None,
-        thrown_away: tuple[RunView, ...] = (),
+        thrown_away: tuple[str, ...] = (),
+        brought_back: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         self.words = words
@@ -52,6 +53,7 @@ class Operated(Message):
         self.ink = ink
         self.launched = launched
         self.thrown_away = thrown_away
+        self.brought_back = brought_back
 
 
 class Acting(Screen[None]):
@@ -151,8 +153,17 @@ class Acting(Screen[None]):
 
     # What is done to runs, each in a thread of its own.
 
+    def _may_write(self) -> bool:
+        """Whether anything can be done to runs here; where not it is said."""
+        place = self._store.seen.read_only
+        if place:
+            self._say(f"nothing can be changed: {place} is read only for you", ink="warn")
+        return not place
+
     def _do(self, deed: Deed) -> None:
         """Do it to the runs that are meant and can take it; ask first where it says so."""
+        if not self._may_write():
+            return
         meant = self._meant
         runs = [run for run in meant if deed.is_possible(run)]
         if not meant:
@@ -176,10 +187,12 @@ class Acting(Screen[None]):
     def _carry_out(self, deed: Deed, runs: Sequence[RunView]) -> Operated:
         outcome = deeds.carry_out(deed, runs)
         ink = "bad" if outcome.is_bad else "accent"
-        gone = outcome.done if deed.can_be_undone else ()
+        gone = tuple(run.folder.run for run in outcome.done) if deed.can_be_undone else ()
         return Operated(outcome.words, hint=outcome.hint, ink=ink, thrown_away=gone)
 
     def _operate(self, words: str, operation: Callable[[], Operated]) -> None:
+        if not self._may_write():
+            return
         # A key pressed twice must not launch twice.
         if self._is_busy:
             self._say("one moment: the last thing asked for is still being done")
@@ -196,6 +209,10 @@ class Acting(Screen[None]):
                 outcome = Operated(error.message, hint=error.hint, ink="bad")
             except OSError as error:
                 outcome = Operated(str(error), ink="bad")
+        self.tell(app, outcome)
+
+    def tell(self, app: App[list[str]], outcome: Operated) -> None:
+        """Say how something went, from any thread, also where this screen is closed by now."""
         self._screen_to_tell(app).post_message(outcome)
 
     def _screen_to_tell(self, app: App[list[str]]) -> Acting:

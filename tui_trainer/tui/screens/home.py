@@ -13,11 +13,12 @@ from tui_trainer.record.plain_text import plain_line
 from tui_trainer.study.facts import settings_of
 from tui_trainer.study.filter import Filter, understand_filter
 from tui_trainer.tui import charts, deeds, figures, keys
-from tui_trainer.tui.arrangement import Arrangement, Order, narrowed
-from tui_trainer.tui.screens.acting import Acting, Operated
+from tui_trainer.tui.arrangement import GROUPS, Arrangement, GroupView, Order, narrowed
+from tui_trainer.tui.screens.acting import Operated
 from tui_trainer.tui.screens.compare import Compare
 from tui_trainer.tui.screens.run import RunPage
 from tui_trainer.tui.screens.scrolling import Scrolling
+from tui_trainer.tui.screens.speaking import Speaking
 from tui_trainer.tui.store import ExperimentView, RunView, Store, View, ViewChanged
 from tui_trainer.tui.widgets.filter_line import FilterLine
 from tui_trainer.tui.widgets.headline import Headline
@@ -32,6 +33,7 @@ from tui_trainer.tui.widgets.words import Words
 if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from tui_trainer.tui.store import RowKey
 
 
-class Home(Scrolling, Acting):
+class Home(Scrolling, Speaking):
     """Shows the store's view and acts on the selected row.
 
     Args:
@@ -74,7 +76,6 @@ class Home(Scrolling, Acting):
         self._memory = memory
         self._arrangement = Arrangement()
         self._filter = Filter()
-        self._thrown_away: list[tuple[RunView, ...]] = []
         self._view: View | None = None
         self._log_scale = False
         self._awaited: RowKey | None = None
@@ -99,6 +100,8 @@ class Home(Scrolling, Acting):
     def on_mount(self) -> None:
         """Begin to look."""
         self.run_worker(self._recall_and_watch, thread=True)
+        # Whichever screen it is chosen on.
+        self.watch(self.app, "theme", self._remember_theme, init=False)
 
     def on_unmount(self) -> None:
         """Look no more."""
@@ -126,7 +129,10 @@ class Home(Scrolling, Acting):
     def on_operated(self, message: Operated) -> None:
         """Remember what can be had back; go to a new run as soon as the store has seen it."""
         if message.thrown_away:
-            self._thrown_away.append(message.thrown_away)
+            self._arrange(thrown_away=(*self._arrangement.thrown_away, message.thrown_away))
+        if message.brought_back:
+            left = tuple(x for x in self._arrangement.thrown_away if x != message.brought_back)
+            self._arrange(thrown_away=left)
         if message.launched is not None:
             self._awaited = (message.launched.experiment_name, message.launched.number)
             self._go_to_awaited_run()
@@ -153,8 +159,10 @@ class Home(Scrolling, Acting):
     # What keys do, in the order of the key table.
 
     def action_open(self) -> None:
-        """Launch the experiment, or open the run's page."""
-        row = self._selected
+        """Launch the experiment, open the run's page, or fold and unfold the group."""
+        row = self._list.selected
+        if isinstance(row, GroupView):
+            self._list.fold(folded=not self._list.folded.get(row.key[0], False))
         if isinstance(row, RunView):
             acting = (self._store, self._operations, self._operating, self._glyphs)
             self.app.push_screen(RunPage(*acting, row))
@@ -163,6 +171,8 @@ class Home(Scrolling, Acting):
 
     def action_resume_dead(self) -> None:
         """Resume every run that died, whatever the list shows."""
+        if not self._may_write():
+            return
         runs = () if self._view is None else self._view.runs
         dead = [run for run in runs if run.state.has_died]
         if not dead:
@@ -178,17 +188,20 @@ class Home(Scrolling, Acting):
 
     def action_undo(self) -> None:
         """Have back what was last moved to the trash from here."""
-        if self._thrown_away:
-            self._do_to(deeds.restoring(), self._thrown_away.pop())
-        else:
+        thrown_away = self._arrangement.thrown_away
+        if not thrown_away:
             self._say("nothing was moved to the trash from here: tui-trainer restore lists it")
+        elif self._view is not None and self._view.project is not None:
+            runs = self._view.project.folder / "runs"
+            work = partial(self._bring_back, runs, thrown_away[-1])
+            self._operate("bringing back from the trash", work)
 
     def action_mark(self) -> None:
         """Mark the run, or every run of the experiment that is shown; again to take it back."""
-        row = self._selected
+        row = self._list.selected
         if row is None:
             return
-        rows = {run.key for run in (row.runs if isinstance(row, ExperimentView) else (row,))}
+        rows = {run.key for run in ((row,) if isinstance(row, RunView) else row.runs)}
         marked = self._arrangement.marked
         self._arrange(marked=marked - rows if rows <= marked else marked | rows)
         self._list.move(1)
@@ -225,6 +238,11 @@ class Home(Scrolling, Acting):
         else:
             self._say(f"{keys.shown(keys.SORT)} sorts by a column first")
 
+    def action_group(self) -> None:
+        """Group by the next thing that runs can have in common; in the end by none."""
+        now = GROUPS.index(self._arrangement.group)
+        self._arrange(group=GROUPS[(now + 1) % len(GROUPS)])
+
     def action_hide_finished(self) -> None:
         """Hide finished runs, or show them again."""
         self._arrange(hides_finished=not self._arrangement.hides_finished)
@@ -252,11 +270,6 @@ class Home(Scrolling, Acting):
         self._close_filter_line()
         self._arrange(filter="")
 
-    def action_theme(self) -> None:
-        """Change between dark and light, and remember it."""
-        super().action_theme()
-        self._arrange(theme=self.app.theme)
-
     # What is selected.
 
     @property
@@ -269,7 +282,13 @@ class Home(Scrolling, Acting):
 
     @property
     def _selected(self) -> ExperimentView | RunView | None:
-        return self._list.selected
+        row = self._list.selected
+        return None if isinstance(row, GroupView) else row
+
+    @property
+    def _selected_group(self) -> GroupView | None:
+        row = self._list.selected
+        return row if isinstance(row, GroupView) else None
 
     @property
     def _selected_run(self) -> RunView | None:
@@ -288,7 +307,17 @@ class Home(Scrolling, Acting):
         shown = [row.key for row in self._list.rows if row.key in marked]
         return [marked[key] for key in dict.fromkeys((*shown, *marked))]
 
+    @property
+    def _experiment_meant(self) -> str:
+        row = self._selected
+        if row is None:
+            return ""
+        return row.name if isinstance(row, ExperimentView) else row.experiment
+
     # How the list is arranged.
+
+    def _remember_theme(self, theme: str) -> None:
+        self._arrange(theme=theme)
 
     def _recall_and_watch(self) -> None:
         self.post_message(self.Recalled(self._memory.recall()))
@@ -316,7 +345,11 @@ class Home(Scrolling, Acting):
             all_of_them += f", {keys.shown(keys.HIDE_FINISHED)} the finished ones"
         empty = f"none of {figures.plural(len(view.runs), 'run')} is to be seen here; {all_of_them}"
         self._list.show(
-            shown, arrangement.order, arrangement.marked, empty if view.experiments else ""
+            shown,
+            arrangement.order,
+            arrangement.marked,
+            empty if view.experiments else "",
+            arrangement.group,
         )
         self.query_one(Headline).show(view, tuple(self._scope(view, shown)))
         self.query_one(FilterLine).say(self._filter_fault)
@@ -345,6 +378,8 @@ class Home(Scrolling, Acting):
         if parts:
             count = sum(len(experiment.runs) for experiment in shown)
             parts.append((Span(f"{count} of {len(view.runs)}", "strong"),))
+        if arrangement.group:
+            parts.append((Span(f"by {arrangement.group}", "accent"),))
         if self._marked:
             marks = f"{self._glyphs.marked} {len(self._marked)} marked"
             parts.append((Span(marks, "accent"),))
@@ -360,6 +395,8 @@ class Home(Scrolling, Acting):
     def _show_selected(self) -> None:
         row, run = self._selected, self._selected_run
         self.query_one(KeyBar).show(self._offers(row))
+        if self._selected_group is not None:
+            self._show_group(self._selected_group)
         if row is None:
             return
         experiment = self._experiment_of(row)
@@ -368,6 +405,15 @@ class Home(Scrolling, Acting):
         self._show_charts(run)
         self._show_ending(run)
         self.query_one(StatusLine).show(row if run is None else run)
+
+    def _show_group(self, group: GroupView) -> None:
+        """A group has no curves of its own."""
+        self.query_one("#selected", Rule).show(group.label, figures.plural(len(group.runs), "run"))
+        words = f"{keys.shown(keys.DOWN)} goes to its runs"
+        self.query_one("#loss", Plot).show(charts.no_chart("loss", words))
+        self.query_one("#accuracy", Plot).show(charts.no_chart("accuracy %", ""))
+        self._show_ending(None)
+        self.query_one(StatusLine).show(None)
 
     def _experiment_of(self, row: ExperimentView | RunView) -> ExperimentView | None:
         if isinstance(row, ExperimentView):
@@ -395,7 +441,7 @@ class Home(Scrolling, Acting):
     def _offers(self, row: ExperimentView | RunView | None) -> list[Offer]:
         if self._is_asking:
             return []
-        if row is None:
+        if row is None and self._selected_group is None:
             ways_out = (keys.BACK,) if self._arrangement.filter else ()
             offered = (*ways_out, keys.HELP, keys.LEAVE)
             return [Offer(keys.shown(key), key.short) for key in offered]
@@ -404,14 +450,15 @@ class Home(Scrolling, Acting):
             left_out |= {keys.BACK}
         if len(self._marked) < 2:
             left_out |= {keys.COMPARE}
-        if self._arrangement.order.column:
+        if self._arrangement.order.column or row is None:
             left_out |= {keys.FOLD}
         possible = {
-            keys.OPEN: isinstance(row, RunView) or not row.fault,
+            keys.OPEN: not isinstance(row, ExperimentView) or not row.fault,
             keys.RESUME: any(each.state.is_resumable for each in self._meant),
             keys.STOP: any(each.state.is_live for each in self._meant),
         }
-        words = {keys.OPEN: "show" if isinstance(row, RunView) else "launch", keys.BACK: "all"}
+        opens = {RunView: "show", ExperimentView: "launch"}.get(type(row), "fold")
+        words = {keys.OPEN: opens, keys.BACK: "all"}
         return [
             Offer(keys.shown(key), words.get(key, key.short), possible.get(key, True))
             for key in keys.HOME_FOOTER
@@ -421,6 +468,8 @@ class Home(Scrolling, Acting):
     # What is done to runs, each in a thread of its own.
 
     def _launch_or_ask(self, experiment: ExperimentView) -> None:
+        if not self._may_write():
+            return
         if experiment.fault or not experiment.is_defined:
             gone = f"{experiment.label} is no longer in experiments.toml"
             self._say(experiment.fault or gone, ink="bad")
@@ -440,10 +489,17 @@ class Home(Scrolling, Acting):
         folder = self._operations.launch(self._view.project, name)
         return Operated(f"launched {plain_line(folder.run)}", launched=folder)
 
+    def _bring_back(self, runs: Path, names: Sequence[str]) -> Operated:
+        outcome = deeds.bring_back(runs, names)
+        ink = "bad" if outcome.is_bad else "accent"
+        return Operated(outcome.words, hint=outcome.hint, ink=ink, brought_back=tuple(names))
+
     @property
     def _meant(self) -> list[RunView]:
-        """The marked runs, or else the selected one."""
-        run = self._selected_run
+        """The marked runs, or else the selected one, or those of the selected group."""
+        group, run = self._selected_group, self._selected_run
+        if group is not None:
+            return self._marked or list(group.runs)
         return self._marked or ([] if run is None else [run])
 
     @property
