@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -322,19 +323,44 @@ def small_disk(project: Path) -> Iterator[SmallDisk]:
 @pytest.mark.parametrize(
     ("options", "deaf"), [([], False), (["--now"], True)], ids=["stop", "at once"]
 )
-def test_without_a_byte_of_room_a_stop_is_a_signal(
+def test_without_a_byte_of_room_a_run_can_be_stopped_and_says_so(
     tui_trainer: CommandLine, small_disk: SmallDisk, options: list[str], *, deaf: bool
 ) -> None:
     command_line = tui_trainer.fake(seconds=60, deaf=deaf)
     command_line("run", "one", "--detach", "--set", "resources.max_restarts=3")
-    run = command_line.wait("one", lambda run: bool(run.progress and run.progress.step))
-    small_disk.fill()
+    command_line.wait("one", lambda run: bool(run.progress and run.progress.step))
+    filler = small_disk.fill()
     done = command_line("stop", "one", *options)
-    assert "Traceback" not in done.stderr
+    assert done.returncode == ExitCode.DONE, done.stderr
     run = command_line.look("one")
-    assert not run.state.is_live
-    assert run.newest_attempt == 1
-    assert run.folder.attempt(1).stop_request() is None
+    assert (run.state, run.newest_attempt) == (State.STOPPED, 1)
+    ended = run.attempts[-1]
+    filler.unlink()
+    assert command_line("resume", "one", "--detach").returncode == ExitCode.DONE
+    run = command_line.wait("one", lambda run: run.newest_attempt == 2)
+    assert run.attempts[0] == ended
+
+
+def test_a_run_that_waits_for_room_says_so_and_is_stopped(
+    tui_trainer: CommandLine, small_disk: SmallDisk
+) -> None:
+    command_line = tui_trainer.fake(crash_at=2, attempts=99, hope="room", cause="disk full: here")
+    command_line("run", "one", "--detach", "--set", "resources.max_restarts=3")
+    command_line.wait("one", has_epochs(1))
+    small_disk.fill()
+    run = command_line.wait("one", lambda run: "disk is full" in run.cause)
+    assert run.state is State.STALLED
+    where = f"waits for 0 kB in {run.folder.path}, where 0 kB are free; make room"
+    assert where in run.cause
+    assert "it ended: disk full: here" in run.cause
+    assert re.search("; tries again in [1-9][0-9]* s$", run.cause)
+    assert "tui-trainer prune" in command_line("runs").stdout
+    assert command_line("stop", "one").returncode == ExitCode.DONE
+    run = command_line.look("one")
+    assert run.state is State.STOPPED
+    assert "disk full: here" in run.cause
+    nothing = command_line("resume", "--all", "--detach").stdout
+    assert nothing == "no run crashed, was lost or interrupted\n"
 
 
 def test_who_cannot_be_asked_or_signalled_is_named(

@@ -161,7 +161,12 @@ def append_event(path: Path, event: Event) -> None:
     Raises:
         OSError: the disk is full, read-only or failing.
     """
-    append_record(path, {"event": _word(type(event)), **asdict(event)})
+    append_record(path, event_record(event))
+
+
+def event_record(event: Event) -> dict[str, Any]:
+    """The line of events.jsonl."""
+    return {"event": _word(type(event)), **asdict(event)}
 
 
 def read_events(path: Path) -> Iterator[Event]:

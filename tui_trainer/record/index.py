@@ -162,6 +162,9 @@ class RunReader:
         heartbeat = Heartbeat.read(self.folder.heartbeat_file)
         attempt = self.folder.newest_attempt()
         number = 0 if attempt is None else attempt.number
+        ended = None if heartbeat is None else heartbeat.ended
+        if ended is not None and 0 < ended.attempt <= number:
+            self._history.apply(ended)  # there was no room for it among the events
         owner = None if attempt is None else attempt.owner()
         verdict = judge(
             Evidence(

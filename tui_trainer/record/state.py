@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from dataclasses import dataclass, field
 from enum import Enum
@@ -367,11 +368,22 @@ def _standstill(evidence: Evidence) -> str:
             return f"suspended by SIGSTOP; kill -CONT {owner.pid} lets it go on"
     if beat is None:
         return ""
+    if beat.waits_for:
+        return f"{beat.waits_for}{_next_try(beat)}"
     if beat.restart_seconds is not None:
-        return f"starts again in {beat.restart_seconds:.0f} s{_last_end(evidence)}"
+        return f"starts again in {_seconds(beat.restart_seconds)}{_last_end(evidence)}"
     if beat.idle_seconds > _longest_pause(beat):
         return f"no step for {beat.idle_seconds:.0f} s"
     return ""
+
+
+def _next_try(beat: Heartbeat) -> str:
+    left = beat.restart_seconds
+    return "" if left is None else f"; tries again in {_seconds(left)}"
+
+
+def _seconds(left: float) -> str:
+    return f"{max(1, math.ceil(left))} s"
 
 
 def _last_end(evidence: Evidence) -> str:
