@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from tui_trainer.errors import OwnedByAnotherError, RunCrashedError
 from tui_trainer.record.durable import sweep
-from tui_trainer.record.events import AttemptEnded, append_event, read_events
-from tui_trainer.record.heartbeat import Heartbeat
+from tui_trainer.record.events import append_event
 from tui_trainer.record.index import RunReader, look_until_sure
 from tui_trainer.record.owner import Owner
 
@@ -39,19 +38,11 @@ def claim(folder: RunFolder) -> tuple[AttemptFolder, Owner]:
     attempt = folder.claim_attempt(owner, after=run.newest_attempt)
     for swept in (folder.path, folder.attempts):
         sweep(swept)
-    with contextlib.suppress(OSError):
-        _record_end_told_by_beat(folder)
+    if run.unrecorded_end is not None:
+        # It stands where only the newest attempt's is looked for.
+        with contextlib.suppress(OSError):
+            append_event(folder.events_file, run.unrecorded_end)
     return attempt, owner
-
-
-def _record_end_told_by_beat(folder: RunFolder) -> None:
-    """An end that found no room among the events stands in a beat that will be replaced."""
-    beat = Heartbeat.read(folder.heartbeat_file)
-    if beat is None or beat.ended is None:
-        return
-    recorded = (e for e in read_events(folder.events_file) if isinstance(e, AttemptEnded))
-    if beat.ended.attempt not in {event.attempt for event in recorded}:
-        append_event(folder.events_file, beat.ended)
 
 
 def check_ownership(folder: RunFolder, attempt: int, owner: Owner | None) -> None:

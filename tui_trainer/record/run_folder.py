@@ -84,6 +84,11 @@ class AttemptFolder:
         return self.path / "stop_at_once"
 
     @property
+    def core_ended_file(self) -> Path:
+        """What the core said of its own end, should nobody be left to record it."""
+        return self.path / "core_ended.json"
+
+    @property
     def preflight_file(self) -> Path:
         """What was found before this attempt trained."""
         return self.path / "preflight.json"

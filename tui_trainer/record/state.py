@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING
@@ -181,6 +181,13 @@ class History:
         if "test" in self.evaluations:
             # The attempt that goes on sets these results aside and tells where they stand.
             self.evaluations = {}
+
+    def and_then(self, event: Event) -> History:
+        """The history with one more event, beside this one."""
+        attempts = {number: replace(attempt) for number, attempt in self.attempts.items()}
+        history = replace(self, attempts=attempts)
+        history.apply(event)
+        return history
 
     def _note_progress(self, saved: CheckpointSaved) -> None:
         attempt = self.attempts.get(saved.attempt)
