@@ -125,6 +125,39 @@ def test_a_stop_is_carried_out_and_can_be_resumed(tui_trainer: CommandLine) -> N
     assert command_line.fake()("resume", "one").returncode == ExitCode.DONE
 
 
+@pytest.mark.parametrize("options", [[], ["--now"]], ids=["stop", "at once"])
+@pytest.mark.parametrize("held", ["supervisor", "core", "both"])
+def test_a_suspended_run_is_woken_to_be_stopped(
+    tui_trainer: CommandLine, held: str, options: list[str]
+) -> None:
+    tui_trainer.fake(seconds=60)("run", "one", "--detach")
+    run = tui_trainer.wait("one", lambda run: bool(run.progress and run.progress.step))
+    beat = Heartbeat.read(run.folder.heartbeat_file)
+    assert beat is not None
+    assert beat.core is not None
+    everybody = {"supervisor": beat.owner.pid, "core": beat.core.pid}
+    for name in everybody if held == "both" else [held]:
+        os.kill(everybody[name], signal.SIGSTOP)
+    tui_trainer.wait("one", lambda run: run.cause.startswith("suspended by SIGSTOP"))
+    assert tui_trainer("stop", "one", *options, seconds=30).returncode == ExitCode.DONE
+    run = tui_trainer.look("one")
+    assert (run.state, run.newest_attempt) == (State.STOPPED, 1)
+    assert owners_in(run.folder.heartbeat_file) == []
+
+
+def test_a_core_that_is_suspended_elsewhere_is_woken_by_its_supervisor(
+    tui_trainer: CommandLine,
+) -> None:
+    tui_trainer.fake(seconds=60)("run", "one", "--detach")
+    run = tui_trainer.wait("one", lambda run: bool(run.progress and run.progress.step))
+    beat = Heartbeat.read(run.folder.heartbeat_file)
+    assert beat is not None
+    assert beat.core is not None
+    os.kill(beat.core.pid, signal.SIGSTOP)
+    run.folder.attempt(1).ask_to_stop(at_once=False)  # all that reaches another host
+    assert tui_trainer.wait("one", is_over).state is State.STOPPED
+
+
 def test_a_deaf_core_is_stopped_at_once_on_demand(tui_trainer: CommandLine) -> None:
     command_line = tui_trainer.fake(seconds=60, deaf=True)
     command_line("run", "one", "--detach")

@@ -239,6 +239,7 @@ class SupervisedAttempt:
         if at_once is None or at_once == self._obeyed:
             return
         core.send(signal.SIGKILL if at_once else signal.SIGTERM)
+        core.send(signal.SIGCONT)  # one that SIGSTOP holds obeys no other signal
         self._obeyed = at_once
 
     def _end_what_is_lost(self, core: CoreProcess) -> None:
