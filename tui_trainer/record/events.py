@@ -29,6 +29,8 @@ class Launched(_Event):
     launcher: str
     owner: Owner
     """The process that launched it, until a supervisor takes it over."""
+    experiment_sha256: str = ""
+    """Of experiment.toml; empty in records of before it was kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +89,9 @@ class CheckpointSaved(_Event):
     """Of the file."""
     weights_sha256: str
     """Of the state dict's entries in name order: name, shape, dtype, raw bytes."""
+    epochs_sha256: str = ""
+    """Of epochs.jsonl with all the epochs that the checkpoint has behind it; empty in records of
+    before it was kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
