@@ -279,14 +279,13 @@ class Checkpoints:
             return
         names = ", ".join(map(str, passed_over))
         left = self._unreadable.keys() & set(passed_over)
-        why = "cannot be read" if left else "cannot be trusted and was set aside"
+        were = "was" if len(passed_over) == 1 else "were"
+        why = "cannot be read" if left else f"cannot be trusted and {were} set aside"
         start = f"{used}" if any(used) else "the start"
         last = max(passed_over)
         lost = range(used.epochs + 1, last.epochs + (2 if last.steps else 1))
-        epochs = f"epoch {lost[0]}" if len(lost) == 1 else f"epochs {lost[0]} to {lost[-1]}"
-        self._ledger.warn(
-            f"{names} {why}: training goes on from {start}, {epochs} are trained again"
-        )
+        again = f"epoch {lost[0]} is" if len(lost) == 1 else f"epochs {lost[0]} to {lost[-1]} are"
+        self._ledger.warn(f"{names} {why}: training goes on from {start}, {again} trained again")
 
     def _remove(self, name: CheckpointName) -> None:
         path = self._folder / str(name)
