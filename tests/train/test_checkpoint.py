@@ -170,12 +170,8 @@ def test_damage_is_noticed_and_the_previous_checkpoint_used(
     (rejected,) = (e for e in events_of(trained) if isinstance(e, CheckpointRejected))
     assert rejected.checkpoint == "epoch-0004.pt"
     assert rejected.cause
-    messages = [event.message for event in events_of(trained) if isinstance(event, Warned)]
-    assert messages[-1].endswith(
-        "set aside: training goes on from epoch-0003.pt, epoch 4 is trained again"
-    )
     (warned,) = (e for e in events_of(trained) if isinstance(e, Warned))
-    assert "from epoch-0003.pt, epoch 4 " in warned.message
+    assert warned.message.endswith("from epoch-0003.pt, epoch 4 is trained again")
 
 
 def test_every_single_byte_counts(trained: RunFolder) -> None:
