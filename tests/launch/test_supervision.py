@@ -139,6 +139,9 @@ def test_a_suspended_run_is_woken_to_be_stopped(
     for name in everybody if held == "both" else [held]:
         os.kill(everybody[name], signal.SIGSTOP)
     tui_trainer.wait("one", lambda run: run.cause.startswith("suspended by SIGSTOP"))
+    refused = tui_trainer("resume", "one")
+    assert refused.returncode == ExitCode.OWNED
+    assert "one/1 is stalled (suspended by SIGSTOP; kill -CONT" in refused.stderr
     assert tui_trainer("stop", "one", *options, seconds=30).returncode == ExitCode.DONE
     run = tui_trainer.look("one")
     assert (run.state, run.newest_attempt) == (State.STOPPED, 1)

@@ -30,8 +30,9 @@ def claim(folder: RunFolder) -> tuple[AttemptFolder, Owner]:
     run = look_until_sure([RunReader(folder)])[0]
     if run.state.is_live:
         attempt = folder.attempt(run.newest_attempt)
+        why = f" ({run.cause})" if run.cause else ""
         raise OwnedByAnotherError(
-            f"{run.name} is {run.state.value}: {attempt.owner()} owns it",
+            f"{run.name} is {run.state.value}{why}: {attempt.owner()} owns it",
             hint=f"watch it: tui-trainer logs -f {run.name}",
         )
     owner = Owner.of_process(os.getpid())
