@@ -164,7 +164,7 @@ def is_full(run: Run, spare: int) -> bool:
     """Whether it waits for room after more tries than other errors are given."""
     log = run.folder.attempt(max(1, run.newest_attempt)).log_file
     tries = run.newest_attempt if spare else log.read_text().count("No space left on device")
-    return not run.state.is_live or (tries > 3 and "starts again in" in run.cause)
+    return not run.state.is_live or (tries > 3 and "the disk is full: waits for" in run.cause)
 
 
 @pytest.mark.soak

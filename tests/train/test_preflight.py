@@ -544,8 +544,29 @@ def test_a_resume_looks_only_at_what_may_have_changed(project: Path) -> None:
     train(folder)
     table = table_of(folder, stops + 1)
     assert not table.rehearsed
-    assert [finding.subject for finding in table.findings] == ["folder", "disk", "time"]
+    assert [finding.subject for finding in table.findings] == [
+        "folder",
+        "results",
+        "disk",
+        "time",
+    ]
+    assert table.findings[1].level == "ok"
     assert_same(folder, whole)
+
+
+def test_a_submission_that_came_into_the_way_is_told_at_the_resume(project: Path) -> None:
+    folder = new_run(project)
+    with pytest.raises(Stopped):
+        train(folder, StopAt(6))
+    text = folder.experiment_file.read_text()
+    folder.experiment_file.write_text(text.replace("preflight = false", "preflight = true"))
+    folder.results.mkdir()
+    (folder.results / "submission_ood.csv").write_text("id,label\n")
+    train(folder)
+    told = table_of(folder, 2).findings[1]
+    assert (told.subject, told.level) == ("results", "warning")
+    assert "holds submission_ood.csv, which is not this run's" in told.found
+    assert "move it away" in told.cure
 
 
 @pytest.mark.parametrize("at", [1, 5, 20])

@@ -21,6 +21,7 @@ from tests.conftest import claim_next, wait_until, wait_until_gone
 from tests.train.conftest import events_of, new_run, train
 from tests.train.test_loop import assert_same
 from tui_trainer.errors import ExitCode
+from tui_trainer.record.claim import claim
 from tui_trainer.record.events import Alarmed, AttemptEnded, AttemptStarted, CheckpointSaved
 from tui_trainer.record.failure import Hope
 from tui_trainer.record.index import RunReader
@@ -282,6 +283,32 @@ def test_a_core_that_outlives_its_supervisor_saves_and_has_the_last_word(project
     run = RunReader(folder).look()
     assert run.state is State.INTERRUPTED
     assert run.cause == "stopped: its supervisor was killed; resumable"
+
+
+@pytest.mark.parametrize(
+    ("epochs", "state", "cause"),
+    [
+        (1, State.FINISHED, ""),
+        (100_000, State.INTERRUPTED, "stopped by SIGTERM; resumable; its supervisor was killed"),
+    ],
+)
+def test_a_supervisor_killed_after_its_core_ended_takes_no_end_along(
+    project: Path, epochs: int, state: State, cause: str
+) -> None:
+    folder = new_run(project, epochs=epochs)
+    orphan = Orphan(folder)
+    orphan.wait_for_an_epoch()
+    if state is not State.FINISHED:
+        os.kill(orphan.core.pid, signal.SIGTERM)
+    orphan.wait_for_its_end()
+    assert not any(isinstance(event, AttemptEnded) for event in events_of(folder))
+    assert RunReader(folder).look().state.is_live
+    orphan.kill_the_supervisor()
+    run = RunReader(folder).look()
+    assert (run.state, run.cause) == (state, cause)
+    attempt, _ = claim(folder)
+    assert attempt.number == 2
+    assert [e.cause for e in events_of(folder) if isinstance(e, AttemptEnded)] == [cause]
 
 
 def test_an_orphan_that_was_asked_to_stop_says_so(project: Path) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.record.index import Run
     from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.record.state import Attempt
     from tui_trainer.study.compare import Comparison
 
 
@@ -272,19 +273,15 @@ def _whole(run: Run) -> dict[str, Any]:
 
 def _print_whole(run: Run) -> None:
     from tui_trainer.cli.words import closing_line, results, state_text
-    from tui_trainer.record.words import ABSENT, epoch_line
-    from tui_trainer.tui.figures import duration
+    from tui_trainer.record.words import epoch_line
 
     results.print(state_text(run), end="  ")
     results.say(closing_line(run))
     for line in _own_lines(run):
         results.say(line)
     for attempt in run.attempts:
-        took = duration(attempt.seconds) if attempt.seconds else ABSENT
-        results.say(
-            f"attempt {attempt.number}: {attempt.owner or 'owner unknown'}, {took}, "
-            f"{attempt.cause or ('done' if attempt.exit_code == 0 else 'no end recorded')}"
-        )
+        owner = attempt.owner or "owner unknown"
+        results.say(f"attempt {attempt.number}: {owner}, {_life(attempt, run)}")
     for rejected in run.history.rejected:
         results.say(
             f"{rejected.checkpoint} {rejected.cause}", label="set aside: ", style="bold red"
@@ -314,6 +311,22 @@ def _own_lines(run: Run) -> Iterator[str]:
         yield f"score: {score.value:g}{f' on {score.board}' if score.board else ''}"
     if remarks.note:
         yield f"note: {remarks.note}"
+
+
+def _life(attempt: Attempt, run: Run) -> str:
+    """How long an attempt took and how it ended; since when it runs; or what is known instead."""
+    from tui_trainer.record.state import exit_cause
+    from tui_trainer.record.words import ABSENT, moment
+    from tui_trainer.tui.figures import duration
+
+    if attempt.exit_code is not None:
+        took = duration(attempt.seconds) if attempt.seconds else ABSENT
+        return f"{took}, {attempt.cause or exit_cause(attempt.exit_code) or 'done'}"
+    if attempt.number != run.newest_attempt:
+        return "no end recorded"
+    if run.state.is_live:
+        return f"runs since {moment(attempt.started)}"
+    return run.cause or "no end recorded"
 
 
 def _ood_lines(run: Run) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import signal
@@ -58,11 +59,15 @@ def prepare(
 ) -> RunFolder:
     """Claim a run folder and write down what is to run there."""
     origin = {**provenance(project.folder, experiment), "preflight": preflight}
-    content = experiment_to_toml(experiment, origin)
-    launched = Launched(launcher=experiment.launcher, owner=Owner.of_process(os.getpid()))
+    content = experiment_to_toml(experiment, origin).encode()
+    launched = Launched(
+        launcher=experiment.launcher,
+        owner=Owner.of_process(os.getpid()),
+        experiment_sha256=hashlib.sha256(content).hexdigest(),
+    )
     folder = claim_run(project.folder / "runs", name)
     try:
-        write_once(folder.experiment_file, content.encode())
+        write_once(folder.experiment_file, content)
         append_event(folder.events_file, launched)
     except OSError:
         shutil.rmtree(folder.path, ignore_errors=True)  # nothing but our own half launch is in it
@@ -148,6 +153,7 @@ def stop(folder: RunFolder, *, at_once: bool = False) -> None:
     except OSError as error:
         _signal_instead(folder, folder.newest_attempt() or attempt, error, at_once=at_once)
     else:
+        _wake(folder, asked)
         _signal_where_nobody_obeys(folder, asked, at_once=at_once)
 
 
@@ -170,6 +176,16 @@ def _ask_newest(folder: RunFolder, attempt: AttemptFolder, *, at_once: bool) -> 
     if newest is None or newest.number == attempt.number:
         return attempt
     return _ask_newest(folder, newest, at_once=at_once)
+
+
+def _wake(folder: RunFolder, attempt: AttemptFolder) -> None:
+    """Let those go on that SIGSTOP holds on this host: nobody else can hear what was asked."""
+    beat, owner = Heartbeat.read(folder.heartbeat_file), attempt.owner()
+    core = beat.core if beat and beat.attempt == attempt.number else None
+    for held in (core, owner):
+        if held is not None and held.is_suspended():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(held.pid, signal.SIGCONT)
 
 
 def _signal_where_nobody_obeys(folder: RunFolder, attempt: AttemptFolder, *, at_once: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import struct
 from collections.abc import Sequence
@@ -203,6 +204,32 @@ def read_epochs(path: Path) -> list[Epoch]:
             if epoch is not None:
                 epochs[epoch.epoch] = epoch
     return [epochs[number] for number in sorted(epochs)]
+
+
+class EpochsDigest:
+    """SHA-256 of epochs.jsonl with the lines of these records, each taken in once."""
+
+    def __init__(self) -> None:
+        self._taken: list[tuple[Mapping[str, Any], hashlib._Hash]] = []
+
+    def of(self, records: Sequence[Mapping[str, Any]]) -> str:
+        """The digest; where training went back, what was taken in since is forgotten."""
+        while self._taken and not self._leads_to(records):
+            self._taken.pop()
+        for record in records[len(self._taken) :]:
+            digest = self._newest.copy()
+            digest.update(encode_record(record))
+            self._taken.append((record, digest))
+        return self._newest.hexdigest()
+
+    @property
+    def _newest(self) -> hashlib._Hash:
+        return self._taken[-1][1] if self._taken else hashlib.sha256()
+
+    def _leads_to(self, records: Sequence[Mapping[str, Any]]) -> bool:
+        # Whether the last epoch is the same, with its time and attempt, tells it of all before.
+        count = len(self._taken)
+        return count <= len(records) and self._taken[-1][0] == records[count - 1]
 
 
 def write_epochs(path: Path, epochs: Iterable[Epoch]) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tui_trainer.errors import InvalidExperimentsError
 from tui_trainer.record.epochs import Epoch, Epochs, best_epoch
-from tui_trainer.record.events import Evaluated, event_from_record
+from tui_trainer.record.events import AttemptEnded, Evaluated, event_from_record
 from tui_trainer.record.fields import number
 from tui_trainer.record.heartbeat import (
     SECONDS_PER_BEAT,
@@ -28,6 +28,9 @@ from tui_trainer.spec.summary import Summary, read_summary
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
+
+    from tui_trainer.record.owner import Owner
+    from tui_trainer.record.run_folder import AttemptFolder
 
 # Epochs whose time predicts the next ones: enough to even out noise, few enough to follow a node
 # that got busy.
@@ -49,6 +52,8 @@ class Run:
     """The attempt that this look judged; 0 before the first."""
     attempts: tuple[Attempt, ...]
     history: History = field(repr=False)
+    unrecorded_end: AttemptEnded | None
+    """How the newest attempt ended, where no event tells it; the history has it all the same."""
     progress: Progress | None
     """Where the core stands; None for a run that is not live."""
     usage: Usage | None
@@ -180,11 +185,13 @@ class RunReader:
         attempt = self.folder.newest_attempt()
         number = 0 if attempt is None else attempt.number
         owner = None if attempt is None else attempt.owner()
+        ended = None if attempt is None else self._unrecorded_end(attempt, owner, heartbeat)
+        history = self._history if ended is None else self._history.and_then(ended)
         verdict = judge(
             Evidence(
                 is_there=self.folder.path.is_dir(),
                 was_prepared=self.folder.experiment_file.exists(),
-                history=self._history,
+                history=history,
                 newest_attempt=number,
                 owner=owner,
                 heartbeat=heartbeat,
@@ -200,14 +207,33 @@ class RunReader:
             cause=verdict.cause,
             epochs=self._epochs_read,
             newest_attempt=number,
-            attempts=tuple(self._history.attempts.values()),
-            history=self._history,
+            attempts=tuple(history.attempts.values()),
+            history=history,
+            unrecorded_end=ended,
             progress=beat.progress if beat else None,
             usage=beat.usage if beat else None,
             clean_accuracy=self._read_clean_accuracy(),
             ood=self._read_result("ood"),
             skipped_lines=self._events.skipped + self._epochs.skipped + self._said.skipped,
             remarks=self._remarks,
+        )
+
+    def _unrecorded_end(
+        self, attempt: AttemptFolder, owner: Owner | None, heartbeat: Heartbeat | None
+    ) -> AttemptEnded | None:
+        """How it ended where its supervisor found no room to record it, or was killed before."""
+        known = self._history.attempts.get(attempt.number)
+        if known is not None and known.exit_code is not None:
+            return None
+        if heartbeat and heartbeat.ended and heartbeat.ended.attempt == attempt.number:
+            return heartbeat.ended
+        if owner is None or owner.presence() is not Presence.DEAD:
+            return None
+        told = event_from_record(read_json(attempt.core_ended_file) or {})
+        if not isinstance(told, AttemptEnded) or told.attempt != attempt.number:
+            return None
+        return (
+            replace(told, cause=f"{told.cause}; its supervisor was killed") if told.cause else told
         )
 
     def _read_traces(self) -> object:

@@ -62,6 +62,17 @@ def read_small(path: Path, limit: int = LONGEST_LINE) -> bytes | None:
     return content if len(content) <= limit else None
 
 
+def read_lines(path: Path) -> Iterator[bytes]:
+    """The whole lines of a regular file as it is now; none where there is no such file."""
+    descriptor = _open_regular(path)
+    if descriptor is None:
+        return
+    with os.fdopen(descriptor, "rb") as file:
+        while line := file.readline(LONGEST_LINE):
+            if line.endswith(b"\n"):
+                yield line
+
+
 def read_json(path: Path) -> dict[str, Any] | None:
     """The JSON object in `path`, or None where there is none."""
     content = read_small(path)

@@ -265,6 +265,12 @@ class Training:
         ways = tools.beside.items()
         return {name: self._predictions(way.network) for name, way in ways if not way.together}
 
+    def _go_on_preparing(self) -> None:
+        """Between two files of a folder that may hold a million."""
+        self._show("preparing")
+        if self.requests.stop:
+            raise Interrupted
+
     def _go_on(self) -> None:
         """Between two batches of an evaluation, which can be longer than a run may be silent."""
         self._show("evaluating")
@@ -378,7 +384,7 @@ class Training:
         trained_with = loaded.content["circumstances"].get("own_files") if loaded else None
         before = table(self.provenance, "own_files") if trained_with is None else trained_with
         names = {*own_files.named_by(self.experiment, project), *own.imported(project), *before}
-        self.own_files = own_files.digests(project, names)
+        self.own_files = own_files.digests(project, names, self._go_on_preparing)
         changes = ", ".join(own_files.changes(before, self.own_files))
         if changes and loaded:
             self.ledger.warn(

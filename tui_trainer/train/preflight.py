@@ -26,6 +26,7 @@ from tui_trainer.record.finding import Finding
 from tui_trainer.record.heartbeat import Progress
 from tui_trainer.record.preflight import Preflight
 from tui_trainer.record.run_folder import CheckpointName, RunFolder
+from tui_trainer.record.told import told_results
 from tui_trainer.spec.model import Classifier, ResNet
 from tui_trainer.spec.snapshot import experiment_from_toml
 from tui_trainer.train import forecast, hardware, randomness
@@ -37,7 +38,7 @@ from tui_trainer.train.rehearsal import Rehearsal
 from tui_trainer.train.reporter import Reporter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tui_trainer.record.experiment_file import LaunchedExperiment
     from tui_trainer.spec.experiment import Experiment
@@ -266,17 +267,40 @@ class Recheck:
         self._experiment = experiment
         self._epochs = read_epochs(run.epochs_file)
         self._left = max(0, epochs - len(self._epochs))
+        self._is_extended = epochs > experiment.epochs
 
     def checks(self) -> Sequence[Check]:
         """Each without torch's help, in no time."""
         return (
             Check("folder", self._look_at_folder),
+            Check("results", self._look_at_results, ("folder",)),
             Check("disk", self._look_at_room, ("folder",)),
             Check("time", self._look_at_time),
         )
 
     def _look_at_folder(self) -> Finding:
         return _look_at_folders(self._run.path, _within(self._run))
+
+    def _look_at_results(self) -> Finding:
+        """Those that a run has at its end, while it is still to train."""
+        folder = self._run.results
+        foreign = sorted(self._untold()) if self._left and not self._is_extended else []
+        if not foreign:
+            return Finding("results", "ok", "nothing stands in the way of its own")
+        return Finding(
+            "results",
+            "warning",
+            f"{folder} holds {', '.join(foreign)}, which is not this run's; nothing is "
+            "overwritten, so its own would not be written",
+            f"move it away before the run ends: mv '{folder / foreign[0]}' elsewhere",
+        )
+
+    def _untold(self) -> Iterator[str]:
+        told = {Path(file).name for file in told_results(self._run).results}
+        told |= {"predictions.npz"} if self._run.clean_results_file.name in told else set()
+        for path in self._run.results.glob("[!.]*"):
+            if path.is_file() and path.name not in told:
+                yield path.name
 
     def _look_at_room(self) -> Finding:
         sizes = [path.stat().st_size for path in self._run.checkpoints.glob("*.pt")]
