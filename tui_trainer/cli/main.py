@@ -18,6 +18,7 @@ from tui_trainer.cli import (
     look,
     manage,
     model,
+    new,
     preflight,
     project,
     prove,
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     *project.COMMANDS,
+    *new.COMMANDS,
     *model.COMMANDS,
     *schedule.COMMANDS,
     *preflight.COMMANDS,
