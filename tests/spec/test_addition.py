@@ -39,7 +39,10 @@ CHANGES: dict[str, tuple[list[str], str]] = {
     ),
     "another kind": (
         ["model={name='resnet18', weights='default'}", "scheduler={name='one_cycle_lr'}"],
-        'model = { name = "resnet18", weights = "default" }\nscheduler = { name = "one_cycle_lr" }\n',
+        """\
+model = { name = "resnet18", weights = "default" }
+scheduler = { name = "one_cycle_lr" }
+""",
     ),
     "arrays": (
         ["augment=[{name='random_crop', padding=2}, {name='gaussian_blur'}]"],

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tui_trainer.spec.draft import Becomes, draft_of, draft_over
-from tui_trainer.spec.project import load_project
+from tui_trainer.spec.learning import Sgd
+from tui_trainer.spec.project import Project, load_project
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +19,7 @@ epochs = 0
 """
 
 
-def project_in(folder: Path, text: str = TEXT):  # type: ignore[no-untyped-def]
+def project_in(folder: Path, text: str = TEXT) -> Project:
     (folder / "experiments.toml").write_text(text)
     return load_project(folder / "experiments.toml")
 
@@ -27,6 +28,7 @@ def test_each_change_is_what_it_becomes(tmp_path: Path) -> None:
     draft = draft_of(project_in(tmp_path), "a", ["optimizer.lr=0.05", "epochs=20"])
     assert draft.becomes == (Becomes("optimizer.lr", 0.1, 0.05),)
     assert draft.experiment is not None
+    assert isinstance(draft.experiment.optimizer, Sgd)
     assert draft.experiment.optimizer.lr == 0.05
 
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tui_trainer.errors import (
     ExitCode,
@@ -17,9 +17,6 @@ from tui_trainer.errors import (
     TuiTrainerError,
     UsageError,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _ERRORS: dict[int, type[TuiTrainerError]] = {
     ExitCode.USAGE: UsageError,

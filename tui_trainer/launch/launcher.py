@@ -67,9 +67,7 @@ def rehearse(
     return Question("preflight", str(project.folder), name, text=text, talk=talk)
 
 
-def preview_schedule(
-    project: Project, experiment: Experiment, talk: int | None = None
-) -> Question:
+def preview_schedule(project: Project, experiment: Experiment, talk: int | None = None) -> Question:
     """The learning rate of each step of an experiment, to be asked of the core.
 
     Args:

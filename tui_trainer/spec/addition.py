@@ -100,7 +100,9 @@ def _added(project: Project, name: str, text: str) -> Experiment | None:
         return None
 
 
-def _lines(below: Experiment | None, wanted: Experiment, left_out: tuple[str, ...]) -> Iterator[str]:
+def _lines(
+    below: Experiment | None, wanted: Experiment, left_out: tuple[str, ...]
+) -> Iterator[str]:
     for field in structs.fields(Experiment):
         if field.name not in left_out:
             old, new = getattr(below, field.name), getattr(wanted, field.name)

@@ -1,4 +1,4 @@
-"""What changes would make of an experiment while they are typed: what becomes what, what is wrong."""
+"""What changes make of an experiment while they are typed: what becomes what, what is wrong."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ class Draft(NamedTuple):
     """What is wrong with each change, by the change; by nothing what is wrong besides."""
     keys: tuple[KnownKey, ...] = ()
     """What else could be changed."""
+    base: Experiment | None = None
+    """What it was before."""
 
 
 def draft_of(project: Project, name: str, changes: Sequence[str]) -> Draft:
@@ -77,8 +79,8 @@ def _drafted(
         right = [change for change in changes if change not in faults]
         # What is right is shown for what it becomes, whatever is wrong beside it.
         rest = _drafted(base, right, changed) if len(right) < len(changes) else Draft(None)
-        return Draft(None, rest.becomes, faults, known_keys(base))
-    return Draft(experiment, differences(base, experiment), {}, known_keys(experiment))
+        return Draft(None, rest.becomes, faults, known_keys(base), base)
+    return Draft(experiment, differences(base, experiment), {}, known_keys(experiment), base)
 
 
 def differences(before: Experiment, after: Experiment) -> tuple[Becomes, ...]:

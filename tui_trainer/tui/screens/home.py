@@ -14,8 +14,9 @@ from tui_trainer.study.facts import settings_of
 from tui_trainer.study.filter import Filter, understand_filter
 from tui_trainer.tui import charts, deeds, figures, keys
 from tui_trainer.tui.arrangement import Arrangement, Order, narrowed
-from tui_trainer.tui.screens.acting import Acting, Operated
+from tui_trainer.tui.screens.acting import Operated
 from tui_trainer.tui.screens.compare import Compare
+from tui_trainer.tui.screens.planning import Planning
 from tui_trainer.tui.screens.run import RunPage
 from tui_trainer.tui.store import ExperimentView, RunView, Store, View, ViewChanged
 from tui_trainer.tui.widgets.filter_line import FilterLine
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from tui_trainer.tui.store import RowKey
 
 
-class Home(Acting):
+class Home(Planning):
     """Shows the store's view and acts on the selected row.
 
     Args:
@@ -77,6 +78,7 @@ class Home(Acting):
         self._view: View | None = None
         self._log_scale = False
         self._awaited: RowKey | None = None
+        self._new_experiment = ""
 
     def compose(self) -> ComposeResult:
         """The widgets, from top to bottom."""
@@ -111,6 +113,7 @@ class Home(Acting):
         self.query_one("#warning", Words).show(_warning(view, self._glyphs))
         self._show_list()
         self._go_to_awaited_run()
+        self._go_to_new_experiment()
         for screen in self.app.screen_stack:
             if isinstance(screen, Compare):
                 screen.show(view.runs)
@@ -291,6 +294,14 @@ class Home(Acting):
         return row
 
     @property
+    def _selected_experiment(self) -> str:
+        return "" if self._selected is None else self._selected.key[0]
+
+    @property
+    def _selected_for_new(self) -> RunView | None:
+        return self._selected if isinstance(self._selected, RunView) else None
+
+    @property
     def _marked(self) -> list[RunView]:
         """The marked runs that there are, in the order of the list, whether shown or not."""
         if self._view is None or not self._arrangement.marked:
@@ -464,6 +475,20 @@ class Home(Acting):
     @property
     def _keys_here(self) -> tuple[keys.Key, ...]:
         return keys.HOME_KEYS
+
+    def _written(self, name: str) -> None:
+        super()._written(name)
+        self._new_experiment = name
+
+    def _go_to_new_experiment(self) -> None:
+        """To an experiment that was written here, as soon as the store has seen it."""
+        name, experiments = (
+            self._new_experiment,
+            () if self._view is None else self._view.experiments,
+        )
+        if any(experiment.name == name for experiment in experiments):
+            self._new_experiment = ""
+            self._list.select((name, 0))
 
     def _go_to_awaited_run(self) -> None:
         if self._awaited is None or self._view is None:

@@ -9,7 +9,7 @@ from textual.containers import Horizontal
 
 from tui_trainer.tui import charts, keys
 from tui_trainer.tui.detail import Attempts, Config, Detail, Log, PreflightTable, Tab
-from tui_trainer.tui.screens.acting import Acting
+from tui_trainer.tui.screens.planning import Planning
 from tui_trainer.tui.screens.search import Search
 from tui_trainer.tui.store import Focus, FocusChanged, RunView, Store
 from tui_trainer.tui.widgets.attempts_page import AttemptsPage
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 ROWS_ABOVE_MATCH = 3
 
 
-class RunPage(Acting):
+class RunPage(Planning):
     """Shows one run and acts on it.
 
     Args:
@@ -247,6 +247,14 @@ class RunPage(Acting):
     @property
     def _meant(self) -> list[RunView]:
         return [self._shown_run]
+
+    @property
+    def _selected_experiment(self) -> str:
+        return self._shown_run.experiment
+
+    @property
+    def _selected_for_new(self) -> RunView:
+        return self._shown_run
 
     @property
     def _keys_here(self) -> tuple[keys.Key, ...]:
