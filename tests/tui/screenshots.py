@@ -29,6 +29,22 @@ async def draw(name: str, size: tuple[int, int], *pressed: keys.Key, light: bool
     (IMAGES / f"{name}.svg").write_text(svg, encoding="utf-8")
 
 
+async def draw_launch(name: str, size: tuple[int, int]) -> None:
+    """A launch that is being planned."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with story(write_robust_study(Path(folder) / "digits"), size) as told:
+            await told.sees("● 1 running")
+            await told.go_to("cnn4")
+            await told.press(keys.PLAN)
+            await told.type("optimizer.lr=0.05")
+            await told.press(keys.ENTER)
+            await told.type("model.depth=8")
+            await told.press(keys.REHEARSE)
+            await told.sees("ready to run", "lr 1.7e-02")
+            svg = told.app.export_screenshot(title=f"tui-trainer {size[0]}x{size[1]}")
+    (IMAGES / f"{name}.svg").write_text(svg, encoding="utf-8")
+
+
 def main() -> None:
     """Draw them all."""
     os.environ["LC_ALL"] = "C.UTF-8"
@@ -36,6 +52,7 @@ def main() -> None:
     asyncio.run(draw("run-120x40", (120, 40), keys.OPEN))
     marking = (keys.MARK, keys.TOP, keys.MARK, keys.COMPARE)
     asyncio.run(draw("compare-120x40", (120, 40), *marking))
+    asyncio.run(draw_launch("launch-120x40", (120, 40)))
     asyncio.run(draw("home-80x24-light", (80, 24), light=True))
 
 
