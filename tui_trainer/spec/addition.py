@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from tui_trainer.errors import InvalidExperimentsError, UsageError
 from tui_trainer.spec.experiment import Experiment
 from tui_trainer.spec.loader import Loader, name_problem
-from tui_trainer.spec.table import OPEN
+from tui_trainer.spec.table import OPEN, fields_of
 from tui_trainer.spec.toml_file import parse_bytes
 from tui_trainer.spec.wording import quote
 
@@ -103,7 +103,7 @@ def _added(project: Project, name: str, text: str) -> Experiment | None:
 def _lines(
     below: Experiment | None, wanted: Experiment, left_out: tuple[str, ...]
 ) -> Iterator[str]:
-    for field in structs.fields(Experiment):
+    for field in fields_of(Experiment):
         if field.name not in left_out:
             old, new = getattr(below, field.name), getattr(wanted, field.name)
             yield from _differing(field.encode_name, old, new)
@@ -115,7 +115,7 @@ def _differing(key: str, old: Any, new: Any) -> Iterator[str]:
     if not isinstance(new, Struct) or not _are_of_one_kind(old, new):
         yield f"{key} = {written(_terse(new))}\n"
         return
-    for field in structs.fields(new):
+    for field in fields_of(type(new)):
         before, after = getattr(old, field.name), getattr(new, field.name)
         if field.name != OPEN:
             yield from _differing(f"{key}.{field.encode_name}", before, after)
@@ -136,7 +136,7 @@ def _terse(value: Any) -> Any:
     if not isinstance(value, Struct):
         return msgspec.to_builtins(value)
     said = {"name": value.name} if hasattr(value, "name") else {}
-    for field in structs.fields(value):
+    for field in fields_of(type(value)):
         each = getattr(value, field.name)
         if field.name == OPEN:
             said |= {key: _terse(parameter) for key, parameter in each.items()}

@@ -43,6 +43,8 @@ class Draft(NamedTuple):
     """What else could be changed."""
     base: Experiment | None = None
     """What it was before."""
+    now: Mapping[str, Any] = {}
+    """What each key was before."""
 
 
 def draft_of(project: Project, name: str, changes: Sequence[str]) -> Draft:
@@ -79,14 +81,18 @@ def _drafted(
         right = [change for change in changes if change not in faults]
         # What is right is shown for what it becomes, whatever is wrong beside it.
         rest = _drafted(base, right, changed) if len(right) < len(changes) else Draft(None)
-        return Draft(None, rest.becomes, faults, known_keys(base), base)
-    return Draft(experiment, differences(base, experiment), {}, known_keys(experiment), base)
+        return Draft(None, rest.becomes, faults, known_keys(base), base, values_of(base))
+    before = values_of(base)
+    becomes = _differences(before, values_of(experiment))
+    return Draft(experiment, becomes, {}, known_keys(experiment), base, before)
 
 
-def differences(before: Experiment, after: Experiment) -> tuple[Becomes, ...]:
-    """Every key whose value differs, in the order of the schema."""
-    old = {setting.key: setting.value for setting in settings_of(before)}
-    new = {setting.key: setting.value for setting in settings_of(after)}
+def values_of(experiment: Experiment) -> dict[str, Any]:
+    """Every key that has a value, and that."""
+    return {setting.key: setting.value for setting in settings_of(experiment)}
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Becomes, ...]:
     return tuple(
         Becomes(key, old.get(key), new.get(key))
         for key in dict.fromkeys((*new, *old))

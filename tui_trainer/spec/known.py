@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args, get_origin
 
 from msgspec import Struct
@@ -40,12 +41,19 @@ def _keys(experiment: Experiment) -> Iterator[KnownKey]:
             yield _known(key, annotation)
             continue
         kind = type(value) if isinstance(value, Struct) else tables[0]
-        if "name" in annotated_keys(kind):
-            yield _named(key, tables)
-        inner = annotated_keys(kind).items()
-        yield from (_known(f"{key}.{name}", of) for name, of in inner if name not in {"name", OPEN})
+        yield from _keys_within(key, kind, tables)
         parameters = getattr(value, OPEN, {})
         yield from (KnownKey(f"{key}.{name}", "as PyTorch has it") for name in parameters)
+
+
+@lru_cache(maxsize=256)
+def _keys_within(
+    key: str, kind: type[Struct], tables: tuple[type[Struct], ...]
+) -> tuple[KnownKey, ...]:
+    """The keys of a table of one kind, where any of the tables may stand."""
+    keys = annotated_keys(kind).items()
+    inner = [_known(f"{key}.{name}", of) for name, of in keys if name not in {"name", OPEN}]
+    return (*([_named(key, tables)] if "name" in annotated_keys(kind) else []), *inner)
 
 
 def _named(key: str, tables: tuple[type[Struct], ...]) -> KnownKey:

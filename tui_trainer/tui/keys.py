@@ -90,6 +90,7 @@ LINE_END = Key("end,ctrl+e", "shift(10000)", "to the end of the line", FORM)
 ERASE_LEFT = Key("backspace", "erase", "take the character before the cursor back", FORM)
 DELETE = Key("delete,ctrl+d", "delete", "take the character at the cursor away", FORM)
 ERASE_LINE = Key("ctrl+u", "erase_line", "empty the line", FORM)
+HELP_FORM = Key("f1", "help", "this help", FORM)
 REHEARSE = Key("ctrl+r", "rehearse", "run the preflight", FORM, "preflight")
 LAUNCH = Key("ctrl+l", "launch", "launch", FORM, "launch")
 OUTLOOK = Key(
@@ -127,7 +128,7 @@ SEARCH_KEYS = (FIND, ERASE, GIVE_UP)
 CONFIRM_KEYS = (YES, NO)
 FORM_KEYS = (
     *(LEAVE_FORM, ENTER, COMPLETE, NEXT_LINE, LAST_LINE, TO_RIGHT, TO_LEFT, LINE_BEGIN, LINE_END),
-    *(ERASE_LEFT, DELETE, ERASE_LINE, SCROLL_DOWN, SCROLL_UP),
+    *(ERASE_LEFT, DELETE, ERASE_LINE, SCROLL_DOWN, SCROLL_UP, HELP_FORM),
 )
 LAUNCH_KEYS = (*FORM_KEYS, REHEARSE, LAUNCH, OUTLOOK, COPY)
 NEW_KEYS = (*FORM_KEYS, WRITE)
@@ -156,6 +157,7 @@ _SHOWN = {
     "end": "End",
     "backspace": "Backspace",
     "delete": "Del",
+    "f1": "F1",
     "shift+tab": "Shift+Tab",
 }
 _TEXTUAL = {"|": "vertical_line", "?": "question_mark", "/": "slash"}

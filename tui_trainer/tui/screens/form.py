@@ -9,10 +9,10 @@ from textual.screen import Screen
 
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.spec.addition import written
-from tui_trainer.spec.settings import settings_of
 from tui_trainer.spec.wording import shorten
 from tui_trainer.tui import keys
 from tui_trainer.tui.form import Field, Form, completions
+from tui_trainer.tui.screens.help import Help
 from tui_trainer.tui.typed import Typed
 from tui_trainer.tui.widgets.form_view import LABEL, SMALLEST_VALUE, FormRow, FormView
 from tui_trainer.tui.widgets.line import Line, Span, wrap
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.spec.draft import Becomes, Draft
     from tui_trainer.tui.glyphs import Glyphs
+    from tui_trainer.tui.keys import Key
 
 Result = TypeVar("Result")
 
@@ -47,6 +48,11 @@ class FormScreen(Screen[Result]):
         self._glyphs = glyphs
 
     # What a form says of itself.
+
+    @property
+    def _keys_here(self) -> tuple[Key, ...]:
+        """The keys that the help lists."""
+        raise NotImplementedError
 
     def _draft(self) -> Draft:
         """What the changes come to."""
@@ -119,6 +125,10 @@ class FormScreen(Screen[Result]):
         if field is not None:
             self._fill(replace(field, typed=Typed()))
 
+    def action_help(self) -> None:
+        """Show what keys do."""
+        self.app.push_screen(Help(self._glyphs, self._keys_here))
+
     def on_key(self, event: events.Key) -> None:
         """Take one more character."""
         if event.is_printable and event.character:
@@ -148,11 +158,11 @@ class FormScreen(Screen[Result]):
             self._fill(replace(field, typed=field.typed.insert(text)))
 
     def _fill(self, field: Field) -> None:
-        before = self.form.changes
+        before = self.form.fields
         self.form = self.form.with_field(field)
-        self._show_form()
-        if self.form.changes != before or not field.key:
+        if [each.typed.text for each in before] != [each.typed.text for each in self.form.fields]:
             self._changed()
+        self._show_form()
 
     def _go_to(self, line: int) -> None:
         self.form = self.form.go_to(line)
@@ -254,8 +264,7 @@ def command_lines(words: Sequence[str], width: int) -> list[Line]:
 
 def _now(draft: Draft, key: str) -> str:
     """What a key is without the changes."""
-    settings = settings_of(draft.base) if draft.base is not None else ()
-    value = next((setting.value for setting in settings if setting.key == key), None)
+    value = draft.now.get(key)
     return "" if value is None else said(value)
 
 

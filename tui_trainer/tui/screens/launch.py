@@ -20,7 +20,6 @@ from tui_trainer.tui import charts, figures, keys
 from tui_trainer.tui.form import Field, Form
 from tui_trainer.tui.schedule_chart import schedule_chart
 from tui_trainer.tui.screens.form import FormScreen, command_lines
-from tui_trainer.tui.screens.help import Help
 from tui_trainer.tui.widgets.form_view import FormRow, FormView
 from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
 from tui_trainer.tui.widgets.line import Span
@@ -121,6 +120,8 @@ class LaunchScreen(FormScreen[WantedLaunch]):
         self._rehearsed_since = 0.0
         self._rehearsed_changes: tuple[str, ...] = ()
         self._page = RehearsalPage()
+        self._drafted_for: object = None
+        self._drafts: dict[str, Draft] = {}
 
     def compose(self) -> ComposeResult:
         """The form, below it what it comes to."""
@@ -139,8 +140,8 @@ class LaunchScreen(FormScreen[WantedLaunch]):
     def on_mount(self) -> None:
         """Show the form and ask for the learning rate."""
         self.query_one("#schedule", Plot).show(charts.no_chart("learning rate", ""))
-        self._show_page()
         self._changed()
+        self._show_form()
         self.set_interval(1.0, self._show_seconds)
 
     def on_unmount(self) -> None:
@@ -199,10 +200,6 @@ class LaunchScreen(FormScreen[WantedLaunch]):
         self.app.copy_to_clipboard(shlex.join(self._command))
         self._say("copied, where the terminal lets programs do that")
 
-    def action_help(self) -> None:
-        """Show what keys do."""
-        self.app.push_screen(Help(self._glyphs, keys.LAUNCH_KEYS))
-
     # What the core answers.
 
     def on_launch_screen_scheduled(self, message: LaunchScreen.Scheduled) -> None:
@@ -232,6 +229,10 @@ class LaunchScreen(FormScreen[WantedLaunch]):
 
     # What a form says of itself.
 
+    @property
+    def _keys_here(self) -> tuple[keys.Key, ...]:
+        return keys.LAUNCH_KEYS
+
     def _draft(self) -> Draft:
         """That of the first experiment, or of the first one that is wrong."""
         drafts = [self._draft_of(name) for name in self._names]
@@ -241,7 +242,12 @@ class LaunchScreen(FormScreen[WantedLaunch]):
         project = self._store.seen.project
         if project is None:
             return Draft(None, faults={"": "there is no experiments.toml any more"})
-        return draft_of(project, name, self.form.changes)
+        seen = (project, self.form.changes)
+        if seen != self._drafted_for:
+            self._drafted_for, self._drafts = seen, {}
+        if name not in self._drafts:
+            self._drafts[name] = draft_of(project, name, self.form.changes)
+        return self._drafts[name]
 
     def _rows_of_actions(self) -> Iterator[FormRow]:
         first = len(self.form.fields)
@@ -267,7 +273,6 @@ class LaunchScreen(FormScreen[WantedLaunch]):
             self._resting.stop()
         self._resting = self.set_timer(SECONDS_UNTIL_CHANGES_REST, self._ask_schedule)
         self._show_page()
-        self._show_form()
 
     # What is shown.
 

@@ -88,6 +88,8 @@ class NewExperiment(FormScreen[str]):
         self._store = store
         self._preview: NewExperiment.Previewed | None = None
         self._is_writing = False
+        self._drafted_for: object = None
+        self._drafted = Draft(None)
 
     def compose(self) -> ComposeResult:
         """The form, below it the table."""
@@ -105,6 +107,7 @@ class NewExperiment(FormScreen[str]):
         words = "a run" if self._source.launched else "an experiment"
         self.query_one("#source", Rule).show(f"new experiment from {self._source.label}", words)
         self._changed()
+        self._show_form()
 
     def on_resize(self) -> None:
         """What has room decides what is cut."""
@@ -146,13 +149,24 @@ class NewExperiment(FormScreen[str]):
 
     # What a form says of itself.
 
+    @property
+    def _keys_here(self) -> tuple[keys.Key, ...]:
+        return keys.NEW_KEYS
+
     def _draft(self) -> Draft:
         project = self._store.seen.project
         if project is None:
             return Draft(None, faults={"": "there is no experiments.toml any more"})
-        if self._source.launched is not None:
-            return draft_over(self._source.launched, self.form.changes)
-        return draft_of(project, self._source.base, self.form.changes)
+        seen = (project, self.form.changes)
+        if seen != self._drafted_for:
+            launched, changes = self._source.launched, self.form.changes
+            self._drafted_for = seen
+            self._drafted = (
+                draft_of(project, self._source.base, changes)
+                if launched is None
+                else draft_over(launched, changes)
+            )
+        return self._drafted
 
     def _rows_of_actions(self) -> Iterator[FormRow]:
         fault = self._fault_of_name
@@ -167,7 +181,6 @@ class NewExperiment(FormScreen[str]):
 
     def _changed(self) -> None:
         """See what would be written; that reads the whole file anew, so not here."""
-        self._show_form()
         project, draft, form = self._store.seen.project, self._draft(), self.form
         if project is None or draft.experiment is None:
             words = next(iter(draft.faults.values()), "")

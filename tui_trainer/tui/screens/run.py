@@ -303,7 +303,7 @@ class RunPage(Planning):
             return []
         state = self._shown_run.state
         possible = {keys.RESUME: state.is_resumable, keys.STOP: state.is_live}
-        left_out = {keys.NEXT_PLOT} if not self._shows_one_plot else set()
+        left_out = {keys.PLAN} | (set() if self._shows_one_plot else {keys.NEXT_PLOT})
         return [
             Offer(keys.shown(key), key.short, possible.get(key, True))
             for key in self._keys_here
