@@ -62,6 +62,12 @@ def test_without_its_data_only_what_needs_it_is_refused(tmp_path: Path) -> None:
         schedule(experiment_of(), tmp_path)
 
 
+def test_a_rate_that_is_no_number_is_named(project: Path) -> None:
+    settings = {"name": f"{LR}.ExponentialLR", "gamma": 1e300}
+    with pytest.raises(PreflightError, match="comes to a learning rate of inf"):
+        schedule(experiment_of(scheduler=settings, epochs=4), project)
+
+
 def test_what_nobody_could_wait_for_is_refused(project: Path) -> None:
     with pytest.raises(PreflightError, match="too many to be led through"):
         schedule(experiment_of(epochs=1_000_000), project)

@@ -89,6 +89,29 @@ async def test_a_file_that_may_not_be_written_stays_and_nothing_is_lost(tmp_path
     assert (project / "experiments.toml").read_text() == EXPERIMENTS
 
 
+async def test_an_edit_meanwhile_is_seen_before_anything_is_written(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    file = project / "experiments.toml"
+    async with story(project) as told:
+        await told.sees("cnn4")
+        await told.go_to("cnn4")
+        await told.press(keys.NEW)
+        await told.type("epochs=3")
+        await told.sees("   epochs = 3")
+        await told.press(keys.TO_LEFT)
+        edited = EXPERIMENTS + '[experiments.cnn4-2]\nbase = "cnn4"\n'
+        file.write_text(edited)
+        await told.press(keys.WRITE)
+        await told.sees("changed meanwhile")
+        assert file.read_text() == edited
+        await told.press(keys.LAST_LINE)
+        await told.type("b")
+        await told.sees("[experiments.cnn4-2b]")
+        await told.press(keys.WRITE)
+        await told.sees("wrote cnn4-2b")
+        assert file.read_text().startswith(edited)
+
+
 async def test_a_run_whose_settings_are_lost_is_no_beginning(tmp_path: Path) -> None:
     project = write_project(tmp_path)
     run = RunWriter(project, "cnn4").start().train(2).end(0)

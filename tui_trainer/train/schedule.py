@@ -5,6 +5,7 @@ python -m tui_trainer.train.schedule PROJECT < EXPERIMENT_TOML
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,8 @@ def schedule(experiment: Experiment, project: Path) -> dict[str, Any]:
     way = optim.Schedule(experiment, optimizer, steps)
     points = list(_points(way, experiment.epochs, steps))
     rates = [rate for _, rate in points]
+    if wrong := [rate for rate in rates if not math.isfinite(rate)]:
+        raise PreflightError(f"{experiment.scheduler.name} comes to a learning rate of {wrong[0]}")
     return {
         "scheduler": experiment.scheduler.name,
         "epochs": experiment.epochs,

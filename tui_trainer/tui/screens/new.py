@@ -37,6 +37,14 @@ WRITE = "write"
 NAME = "name"
 
 
+class Wanted(NamedTuple):
+    """What a table was made for."""
+
+    project: Project
+    name: str
+    changes: tuple[str, ...]
+
+
 class Source(NamedTuple):
     """What the new experiment is to be like."""
 
@@ -68,9 +76,9 @@ class NewExperiment(FormScreen[str]):
     class Previewed(Message):
         """The table that would be written, or why none can be."""
 
-        def __init__(self, form: Form, added: Addition | None, fault: str) -> None:
+        def __init__(self, wanted: Wanted, added: Addition | None, fault: str) -> None:
             super().__init__()
-            self.form = form
+            self.wanted = wanted
             self.added = added
             self.fault = fault
 
@@ -117,14 +125,20 @@ class NewExperiment(FormScreen[str]):
 
     def action_write(self) -> None:
         """Write the table that is shown, in a thread of its own."""
-        preview, project = self._preview, self._store.seen.project
-        if self._is_writing or project is None:
+        preview, wanted = self._preview, self._wanted
+        if self._is_writing or wanted is None:
             return
-        if preview is None or preview.form.changes != self.form.changes or preview.added is None:
-            self._say(plain_line(preview.fault) if preview and preview.fault else "one moment")
-            return
-        self._is_writing = True
-        self.app.run_worker(partial(self._write, project, preview.added), thread=True)
+        if preview is not None and preview.wanted.project is not wanted.project:
+            self._changed()
+            self._say("experiments.toml was changed meanwhile: look at the table again")
+        elif preview is None or preview.wanted != wanted:
+            self._say("one moment: the table is being made")
+        elif preview.added is None:
+            self._say(preview.fault)
+        else:
+            self._is_writing = True
+            write = partial(self._write, wanted.project, preview.added)
+            self.app.run_worker(write, thread=True)
 
     def action_page(self, pages: int) -> None:
         """The table is short."""
@@ -142,7 +156,7 @@ class NewExperiment(FormScreen[str]):
 
     def on_new_experiment_previewed(self, message: NewExperiment.Previewed) -> None:
         """Show the table."""
-        if message.form.fields != self.form.fields:
+        if message.wanted != self._wanted:
             return
         self._preview = message
         self._show_table()
@@ -181,15 +195,24 @@ class NewExperiment(FormScreen[str]):
 
     def _changed(self) -> None:
         """See what would be written; that reads the whole file anew, so not here."""
-        project, draft, form = self._store.seen.project, self._draft(), self.form
-        if project is None or draft.experiment is None:
-            words = next(iter(draft.faults.values()), "")
-            self.post_message(self.Previewed(form, None, words))
+        self.query_one("#notice", Words).show([])
+        wanted, draft = self._wanted, self._draft()
+        if wanted is None:
             return
-        work = partial(self._see, project, form, draft.experiment)
+        if draft.experiment is None:
+            words = next(iter(draft.faults.values()), "")
+            self.post_message(self.Previewed(wanted, None, words))
+            return
+        work = partial(self._see, wanted, draft.experiment)
         self.run_worker(work, thread=True, exclusive=True, group="preview")
 
     # What is shown.
+
+    @property
+    def _wanted(self) -> Wanted | None:
+        """What a table is to be made for by now."""
+        project = self._store.seen.project
+        return None if project is None else Wanted(project, self._new_name, self.form.changes)
 
     @property
     def _new_name(self) -> str:
@@ -229,13 +252,14 @@ class NewExperiment(FormScreen[str]):
 
     # What touches the disk or takes a while.
 
-    def _see(self, project: Project, form: Form, wanted: Experiment) -> None:
-        name = form.fields[0].typed.text.strip()
+    def _see(self, wanted: Wanted, experiment: Experiment) -> None:
         try:
-            message = self.Previewed(form, addition(project, name, self._source.base, wanted), "")
+            added = addition(wanted.project, wanted.name, self._source.base, experiment)
         except TuiTrainerError as error:
-            message = self.Previewed(form, None, f"{error.message}; {error.hint}".rstrip("; "))
-        self.post_message(message)
+            words = f"{error.message}; {error.hint}".rstrip("; ")
+            self.post_message(self.Previewed(wanted, None, words))
+        else:
+            self.post_message(self.Previewed(wanted, added, ""))
 
     def _write(self, project: Project, added: Addition) -> None:
         try:

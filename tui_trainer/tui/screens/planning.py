@@ -83,7 +83,7 @@ class Planning(Acting):
             words = ("new", source.label)
             form = self._forms.get(words) or new_form(project, source)
             screen = NewExperiment(source, form, self._store, self._glyphs)
-            self._fill_in(words, screen, self._written)
+            self._fill_in(words, screen, partial(self._forget_and_tell, words))
 
     # What becomes of a form.
 
@@ -98,6 +98,10 @@ class Planning(Acting):
                 do(wanted)
 
         self.app.push_screen(screen, take)
+
+    def _forget_and_tell(self, words: tuple[str, ...], name: str) -> None:
+        self._forms.pop(words, None)
+        self._written(name)
 
     def _launch_wanted(self, wanted: WantedLaunch) -> None:
         doing = f"launching {', '.join(map(plain_line, wanted.names))}"
