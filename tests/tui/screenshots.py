@@ -7,8 +7,12 @@ import os
 import tempfile
 from pathlib import Path
 
+import pytest
+
+from tests.tui import story as stories
 from tests.tui.run_folders import write_robust_study
 from tests.tui.story import story
+from tui_trainer.launch import launcher
 from tui_trainer.tui import keys
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -31,16 +35,20 @@ async def draw(name: str, size: tuple[int, int], *pressed: keys.Key, light: bool
 
 async def draw_launch(name: str, size: tuple[int, int]) -> None:
     """A launch that is being planned."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as monkeypatch:
         async with story(write_robust_study(Path(folder) / "digits"), size) as told:
+            # What is drawn comes from the core, which takes its time.
+            monkeypatch.setattr(told.operations, "rehearse", launcher.rehearse)
+            monkeypatch.setattr(told.operations, "preview_schedule", launcher.preview_schedule)
+            monkeypatch.setattr(stories, "SECONDS_TO_SHOW", 300.0)
             await told.sees("● 1 running")
             await told.go_to("cnn4")
             await told.press(keys.PLAN)
             await told.type("optimizer.lr=0.05")
             await told.press(keys.ENTER)
-            await told.type("model.depth=8")
+            await told.type("scheduler.name=one_cycle_lr")
             await told.press(keys.REHEARSE)
-            await told.sees("ready to run", "lr 1.7e-02")
+            await told.sees("ready to run", "learning rate  one_cycle_lr", "lr 2.0e-07")
             svg = told.app.export_screenshot(title=f"tui-trainer {size[0]}x{size[1]}")
     (IMAGES / f"{name}.svg").write_text(svg, encoding="utf-8")
 

@@ -49,7 +49,7 @@ async def test_a_launch_shows_what_it_becomes_before_it_is_one(
         await told.type("model.dpth=8")
         await told.sees("✕ unknown key; did you mean `depth`?")
         await told._until(lambda: "schedule 0.05" in told.operations.asked, "the new rate")
-        await told.sees("lr 1.7e-02")
+        await told.sees("lr 5.0e-02")
         screen_agrees(f"launch-{size[0]}x{size[1]}", told.screen)
         await told.press(keys.LAUNCH)
         await told.sees("something is wrong")
