@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from tests.tui.run_folders import RunWriter
-from tui_trainer.errors import OwnedByAnotherError
+from tui_trainer.errors import OwnedByAnotherError, TuiTrainerError
+from tui_trainer.launch.core_question import Withdrawn
 from tui_trainer.launch.unattended import Answer
 from tui_trainer.tui.app import TrainerApp
 from tui_trainer.tui.widgets.run_list import RunList
@@ -18,14 +20,48 @@ if TYPE_CHECKING:
 
     from textual.pilot import Pilot
 
-    from tui_trainer.errors import TuiTrainerError
     from tui_trainer.launch.unattended import What
     from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.spec.experiment import Experiment
     from tui_trainer.spec.project import Project
     from tui_trainer.tui.keys import Key
 
 SECONDS_TO_SHOW = 10.0
+FINDINGS = [
+    {"subject": "data", "level": "ok", "found": "digits: 1,257 to train on", "cure": ""},
+    {
+        "subject": "disk",
+        "level": "ok",
+        "found": "42 MB will be needed at runs, 118 GB are free",
+        "cure": "",
+    },
+    {
+        "subject": "time",
+        "level": "ok",
+        "found": "14 epochs need about 3 minutes, 12 s each",
+        "cure": "",
+    },
+]
 _NAMES = {"?": "question_mark", "|": "vertical_line", "/": "slash", "=": "equals_sign"}
+
+
+class CannedAnswer:
+    """Stands in for a question to the core, which takes seconds."""
+
+    def __init__(self, record: dict[str, Any] | TuiTrainerError, seconds: float = 0.0) -> None:
+        self._record = record
+        self._seconds = seconds
+        self.withdrawn = threading.Event()
+
+    def answer(self) -> dict[str, Any]:
+        if self.withdrawn.wait(self._seconds):
+            raise Withdrawn
+        if isinstance(self._record, TuiTrainerError):
+            raise self._record
+        return self._record
+
+    def withdraw(self) -> None:
+        self.withdrawn.set()
 
 
 class RecordingOperations:
@@ -38,10 +74,14 @@ class RecordingOperations:
         """Runs that somebody else owns."""
         self.seconds = 0.0
         """What an operation takes; the real ones take up to a second."""
+        self.seconds_to_answer = 0.0
+        self.findings: dict[str, list[dict[str, str]]] | TuiTrainerError = {}
+        """What the preflight of each experiment finds; nothing bad where none is named."""
+        self.asked: list[str] = []
+        self.questions: list[CannedAnswer] = []
 
     def launch(self, project: Project, name: str, changes: Sequence[str] = ()) -> RunFolder:
-        assert not changes
-        self._note(f"launch {name}")
+        self._note(" ".join((f"launch {name}", *changes)))
         return RunWriter(project.folder, name).start().train(2).beat().folder
 
     def resume(self, folder: RunFolder) -> None:
@@ -63,6 +103,36 @@ class RecordingOperations:
             failed = folder.run in self.refused
             words = "there are no images" if failed else "clean: accuracy 96.2 %\nresults: here"
             yield Answer(folder.run, 3 if failed else 0, words, "name their folder" * failed)
+
+    def rehearse(
+        self, project: Project, name: str, experiment: Experiment, talk: int | None = None
+    ) -> CannedAnswer:
+        del project, experiment
+        assert talk is not None, "what a user's module prints would stand on the screen"
+        if not isinstance(self.findings, dict):
+            return self._answer(f"preflight {name}", self.findings)
+        found = {"rehearsed": True, "seconds": 7.2, "findings": self.findings.get(name, FINDINGS)}
+        return self._answer(f"preflight {name}", found)
+
+    def preview_schedule(
+        self, project: Project, experiment: Experiment, talk: int | None = None
+    ) -> CannedAnswer:
+        del project
+        assert talk is not None, "what a user's module prints would stand on the screen"
+        epochs, lr = experiment.epochs, getattr(experiment.optimizer, "lr", 0.0)
+        record = {
+            "scheduler": experiment.scheduler.name,
+            "epochs": epochs,
+            "steps_per_epoch": None,
+            "depends_on_metric": False,
+            "points": [[epoch, lr] for epoch in range(epochs)],
+        }
+        return self._answer(f"schedule {lr:g}", record)
+
+    def _answer(self, asked: str, record: dict[str, Any] | TuiTrainerError) -> CannedAnswer:
+        self.asked.append(asked)
+        self.questions.append(CannedAnswer(record, self.seconds_to_answer))
+        return self.questions[-1]
 
     def _note(self, words: str) -> None:
         self.done.append(words)

@@ -12,6 +12,8 @@ from tui_trainer.tui.screens.ask import Ask, AskForNote
 from tui_trainer.tui.screens.confirm import Confirm
 from tui_trainer.tui.screens.help import Help
 from tui_trainer.tui.screens.home import Home
+from tui_trainer.tui.screens.launch import LaunchScreen
+from tui_trainer.tui.screens.new import NewExperiment
 from tui_trainer.tui.screens.run import RunPage
 
 DOCS = Path(__file__).parents[2] / "docs" / "keys.md"
@@ -39,6 +41,8 @@ def test_every_key_has_an_action_and_no_key_has_two() -> None:
         (AskForNote, keys.NOTE_KEYS),
         (Confirm, keys.CONFIRM_KEYS),
         (Help, keys.HELP_KEYS),
+        (LaunchScreen, keys.LAUNCH_KEYS),
+        (NewExperiment, keys.NEW_KEYS),
     )
     for screen, table in screens:
         names = Counter(name for key in table for name in key.keys.split(","))

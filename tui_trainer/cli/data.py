@@ -69,9 +69,9 @@ def verify(
 def _ask(
     command: str, context: typer.Context, name: str, root: Path | None, *, as_json: bool
 ) -> None:
-    from tui_trainer.cli.core_question import ask_core
     from tui_trainer.cli.for_programs import print_json
     from tui_trainer.cli.words import errors, results
+    from tui_trainer.launch.core_question import ask_core
     from tui_trainer.spec.choices import CIFAR_FOLDER
 
     if name not in CIFAR_FOLDER:

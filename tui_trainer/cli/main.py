@@ -18,10 +18,12 @@ from tui_trainer.cli import (
     look,
     manage,
     model,
+    new,
     preflight,
     project,
     prove,
     remark,
+    schedule,
     serve,
 )
 from tui_trainer.errors import TuiTrainerError, UsageError
@@ -39,7 +41,9 @@ app = typer.Typer(
 )
 COMMANDS = (
     *project.COMMANDS,
+    *new.COMMANDS,
     *model.COMMANDS,
+    *schedule.COMMANDS,
     *preflight.COMMANDS,
     *manage.COMMANDS,
     *assess.COMMANDS,

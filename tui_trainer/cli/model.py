@@ -20,8 +20,8 @@ def model(
     as_json: JsonOption = False,
 ) -> None:
     """Show the layers of an experiment's network, its shapes, operations and memory."""
-    from tui_trainer.cli.core_question import ask_core
     from tui_trainer.cli.for_programs import print_json
+    from tui_trainer.launch.core_question import ask_core
     from tui_trainer.spec.snapshot import experiment_to_toml
 
     project = load(context.obj)

@@ -1,4 +1,4 @@
-"""What can be done to runs, the same for commands and app: launch, resume, stop."""
+"""What can be done to runs, the same for commands and app: rehearse, launch, resume, stop."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from tui_trainer.errors import OwnedByAnotherError, TuiTrainerError, UsageError
+from tui_trainer.launch.core_question import Question
 from tui_trainer.launch.local import start_supervisor
 from tui_trainer.launch.provenance import provenance
 from tui_trainer.launch.unattended import begin
@@ -52,6 +53,33 @@ def launch(
     folder = prepare(project, name, experiment, preflight=preflight)
     _start(folder)
     return folder
+
+
+def rehearse(
+    project: Project, name: str, experiment: Experiment, talk: int | None = None
+) -> Question:
+    """The preflight of an experiment without a run, to be asked of the core.
+
+    Args:
+        project: Where its paths begin.
+        name: What its runs will be called.
+        experiment: What is to be rehearsed.
+        talk: Where goes what the user's own modules print, as for `Question`.
+    """
+    text = experiment_to_toml(experiment, {})
+    return Question("preflight", str(project.folder), name, text=text, talk=talk)
+
+
+def preview_schedule(project: Project, experiment: Experiment, talk: int | None = None) -> Question:
+    """The learning rate of each step of an experiment, to be asked of the core.
+
+    Args:
+        project: Where its paths begin.
+        experiment: What would be trained.
+        talk: As for `rehearse`.
+    """
+    text = experiment_to_toml(experiment, {})
+    return Question("schedule", str(project.folder), text=text, talk=talk)
 
 
 def prepare(

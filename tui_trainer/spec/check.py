@@ -22,14 +22,13 @@ from typing import (
 
 import msgspec
 from msgspec import Struct, structs
-from msgspec.structs import fields
 
 from tui_trainer.spec.data import Digits, own_pipeline
 from tui_trainer.spec.experiment import Experiment
 from tui_trainer.spec.learning import ClassParameter
 from tui_trainer.spec.problem import Problem
 from tui_trainer.spec.rules import broken_rules
-from tui_trainer.spec.table import OPEN
+from tui_trainer.spec.table import OPEN, fields_of
 from tui_trainer.spec.wording import counted, expectation, listed, nearest, show, suggestion
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ def default_names() -> dict[str, str]:
     """The `name` that each table of an experiment has where nobody writes one."""
     return {
         field.name: field.default.name
-        for field in fields(Experiment)
+        for field in fields_of(Experiment)
         if isinstance(field.default, Struct) and hasattr(field.default, "name")
     }
 
@@ -198,7 +197,7 @@ class _Checker:
             return None
         self._unknown_keys(kind, tree, keys)
         values = dict(self._values(kind, tree, keys))
-        if any(field.required and field.name not in values for field in fields(kind)):
+        if any(field.required and field.name not in values for field in fields_of(kind)):
             return None
         table = kind(**values)
         self._rules(table, tree, keys)
@@ -208,7 +207,7 @@ class _Checker:
         self, kind: type[Struct], tree: dict[str, Any], keys: Keys
     ) -> Iterator[tuple[str, Any]]:
         hints = annotated_keys(kind)
-        for field in fields(kind):
+        for field in fields_of(kind):
             here, hint = (*keys, field.name), hints[field.name]
             if field.name == OPEN:
                 parameters = tree.get(OPEN, {}).items()

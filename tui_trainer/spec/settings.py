@@ -8,7 +8,7 @@ from msgspec import NODEFAULT, UNSET, Struct, structs
 
 from tui_trainer.spec.data import own_pipeline
 from tui_trainer.spec.experiment import Experiment
-from tui_trainer.spec.table import OPEN, plain
+from tui_trainer.spec.table import OPEN, fields_of, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ def settings_of(table: Struct, prefix: str = "", usual: object = None) -> Iterat
             one, it only tells that this one's name was chosen.
     """
     said = plain(table)
-    for field in sorted(structs.fields(table), key=lambda field: field.name != "name"):
+    for field in sorted(fields_of(type(table)), key=lambda field: field.name != "name"):
         key, value = f"{prefix}{field.encode_name}", getattr(table, field.name)
         if isinstance(value, Struct):
             yield from settings_of(value, f"{key}.", _usual(table, field))

@@ -25,8 +25,11 @@ class Key(NamedTuple):
 
 MOVE, RUNS, LOOK, APP = "Move", "Runs", "Look", "App"
 PAGE, COMPARISON, QUESTION = "Page", "Comparison", "Question"
+FORM = "Form"
 
 OPEN = Key("enter", "open", "launch the experiment; open the run's page", RUNS, "launch")
+PLAN = Key("L", "plan_launch", "launch with changes: settings, preflight, forecast", RUNS, "plan")
+NEW = Key("n", "new", "write a new experiment from this run or experiment", RUNS, "new")
 RESUME = Key("r", "resume", "resume the run from its last good checkpoint", RUNS, "resume")
 STOP = Key("s", "stop", "save a checkpoint, then stop the run", RUNS, "stop")
 STOP_NOW = Key("S", "stop_now", "stop the run at once, without a checkpoint (asks)", RUNS)
@@ -84,11 +87,35 @@ WRITE = Key("ctrl+e", "write", "write the whole note in your editor", QUESTION)
 ERASE = Key("backspace", "erase", "take the last character back", QUESTION)
 GIVE_UP = Key("escape,ctrl+c", "give_up", "leave it", QUESTION)
 CLOSE_HELP = Key("escape,q,?,enter,ctrl+c", "close", "close the help", QUESTION)
+LEAVE_FORM = Key("escape,ctrl+c", "close", "back; what was typed is there again", FORM, "back")
+ENTER = Key("enter", "enter", "the next line; on what can be done: do it", FORM, "next")
+COMPLETE = Key("tab", "complete", "complete what is typed, or the next line", FORM, "complete")
+NEXT_LINE = Key("down", "go(1)", "the next line", FORM)
+LAST_LINE = Key("up,shift+tab", "go(-1)", "the line before", FORM)
+TO_RIGHT = Key("right", "shift(1)", "to the right; the next choice", FORM)
+TO_LEFT = Key("left", "shift(-1)", "to the left; the choice before", FORM)
+LINE_BEGIN = Key("home,ctrl+a", "shift(-10000)", "to the beginning of the line", FORM)
+LINE_END = Key("end,ctrl+e", "shift(10000)", "to the end of the line", FORM)
+ERASE_LEFT = Key("backspace", "erase", "take the character before the cursor back", FORM)
+DELETE = Key("delete,ctrl+d", "delete", "take the character at the cursor away", FORM)
+ERASE_LINE = Key("ctrl+u", "erase_line", "empty the line", FORM)
+HELP_FORM = Key("f1", "help", "this help", FORM)
+REHEARSE = Key("ctrl+r", "rehearse", "run the preflight", FORM, "preflight")
+LAUNCH = Key("ctrl+l", "launch", "launch", FORM, "launch")
+OUTLOOK = Key(
+    "ctrl+o", "outlook", "learning rate or preflight, where one has room", FORM, "lr/preflight"
+)
+COPY = Key("ctrl+y", "copy", "copy the command line to the terminal's clipboard", FORM, "copy")
+WRITE_EXPERIMENT = Key(
+    "ctrl+s", "write", "write the experiment into experiments.toml", FORM, "write"
+)
+SCROLL_DOWN = Key("pagedown,ctrl+f", "page(1)", "scroll what is below the form", FORM)
+SCROLL_UP = Key("pageup,ctrl+b", "page(-1)", "scroll it back", FORM)
 
 SCROLL_KEYS = (DOWN, UP, PAGE_DOWN, PAGE_UP, TOP, BOTTOM)
 SPOKEN_KEYS = (TAG, NOTE, SCORE, EVALUATE, PREDICT, EDIT)
 HOME_KEYS = (
-    *(OPEN, RESUME, RESUME_DEAD, STOP, STOP_NOW, TRASH, UNDO, MARK, UNMARK, COMPARE),
+    *(OPEN, PLAN, NEW, RESUME, RESUME_DEAD, STOP, STOP_NOW, TRASH, UNDO, MARK, UNMARK, COMPARE),
     *SPOKEN_KEYS,
     *(FILTER, SORT, REVERSE, GROUP, HIDE_FINISHED, NEXT_PLOT, LOG_SCALE, BACK, THEME),
     *(*SCROLL_KEYS, FOLD, UNFOLD),
@@ -97,11 +124,11 @@ HOME_KEYS = (
 # The most wanted first: what has no room in the footer is left out of it. The way back stands
 # where the way there stood.
 HOME_FOOTER = (
-    *(BACK, OPEN, RESUME, STOP, COMPARE, FILTER, HELP, MARK, LEAVE),
+    *(BACK, OPEN, RESUME, STOP, COMPARE, FILTER, HELP, MARK, LEAVE, PLAN, NEW),
     *(SORT, TAG, NOTE, FOLD, NEXT_PLOT, LOG_SCALE, EVALUATE, GROUP),
 )
 RUN_KEYS = (
-    *(BACK, RESUME, STOP, STOP_NOW),
+    *(BACK, RESUME, STOP, STOP_NOW, PLAN),
     *(HELP, LEAVE),
     *(TAB, THEME),
 )
@@ -114,9 +141,16 @@ SEARCH_KEYS = (FIND, ERASE, GIVE_UP)
 ASK_KEYS = (TAKE, ERASE, GIVE_UP)
 NOTE_KEYS = (*ASK_KEYS, WRITE)
 CONFIRM_KEYS = (YES, NO)
+FORM_KEYS = (
+    *(LEAVE_FORM, ENTER, COMPLETE, NEXT_LINE, LAST_LINE, TO_RIGHT, TO_LEFT, LINE_BEGIN, LINE_END),
+    *(ERASE_LEFT, DELETE, ERASE_LINE, SCROLL_DOWN, SCROLL_UP, HELP_FORM),
+)
+LAUNCH_KEYS = (*FORM_KEYS, REHEARSE, LAUNCH, OUTLOOK, COPY)
+NEW_KEYS = (*FORM_KEYS, WRITE_EXPERIMENT)
 HELP_KEYS = (CLOSE_HELP, *SCROLL_KEYS)
 OF_QUESTIONS = (*CONFIRM_KEYS, *SEARCH_KEYS, *NOTE_KEYS, CLOSE_HELP)
-KEYS = tuple(dict.fromkeys((*HOME_KEYS, *PAGE_KEYS, *COMPARE_KEYS, *OF_QUESTIONS)))
+OF_FORMS = (*LAUNCH_KEYS, *NEW_KEYS)
+KEYS = tuple(dict.fromkeys((*HOME_KEYS, *PAGE_KEYS, *COMPARE_KEYS, *OF_QUESTIONS, *OF_FORMS)))
 
 _SHOWN = {
     "enter": "Enter",
@@ -132,6 +166,9 @@ _SHOWN = {
     "home": "Home",
     "end": "End",
     "backspace": "Backspace",
+    "delete": "Del",
+    "f1": "F1",
+    "shift+tab": "Shift+Tab",
 }
 _TEXTUAL = {"|": "vertical_line", "?": "question_mark", "/": "slash", "=": "equals_sign"}
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.tui.deeds import Deed
+    from tui_trainer.tui.form import Form
     from tui_trainer.tui.glyphs import Glyphs
     from tui_trainer.tui.keys import Key
     from tui_trainer.tui.operations import Operations
@@ -75,6 +76,7 @@ class Acting(Screen[None]):
         self._operating = operating
         self._glyphs = glyphs
         self._is_asking = False
+        self._forms: dict[tuple[str, ...], Form] = {}
         self._notice_timer: Timer | None = None
 
     # What a screen says of itself.
@@ -87,6 +89,11 @@ class Acting(Screen[None]):
     @property
     def _selected_run(self) -> RunView | None:
         """The run that is looked at."""
+        raise NotImplementedError
+
+    @property
+    def _selected_experiment(self) -> str:
+        """The experiment that is looked at, itself or by a run of it; empty for none."""
         raise NotImplementedError
 
     def _show_selected(self) -> None:

@@ -16,6 +16,7 @@ from tui_trainer.tui import charts, deeds, figures, keys
 from tui_trainer.tui.arrangement import GROUPS, Arrangement, GroupView, Order, narrowed
 from tui_trainer.tui.screens.acting import Operated
 from tui_trainer.tui.screens.compare import Compare
+from tui_trainer.tui.screens.planning import Planning
 from tui_trainer.tui.screens.run import RunPage
 from tui_trainer.tui.screens.scrolling import Scrolling
 from tui_trainer.tui.screens.speaking import Speaking
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from tui_trainer.tui.store import RowKey
 
 
-class Home(Scrolling, Speaking):
+class Home(Scrolling, Planning, Speaking):
     """Shows the store's view and acts on the selected row.
 
     Args:
@@ -79,6 +80,7 @@ class Home(Scrolling, Speaking):
         self._view: View | None = None
         self._log_scale = False
         self._awaited: RowKey | None = None
+        self._new_experiment = ""
 
     def compose(self) -> ComposeResult:
         """The widgets, from top to bottom."""
@@ -115,6 +117,7 @@ class Home(Scrolling, Speaking):
         self.query_one("#warning", Words).show(_warning(view, self._glyphs))
         self._show_list()
         self._go_to_awaited_run()
+        self._go_to_new_experiment()
         for screen in self.app.screen_stack:
             if isinstance(screen, Compare):
                 screen.show(view.runs)
@@ -299,6 +302,17 @@ class Home(Scrolling, Speaking):
         return row
 
     @property
+    def _selected_experiment(self) -> str:
+        row = self._selected
+        if row is None:
+            return ""
+        return row.name if isinstance(row, ExperimentView) else row.experiment
+
+    @property
+    def _selected_for_new(self) -> RunView | None:
+        return self._selected if isinstance(self._selected, RunView) else None
+
+    @property
     def _marked(self) -> list[RunView]:
         """The marked runs that there are, in the order of the list, whether shown or not."""
         if self._view is None or not self._arrangement.marked:
@@ -306,13 +320,6 @@ class Home(Scrolling, Speaking):
         marked = {run.key: run for run in self._view.runs if run.key in self._arrangement.marked}
         shown = [row.key for row in self._list.rows if row.key in marked]
         return [marked[key] for key in dict.fromkeys((*shown, *marked))]
-
-    @property
-    def _experiment_meant(self) -> str:
-        row = self._selected
-        if row is None:
-            return ""
-        return row.name if isinstance(row, ExperimentView) else row.experiment
 
     # How the list is arranged.
 
@@ -509,6 +516,20 @@ class Home(Scrolling, Speaking):
     @property
     def _keys_here(self) -> tuple[keys.Key, ...]:
         return keys.HOME_KEYS
+
+    def _written(self, name: str) -> None:
+        super()._written(name)
+        self._new_experiment = name
+
+    def _go_to_new_experiment(self) -> None:
+        """To an experiment that was written here, as soon as the store has seen it."""
+        name, experiments = (
+            self._new_experiment,
+            () if self._view is None else self._view.experiments,
+        )
+        if any(experiment.name == name for experiment in experiments):
+            self._new_experiment = ""
+            self._list.select((name, 0))
 
     def _go_to_awaited_run(self) -> None:
         if self._awaited is None or self._view is None:

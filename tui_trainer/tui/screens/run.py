@@ -9,6 +9,7 @@ from textual.containers import Horizontal
 
 from tui_trainer.tui import charts, keys
 from tui_trainer.tui.detail import Attempts, Config, Detail, Log, PreflightTable, Tab
+from tui_trainer.tui.screens.planning import Planning
 from tui_trainer.tui.screens.scrolling import Scrolling
 from tui_trainer.tui.screens.search import Search
 from tui_trainer.tui.screens.speaking import Speaking, edit_copy
@@ -41,7 +42,7 @@ ROWS_ABOVE_MATCH = 3
 _OF_SOME_PAGES = {key.action.partition("(")[0] for key in (*keys.LOG_KEYS, keys.TAG, keys.NOTE)}
 
 
-class RunPage(Scrolling, Speaking):
+class RunPage(Scrolling, Planning, Speaking):
     """Shows one run and acts on it.
 
     Args:
@@ -201,10 +202,6 @@ class RunPage(Scrolling, Speaking):
     # What is shown.
 
     @property
-    def _experiment_meant(self) -> str:
-        return self._shown_run.experiment
-
-    @property
     def _scrolled(self) -> PageView:
         return self._page
 
@@ -261,6 +258,14 @@ class RunPage(Scrolling, Speaking):
         return [self._shown_run]
 
     @property
+    def _selected_experiment(self) -> str:
+        return self._shown_run.experiment
+
+    @property
+    def _selected_for_new(self) -> RunView:
+        return self._shown_run
+
+    @property
     def _keys_here(self) -> tuple[keys.Key, ...]:
         if self._tab is Tab.CURVES:
             return (*keys.RUN_KEYS, *keys.CURVES_KEYS, *keys.SPOKEN_KEYS)
@@ -310,7 +315,7 @@ class RunPage(Scrolling, Speaking):
             return []
         state = self._shown_run.state
         possible = {keys.RESUME: state.is_resumable, keys.STOP: state.is_live}
-        left_out = {keys.NEXT_PLOT} if not self._shows_one_plot else set()
+        left_out = {keys.PLAN} | (set() if self._shows_one_plot else {keys.NEXT_PLOT})
         return [
             Offer(keys.shown(key), key.short, possible.get(key, True))
             for key in self._keys_here

@@ -34,13 +34,6 @@ MOST_TAGS_NAMED = 8
 class Speaking(Acting):
     """A screen from which runs are tagged, written about, scored, measured and edited."""
 
-    # What a screen says of itself.
-
-    @property
-    def _experiment_meant(self) -> str:
-        """The experiment that is looked at; empty for none."""
-        raise NotImplementedError
-
     # What keys do, in the order of the key table.
 
     def action_tag(self) -> None:
@@ -73,7 +66,7 @@ class Speaking(Acting):
     def action_edit(self) -> None:
         """Open experiments.toml at the experiment."""
         project = self._store.seen.project
-        line = 1 if project is None else project.line_of(self._experiment_meant)
+        line = 1 if project is None else project.line_of(self._selected_experiment)
         try:
             # Also one that cannot be read, which is why it is to be edited.
             path = find_project(self._store.folder) if project is None else project.path

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # The app has them as its component classes: as each widget's own they took most of the start.
 INKS = (
     *("strong", "muted", "faint", "accent", "good", "warn", "bad"),
-    *("cursor", "key", "train", "validation", "ood"),
+    *("cursor", "caret", "key", "train", "validation", "ood"),
     *(f"curve{number}" for number in range(1, 9)),
 )
 
