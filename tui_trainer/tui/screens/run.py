@@ -274,6 +274,10 @@ class RunPage(Acting):
         self._show_charts()
         self._show_ending()
         self.query_one(StatusLine).show(run)
+        self._show_keys()
+        self.call_after_refresh(self._show_keys)  # what has room is known once it is laid out
+
+    def _show_keys(self) -> None:
         self.query_one(KeyBar).show(self._offers())
 
     def _show_charts(self) -> None:
