@@ -149,6 +149,8 @@ async def test_a_run_that_failed_before_training_says_all_of_why_and_the_end_of_
             await told.sees("the end of its log, attempt 1", "line 1999", "[2Jno such folder")
             assert "".join(cause.split()) in "".join(told.screen.split())
             await told.sees_no("no epoch was finished", "Tab: accuracy", "line 100\n", "\x1b")
+        await told.sees("[1 curves]", "Esc back", "Tab loss/acc")
+        await told.pilot.pause()
         screen_agrees("failed-run-80x24", told.screen)
 
 

@@ -310,8 +310,10 @@ class Store:
         with contextlib.suppress(OSError):  # which `look` tells of
             folders = sorted(all_runs(runs), key=self._place)
             for folder in folders:
+                if self._closed:
+                    return
                 read.append(self._index.look_at(folder))
-                if time.monotonic() - told_at > patience and not self._closed:
+                if time.monotonic() - told_at > patience:
                     self._runs = sorted(read, key=_by_name_and_number)
                     view = self._view(self._project_warning)
                     yield replace(view, done_at="", unread=len(folders) - len(read))

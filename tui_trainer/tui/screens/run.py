@@ -294,6 +294,10 @@ class RunPage(Scrolling, Planning, Speaking):
         self._show_charts()
         self._show_ending()
         self.query_one(FiguresLine).show(run)
+        self._show_keys()
+        self.call_after_refresh(self._show_keys)  # what has room is known once it is laid out
+
+    def _show_keys(self) -> None:
         self.query_one(KeyBar).show(self._offers())
 
     def _show_charts(self) -> None:
