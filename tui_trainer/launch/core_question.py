@@ -107,7 +107,8 @@ class Question:
                 hint="what it said stands above; own code that calls os._exit ends it without a "
                 "word",
             ) from None
-        if code:
+        # An answer that is whole is one, also of a process that native code ended after it.
+        if isinstance(record, dict) and "error" in record:
             kind = _ERRORS.get(code, RunCrashedError)
             raise kind(record["error"], hint=record["hint"])
         return record
