@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_trainer.record.epochs import Epoch, Epochs
+
+if TYPE_CHECKING:
+    import pytest
 
 EPOCH = Epoch(
     epoch=1,

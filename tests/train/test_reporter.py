@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
-
-import pytest
+from typing import TYPE_CHECKING
 
 from tui_trainer.record.failure import Hope
 from tui_trainer.record.heartbeat import Progress
 from tui_trainer.train.reporter import Reporter
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def pipe() -> tuple[int, int]:
