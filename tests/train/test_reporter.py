@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tui_trainer.record.failure import Hope
 from tui_trainer.record.heartbeat import Progress
@@ -35,9 +35,14 @@ def test_progress_is_said_at_stage_changes_and_a_few_times_a_second() -> None:
 
 def test_what_is_not_said_is_not_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder of a million images tells three times of each that it was looked at."""
-    written = []
+    written: list[Progress] = []
     as_record = Progress.as_record
-    monkeypatch.setattr(Progress, "as_record", lambda p: written.append(p) or as_record(p))
+
+    def write(progress: Progress) -> dict[str, Any]:
+        written.append(progress)
+        return as_record(progress)
+
+    monkeypatch.setattr(Progress, "as_record", write)
     reporter = Reporter()
     for _ in range(1000):
         reporter.progress(Progress(stage="preparing"))
