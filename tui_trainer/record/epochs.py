@@ -147,7 +147,7 @@ class Epochs(Sequence[Epoch]):
     def __getitem__(self, index: int | slice) -> Epoch | tuple[Epoch, ...]:
         """One epoch, or those of a slice."""
         if isinstance(index, slice):
-            return _unpack_all(self._packed)[index]
+            return tuple(self[at] for at in range(len(self))[index])
         at = range(0, len(self._packed), _PACKING.size)[index]
         return _epoch_of(_PACKING.unpack_from(self._packed, at))
 
