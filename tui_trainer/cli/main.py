@@ -21,6 +21,7 @@ from tui_trainer.cli import (
     preflight,
     project,
     prove,
+    samples,
     serve,
 )
 from tui_trainer.errors import TuiTrainerError, UsageError
@@ -39,6 +40,7 @@ app = typer.Typer(
 COMMANDS = (
     *project.COMMANDS,
     *model.COMMANDS,
+    *samples.COMMANDS,
     *preflight.COMMANDS,
     *manage.COMMANDS,
     *assess.COMMANDS,

@@ -25,6 +25,7 @@ class Key(NamedTuple):
 
 MOVE, RUNS, LOOK, APP = "Move", "Runs", "Look", "App"
 PAGE, COMPARISON, QUESTION = "Page", "Comparison", "Question"
+PICTURES = "Pictures"
 
 OPEN = Key("enter", "open", "launch the experiment; open the run's page", RUNS, "launch")
 RESUME = Key("r", "resume", "resume the run from its last good checkpoint", RUNS, "resume")
@@ -69,6 +70,14 @@ NEXT_FIGURE = Key("tab", "next_figure", "the next figure", COMPARISON, "figure")
 LEFT = Key("h,left", "shift(-1)", "one run's settings to the left", COMPARISON)
 RIGHT = Key("l,right", "shift(1)", "one run's settings to the right", COMPARISON)
 CLOSE_COMPARISON = Key("escape,c,q,ctrl+c", "close", "back to the list", COMPARISON, "back")
+SAMPLES = Key("v", "samples", "pictures of what it trains and is tested on", LOOK, "pictures")
+NEXT_SAMPLES = Key("right,l", "turn(1)", "the next batch, or the next test image", PICTURES)
+LAST_SAMPLES = Key("left,h", "turn(-1)", "the one before", PICTURES)
+NEXT_EPOCH = Key("e", "epoch(1)", "the next epoch: other draws", PICTURES, "next epoch")
+LAST_EPOCH = Key("E", "epoch(-1)", "the epoch before", PICTURES)
+SAMPLES_KIND = Key("tab", "kind", "corrupted test images, and back", PICTURES)
+SAMPLES_SIZE = Key("z", "size", "larger, smaller, as many as fit", PICTURES, "size")
+CLOSE_SAMPLES = Key("escape,v,q,ctrl+c", "back", "back to where one was", PICTURES, "back")
 YES = Key("y", "answer(True)", "yes, do it", QUESTION)
 NO = Key("n,escape,q,ctrl+c", "answer(False)", "no, leave everything as it is", QUESTION)
 FIND = Key("enter", "find", "look for what was typed", QUESTION)
@@ -78,7 +87,7 @@ CLOSE_HELP = Key("escape,q,?,enter,ctrl+c", "close", "close the help", QUESTION)
 
 HOME_KEYS = (
     *(OPEN, RESUME, RESUME_DEAD, STOP, STOP_NOW, TRASH, UNDO, MARK, UNMARK, COMPARE),
-    *(FILTER, SORT, REVERSE, HIDE_FINISHED, NEXT_PLOT, LOG_SCALE, BACK, THEME),
+    *(FILTER, SORT, REVERSE, HIDE_FINISHED, NEXT_PLOT, LOG_SCALE, BACK, THEME, SAMPLES),
     *(DOWN, UP, PAGE_DOWN, PAGE_UP, TOP, BOTTOM, FOLD, UNFOLD),
     *(HELP, LEAVE),
 )
@@ -86,7 +95,7 @@ HOME_KEYS = (
 # where the way there stood.
 HOME_FOOTER = (
     *(BACK, OPEN, RESUME, STOP, COMPARE, FILTER, HELP, MARK, LEAVE),
-    *(SORT, FOLD, NEXT_PLOT, LOG_SCALE),
+    *(SORT, FOLD, SAMPLES, NEXT_PLOT, LOG_SCALE),
 )
 SCROLL_KEYS = (DOWN, UP, PAGE_DOWN, PAGE_UP, TOP, BOTTOM)
 RUN_KEYS = (
@@ -99,11 +108,20 @@ ATTEMPT_KEYS = (EARLIER, LATER)
 LOG_KEYS = (SEARCH, NEXT_MATCH, LAST_MATCH, TO_TRACEBACK)
 PAGE_KEYS = (*RUN_KEYS, *SCROLL_KEYS, *CURVES_KEYS, *ATTEMPT_KEYS, *LOG_KEYS)
 COMPARE_KEYS = (CLOSE_COMPARISON, NEXT_FIGURE, LEFT, RIGHT, *SCROLL_KEYS, LOG_SCALE, HELP)
+SAMPLES_KEYS = (
+    *(CLOSE_SAMPLES, NEXT_SAMPLES, LAST_SAMPLES, NEXT_EPOCH, LAST_EPOCH),
+    *(SAMPLES_KIND, SAMPLES_SIZE, *SCROLL_KEYS, HELP),
+)
 SEARCH_KEYS = (FIND, ERASE, GIVE_UP)
 CONFIRM_KEYS = (YES, NO)
 HELP_KEYS = (CLOSE_HELP, *SCROLL_KEYS)
 KEYS = tuple(
-    dict.fromkeys((*HOME_KEYS, *PAGE_KEYS, *COMPARE_KEYS, *CONFIRM_KEYS, *SEARCH_KEYS, CLOSE_HELP))
+    dict.fromkeys(
+        (
+            *(*HOME_KEYS, *PAGE_KEYS, *COMPARE_KEYS, *SAMPLES_KEYS),
+            *(*CONFIRM_KEYS, *SEARCH_KEYS, CLOSE_HELP),
+        )
+    )
 )
 
 _SHOWN = {

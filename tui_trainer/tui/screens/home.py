@@ -17,6 +17,7 @@ from tui_trainer.tui.arrangement import Arrangement, Order, narrowed
 from tui_trainer.tui.screens.acting import Acting, Operated
 from tui_trainer.tui.screens.compare import Compare
 from tui_trainer.tui.screens.run import RunPage
+from tui_trainer.tui.screens.samples import Samples, subject_of
 from tui_trainer.tui.store import ExperimentView, RunView, Store, View, ViewChanged
 from tui_trainer.tui.widgets.filter_line import FilterLine
 from tui_trainer.tui.widgets.headline import Headline
@@ -271,6 +272,17 @@ class Home(Acting):
         """Change between dark and light, and remember it."""
         super().action_theme()
         self._arrange(theme=self.app.theme)
+
+    def action_samples(self) -> None:
+        """Pictures of what the experiment, or the run as it was launched, trains on."""
+        row = self._selected
+        project = None if self._view is None else self._view.project
+        if row is None or project is None:
+            return
+        if isinstance(row, ExperimentView) and (row.fault or not row.is_defined):
+            self._say(row.fault or f"{row.label} is no longer in experiments.toml", ink="bad")
+            return
+        self.app.push_screen(Samples(subject_of(row, project), self._glyphs))
 
     # What is selected.
 

@@ -16,7 +16,7 @@ class Span(NamedTuple):
 
     text: str
     ink: str = ""
-    """Names of inks, apart by spaces; tui.tcss gives them colours."""
+    """Names of inks, apart by spaces; tui.tcss gives them colours. Of pictures: `#rrggbb #rrggbb`."""
 
 
 Line = tuple[Span, ...]

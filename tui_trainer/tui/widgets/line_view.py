@@ -10,6 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui_trainer.tui.widgets.line import Line, change
+from tui_trainer.tui.widgets.pixel_style import pixel_style
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,6 +88,8 @@ class LineView(Widget):
 
     def _style(self, inks: str) -> Style:
         """Never None: Textual's NO_COLOR filter needs a style on every segment."""
+        if inks.startswith("#"):
+            return pixel_style(inks)
         style = self._styles.get(inks)
         if style is None:
             style = self.rich_style
