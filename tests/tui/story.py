@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tui_trainer.tui.keys import Key
 
 SECONDS_TO_SHOW = 10.0
-_NAMES = {"?": "question_mark", "|": "vertical_line", "/": "slash"}
+_NAMES = {":": "colon", "?": "question_mark", "|": "vertical_line", "/": "slash"}
 
 
 class RecordingOperations:

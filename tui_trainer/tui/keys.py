@@ -78,48 +78,54 @@ LAST_EPOCH = Key("E", "epoch(-1)", "the epoch before", PICTURES)
 SAMPLES_KIND = Key("tab", "kind", "corrupted test images, and back", PICTURES)
 SAMPLES_SIZE = Key("z", "size", "larger, smaller, as many as fit", PICTURES, "size")
 CLOSE_SAMPLES = Key("escape,v,q,ctrl+c", "back", "back to where one was", PICTURES, "back")
+PALETTE = Key(":", "palette", "find anything by its name: what keys do, runs, colours", APP, "find")
 YES = Key("y", "answer(True)", "yes, do it", QUESTION)
 NO = Key("n,escape,q,ctrl+c", "answer(False)", "no, leave everything as it is", QUESTION)
 FIND = Key("enter", "find", "look for what was typed", QUESTION)
 ERASE = Key("backspace", "erase", "take the last character back", QUESTION)
 GIVE_UP = Key("escape,ctrl+c", "give_up", "look for nothing", QUESTION)
+CHOOSE = Key("enter", "choose", "do it, or go there", QUESTION)
+FOUND_BELOW = Key("down,ctrl+n,tab", "move(1)", "the next one that was found", QUESTION)
+FOUND_ABOVE = Key("up,ctrl+p", "move(-1)", "the one before", QUESTION)
+CLOSE_PALETTE = Key("escape,ctrl+c", "close", "do nothing", QUESTION)
 CLOSE_HELP = Key("escape,q,?,enter,ctrl+c", "close", "close the help", QUESTION)
 
 HOME_KEYS = (
     *(OPEN, RESUME, RESUME_DEAD, STOP, STOP_NOW, TRASH, UNDO, MARK, UNMARK, COMPARE),
     *(FILTER, SORT, REVERSE, HIDE_FINISHED, NEXT_PLOT, LOG_SCALE, BACK, THEME, SAMPLES),
     *(DOWN, UP, PAGE_DOWN, PAGE_UP, TOP, BOTTOM, FOLD, UNFOLD),
-    *(HELP, LEAVE),
+    *(PALETTE, HELP, LEAVE),
 )
 # The most wanted first: what has no room in the footer is left out of it. The way back stands
 # where the way there stood.
 HOME_FOOTER = (
-    *(BACK, OPEN, RESUME, STOP, COMPARE, FILTER, HELP, MARK, LEAVE),
+    *(BACK, OPEN, RESUME, STOP, COMPARE, FILTER, HELP, MARK, LEAVE, PALETTE),
     *(SORT, FOLD, SAMPLES, NEXT_PLOT, LOG_SCALE),
 )
 SCROLL_KEYS = (DOWN, UP, PAGE_DOWN, PAGE_UP, TOP, BOTTOM)
 RUN_KEYS = (
     *(BACK, RESUME, STOP, STOP_NOW),
-    *(HELP, LEAVE),
+    *(PALETTE, HELP, LEAVE),
     *(TAB, THEME),
 )
 CURVES_KEYS = (NEXT_PLOT, LOG_SCALE, SMOOTHING, X_AXIS, ZOOM, SERIES)
 ATTEMPT_KEYS = (EARLIER, LATER)
 LOG_KEYS = (SEARCH, NEXT_MATCH, LAST_MATCH, TO_TRACEBACK)
 PAGE_KEYS = (*RUN_KEYS, *SCROLL_KEYS, *CURVES_KEYS, *ATTEMPT_KEYS, *LOG_KEYS)
-COMPARE_KEYS = (CLOSE_COMPARISON, NEXT_FIGURE, LEFT, RIGHT, *SCROLL_KEYS, LOG_SCALE, HELP)
+COMPARE_KEYS = (CLOSE_COMPARISON, NEXT_FIGURE, LEFT, RIGHT, *SCROLL_KEYS, LOG_SCALE, PALETTE, HELP)
 SAMPLES_KEYS = (
     *(CLOSE_SAMPLES, NEXT_SAMPLES, LAST_SAMPLES, NEXT_EPOCH, LAST_EPOCH),
-    *(SAMPLES_KIND, SAMPLES_SIZE, *SCROLL_KEYS, HELP),
+    *(SAMPLES_KIND, SAMPLES_SIZE, *SCROLL_KEYS, PALETTE, HELP),
 )
 SEARCH_KEYS = (FIND, ERASE, GIVE_UP)
+PALETTE_KEYS = (CHOOSE, FOUND_BELOW, FOUND_ABOVE, PAGE_DOWN, PAGE_UP, ERASE, CLOSE_PALETTE)
 CONFIRM_KEYS = (YES, NO)
 HELP_KEYS = (CLOSE_HELP, *SCROLL_KEYS)
 KEYS = tuple(
     dict.fromkeys(
         (
             *(*HOME_KEYS, *PAGE_KEYS, *COMPARE_KEYS, *SAMPLES_KEYS),
-            *(*CONFIRM_KEYS, *SEARCH_KEYS, CLOSE_HELP),
+            *(*CONFIRM_KEYS, *SEARCH_KEYS, *PALETTE_KEYS, CLOSE_HELP),
         )
     )
 )
@@ -139,7 +145,7 @@ _SHOWN = {
     "end": "End",
     "backspace": "Backspace",
 }
-_TEXTUAL = {"|": "vertical_line", "?": "question_mark", "/": "slash"}
+_TEXTUAL = {":": "colon", "|": "vertical_line", "?": "question_mark", "/": "slash"}
 
 
 def bindings(keys: tuple[Key, ...]) -> list[Binding]:

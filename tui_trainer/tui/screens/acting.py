@@ -13,6 +13,7 @@ from tui_trainer.record.plain_text import plain_line
 from tui_trainer.tui import deeds, keys
 from tui_trainer.tui.screens.confirm import Confirm
 from tui_trainer.tui.screens.help import Help
+from tui_trainer.tui.screens.palette import open_palette
 from tui_trainer.tui.widgets.line import Line, Span
 from tui_trainer.tui.widgets.words import Words
 
@@ -144,6 +145,10 @@ class Acting(Screen[None]):
     def action_help(self) -> None:
         """Show what keys do."""
         self.app.push_screen(Help(self._glyphs, self._keys_here))
+
+    def action_palette(self) -> None:
+        """Find anything by its name."""
+        open_palette(self, self._keys_here, self._glyphs, self._store.seen)
 
     def action_leave(self) -> None:
         """End the app; runs go on."""

@@ -9,6 +9,7 @@ from textual.screen import Screen
 from tui_trainer.study.compare import compare
 from tui_trainer.tui import charts, figures, keys
 from tui_trainer.tui.screens.help import Help
+from tui_trainer.tui.screens.palette import open_palette
 from tui_trainer.tui.widgets.headline import STATE_INKS
 from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
 from tui_trainer.tui.widgets.line import Line, Span, fit, fit_line
@@ -107,6 +108,10 @@ class Compare(Screen[None]):
     def action_bottom(self) -> None:
         """To the table's last line."""
         self.query_one(Pages).move_to_end(last=True)
+
+    def action_palette(self) -> None:
+        """Find anything by its name."""
+        open_palette(self, keys.COMPARE_KEYS, self._glyphs)
 
     def action_help(self) -> None:
         """Show what keys do."""

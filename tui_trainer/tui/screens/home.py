@@ -16,6 +16,7 @@ from tui_trainer.tui import charts, deeds, figures, keys
 from tui_trainer.tui.arrangement import Arrangement, Order, narrowed
 from tui_trainer.tui.screens.acting import Acting, Operated
 from tui_trainer.tui.screens.compare import Compare
+from tui_trainer.tui.screens.palette import Asked
 from tui_trainer.tui.screens.run import RunPage
 from tui_trainer.tui.screens.samples import Samples, subject_of
 from tui_trainer.tui.store import ExperimentView, RunView, Store, View, ViewChanged
@@ -130,6 +131,20 @@ class Home(Acting):
         if message.launched is not None:
             self._awaited = (message.launched.experiment_name, message.launched.number)
             self._go_to_awaited_run()
+
+    def on_asked(self, message: Asked) -> None:
+        """Show the row that was asked for, whichever screen that was on; of a run its page."""
+        while self.app.screen is not self:
+            self.app.pop_screen()
+        if message.narrowed_to is not None:
+            self._arrange(filter=message.narrowed_to)
+        if message.place is None:
+            return
+        if not self._list.select(message.place):
+            self._arrange(filter="", hides_finished=False)
+            self._list.select(message.place)
+        if message.place[1]:
+            self.action_open()
 
     def on_run_list_cursor_moved(self) -> None:
         """Show the curves, the status and the keys of the row."""

@@ -17,6 +17,7 @@ from tui_trainer.spec.snapshot import experiment_to_toml
 from tui_trainer.tui import keys
 from tui_trainer.tui.pictures import Look, Sheet
 from tui_trainer.tui.screens.help import Help
+from tui_trainer.tui.screens.palette import open_palette
 from tui_trainer.tui.store import RunView
 from tui_trainer.tui.terminal import terminal_has_colours
 from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
@@ -194,6 +195,10 @@ class Samples(Screen[None]):
     def action_bottom(self) -> None:
         """To the last row."""
         self._page.move_to_end(last=True)
+
+    def action_palette(self) -> None:
+        """Find anything by its name."""
+        open_palette(self, keys.SAMPLES_KEYS, self._glyphs)
 
     def action_help(self) -> None:
         """Show what keys do."""
