@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import subprocess
 import sys
+from contextlib import closing
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -125,7 +126,7 @@ def test_what_there_is_not_is_named(project: Path, question: dict[str, Any], wor
 
 def test_a_conversation_goes_on_after_an_error_and_ends_with_its_asker(project: Path) -> None:
     text = experiment_to_toml(experiment_of(project, "turned"), {})
-    with Conversation("samples", str(project)) as core:
+    with closing(Conversation("samples", str(project))) as core:
         core.ask({"experiment": text})
         with pytest.raises(UsageError, match="no batch 99"):
             core.ask({"kind": "augmented", "epoch": 1, "batch": 99, "count": 1})
@@ -139,7 +140,10 @@ def test_data_that_is_not_there_is_an_error_with_its_cure(project: Path) -> None
         "turned", ['data={name="cifar10"}']
     )
     text = experiment_to_toml(experiment, {})
-    with Conversation("samples", str(project)) as core, pytest.raises(PreflightError) as raised:
+    with (
+        closing(Conversation("samples", str(project))) as core,
+        pytest.raises(PreflightError) as raised,
+    ):
         core.ask({"experiment": text})
     assert raised.value.hint
 

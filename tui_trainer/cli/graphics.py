@@ -117,7 +117,8 @@ def as_png(sheet: Sheet) -> bytes:
     canvas: Canvas = []
     for row in sheet.rows:
         strip = strip_of(row.pictures)
-        canvas += [*strip, *([[None] * len(strip[0])] * GAP)]
+        nothing: list[tuple[int, int, int] | None] = [None] * len(strip[0])
+        canvas += [*strip, *([nothing] * GAP)]
     width = max(map(len, canvas))
     lines = b"".join(_png_line(row, width) * _PIXEL_OF_PNG for row in canvas)
     size = struct.pack(

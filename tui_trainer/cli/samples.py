@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from contextlib import closing
+from pathlib import Path  # noqa: TC003  typer evaluates the annotations
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
@@ -30,6 +31,7 @@ def samples(
         typer.Option("--set", metavar="KEY=VALUE", help="Change a key first; TOML."),
     ] = None,
     epoch: Annotated[int, typer.Option(help="Whose draws are shown.", min=1)] = 1,
+    *,
     batch: Annotated[int, typer.Option(help="Of the epoch, from 1.", min=1)] = 1,
     corruption: Annotated[
         str,
@@ -60,7 +62,7 @@ def samples(
     question = _question(corruption, epoch, batch, first - 1, count)
     if png is not None:
         question["side"] = 1 << 16
-    with Conversation("samples", str(project.folder)) as core:
+    with closing(Conversation("samples", str(project.folder))) as core:
         core.ask({"experiment": text})
         record = core.ask(question)
     sheet = _only(Sheet.from_record(record), severity)
@@ -70,9 +72,7 @@ def samples(
         _print(sheet, graphics)
 
 
-def _question(
-    corruption: str, epoch: int, batch: int, first: int, count: int
-) -> dict[str, Any]:
+def _question(corruption: str, epoch: int, batch: int, first: int, count: int) -> dict[str, Any]:
     if corruption == _ALL:
         return {"kind": "table", "first": first}
     if corruption:
@@ -86,7 +86,9 @@ def _only(sheet: Sheet, severity: int) -> Sheet:
 
     if not severity:
         return sheet
-    rows = [row for row in sheet.rows if row.name == "original" or row.name.endswith(f" {severity}")]
+    rows = [
+        row for row in sheet.rows if row.name == "original" or row.name.endswith(f" {severity}")
+    ]
     return replace(sheet, rows=tuple(rows))
 
 
@@ -94,7 +96,6 @@ def _print(sheet: Sheet, graphics: Graphics) -> None:
     from tui_trainer.cli.graphics import environment, sheet_in_pixels, terminals_graphics
     from tui_trainer.cli.words import results
     from tui_trainer.tui.pictures import Look, columns_for, side_for
-
     from tui_trainer.tui.terminal import terminal_is_light, terminal_speaks_unicode
 
     is_terminal = results.is_terminal

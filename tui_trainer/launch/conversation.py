@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tui_trainer.errors import (
     ExitCode,
@@ -17,9 +17,6 @@ from tui_trainer.errors import (
     UsageError,
 )
 from tui_trainer.record.plain_text import plain_line
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 _ERRORS: dict[int, type[TuiTrainerError]] = {
     ExitCode.USAGE: UsageError,
@@ -81,17 +78,6 @@ class Conversation:
             with contextlib.suppress(OSError):
                 if file is not None:
                     file.close()
-
-    def __enter__(self) -> Conversation:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _last_words(self) -> str:
         with contextlib.suppress(OSError, ValueError):

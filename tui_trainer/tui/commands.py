@@ -1,4 +1,4 @@
-"""What the command palette offers: the keys of a place, and every experiment and run by its name."""
+"""What the command palette offers: the keys of a place, and experiments and runs by their names."""
 
 from __future__ import annotations
 

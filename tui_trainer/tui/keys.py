@@ -63,7 +63,9 @@ LAST_MATCH = Key("N", "next_match(-1)", "the line with them before", PAGE)
 TO_TRACEBACK = Key("t", "to_traceback", "the last traceback of the log", PAGE, "traceback")
 EARLIER = Key("left,h", "change_attempt(-1)", "the attempt before", PAGE, "earlier attempt")
 LATER = Key("right,l", "change_attempt(1)", "the attempt after", PAGE)
-TAB = Key("1,2,3,4,5,6", "tab({})", "curves, log, config, attempts, preflight, results", PAGE)
+TAB = Key(
+    "1,2,3,4,5,6,7", "tab({})", "curves, log, config, attempts, preflight, results, files", PAGE
+)
 BACK = Key("escape", "back", "back to the list; no filter", LOOK, "back")
 THEME = Key("T", "theme", "dark or light colours", LOOK)
 NEXT_FIGURE = Key("tab", "next_figure", "the next figure", COMPARISON, "figure")
@@ -78,7 +80,7 @@ LAST_EPOCH = Key("E", "epoch(-1)", "the epoch before", PICTURES)
 SAMPLES_KIND = Key("tab", "kind", "corrupted test images, and back", PICTURES)
 SAMPLES_SIZE = Key("z", "size", "larger, smaller, as many as fit", PICTURES, "size")
 CLOSE_SAMPLES = Key("escape,v,q,ctrl+c", "back", "back to where one was", PICTURES, "back")
-PALETTE = Key(":", "palette", "find anything by its name: what keys do, runs, colours", APP, "find")
+PALETTE = Key(":", "palette", "find anything: what keys do, runs, colours", APP, "find")
 YES = Key("y", "answer(True)", "yes, do it", QUESTION)
 NO = Key("n,escape,q,ctrl+c", "answer(False)", "no, leave everything as it is", QUESTION)
 FIND = Key("enter", "find", "look for what was typed", QUESTION)
@@ -164,7 +166,7 @@ def shown(key: Key) -> str:
 
 def shown_all(key: Key) -> str:
     """Every key that does it, as help and docs name them."""
-    return "  ".join(_names(key))
+    return " ".join(_names(key))
 
 
 def groups(keys: tuple[Key, ...]) -> dict[str, list[Key]]:

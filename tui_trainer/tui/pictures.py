@@ -1,16 +1,17 @@
-"""Pictures as lines of text: two pixels a cell where there are colours, else signs by brightness."""
+"""Pictures as lines of text: two pixels a cell in colours, or signs by brightness."""
 
 from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.tui.widgets.line import Line, Span, fit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
 HALF_BLOCK = "▀"
 # From dark to bright, on a dark background.
@@ -32,7 +33,7 @@ class Picture:
         if side == self.side:
             return self
         bounds = [at * self.side // side for at in range(side + 1)]
-        spans = [(low, max(low + 1, high)) for low, high in zip(bounds, bounds[1:], strict=False)]
+        spans = [(low, max(low + 1, high)) for low, high in pairwise(bounds)]
         pixels = bytearray()
         for top, bottom in spans:
             for left, right in spans:
@@ -135,7 +136,9 @@ class Look:
         ramp = RAMP if self.is_dark else RAMP[::-1]
         signs = ""
         for x in range(picture.side):
-            red, green, blue = map(sum, zip(picture.pixel(x, y), picture.pixel(x, below), strict=True))
+            red, green, blue = map(
+                sum, zip(picture.pixel(x, y), picture.pixel(x, below), strict=True)
+            )
             brightness = (0.299 * red + 0.587 * green + 0.114 * blue) / 2
             signs += ramp[min(len(ramp) - 1, int(brightness * len(ramp) / 256))]
         return (Span(signs),)

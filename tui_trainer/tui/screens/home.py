@@ -16,7 +16,7 @@ from tui_trainer.tui import charts, deeds, figures, keys
 from tui_trainer.tui.arrangement import Arrangement, Order, narrowed
 from tui_trainer.tui.screens.acting import Acting, Operated
 from tui_trainer.tui.screens.compare import Compare
-from tui_trainer.tui.screens.palette import Asked
+from tui_trainer.tui.screens.palette import Asked  # noqa: TC001 - Textual looks at it
 from tui_trainer.tui.screens.run import RunPage
 from tui_trainer.tui.screens.samples import Samples, subject_of
 from tui_trainer.tui.store import ExperimentView, RunView, Store, View, ViewChanged

@@ -9,11 +9,13 @@ from textual.containers import Horizontal
 
 from tui_trainer.tui import charts, keys
 from tui_trainer.tui.detail import Attempts, Config, Detail, Log, PreflightTable, Tab
+from tui_trainer.tui.run_files import Files
 from tui_trainer.tui.screens.acting import Acting
 from tui_trainer.tui.screens.search import Search
 from tui_trainer.tui.store import Focus, FocusChanged, RunView, Store
 from tui_trainer.tui.widgets.attempts_page import AttemptsPage
 from tui_trainer.tui.widgets.config_page import ConfigPage
+from tui_trainer.tui.widgets.files_page import FilesPage
 from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
 from tui_trainer.tui.widgets.log_page import LogPage
 from tui_trainer.tui.widgets.page_view import NoPage, PageView
@@ -238,6 +240,8 @@ class RunPage(Acting):
             return AttemptsPage(detail)
         if isinstance(detail, PreflightTable):
             return PreflightPage(detail)
+        if isinstance(detail, Files):
+            return FilesPage(detail)
         return None if detail is None else ResultsPage(detail)
 
     @property

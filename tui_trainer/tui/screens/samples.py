@@ -294,10 +294,13 @@ class Samples(Screen[None]):
             self._tell(self._place, error)
             return
         while (place := self._newest_wanted()) is not None:
-            try:
-                self.post_message(self.Answered(place, self._core.ask(place.question)))
-            except (TuiTrainerError, OSError) as error:
-                self._tell(place, error)
+            self._answer(self._core, place)
+
+    def _answer(self, core: Conversation, place: Place) -> None:
+        try:
+            self.post_message(self.Answered(place, core.ask(place.question)))
+        except (TuiTrainerError, OSError) as error:
+            self._tell(place, error)
 
     def _tell(self, place: Place, error: TuiTrainerError | OSError) -> None:
         if not self._is_closed:

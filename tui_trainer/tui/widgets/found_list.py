@@ -59,8 +59,7 @@ class FoundList(LineView):
         """The rows around the cursor."""
         if not self._found:
             return [(Span("   nothing has that", "muted"),)][:height]
-        if self._cursor < self._top:
-            self._top = self._cursor
+        self._top = min(self._top, self._cursor)
         self._top = max(self._top, self._cursor - height + 1)
         seen = self._found[self._top : self._top + height]
         return [self._row(found, self._top + at, width) for at, found in enumerate(seen)]
