@@ -14,6 +14,7 @@ from tui_trainer.tui import commands, keys
 from tui_trainer.tui.glyphs import UNICODE
 from tui_trainer.tui.screens.palette import Palette
 from tui_trainer.tui.store import Store
+from tui_trainer.tui.widgets.found_list import FoundList
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,6 +77,17 @@ async def test_tabs_filters_and_colours_are_found(study: Path) -> None:
         await told.press(keys.CHOOSE)
         await told.sees_no("does nothing")
         assert told.app.theme == commands.LIGHT
+
+
+async def test_a_click_chooses(study: Path) -> None:
+    async with story(study) as told:
+        await told.go_to("cnn4/3")
+        await told.press(keys.PALETTE)
+        await told.type("stop run")
+        await told.sees("stop the run at once")
+        await told.pilot.click(FoundList, offset=(12, 1))
+        await told.sees("Stop cnn4/3 now?")
+        await told.press(keys.NO)
 
 
 async def test_what_is_not_there_and_giving_up_do_nothing(study: Path) -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tui_trainer.tui.store import ExperimentView
 
 # As many as are looked through in one go; the batch may have more.
-IMAGES = 24
+IMAGES = 16
 IMAGES_TOGETHER, CORRUPTED_TOGETHER = 4, 6
 ZOOMS = (1.0, 2.0, 0.5)
 

@@ -8,7 +8,7 @@ from rich.color import Color
 from rich.style import Style
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def pixel_style(ink: str) -> Style:
     """Of two pixels in a cell, `#rrggbb #rrggbb`: the upper one, and the lower one behind it."""
     upper, lower = ink.split()
