@@ -12,6 +12,7 @@ from tests.tui.snapshot import screen_agrees
 from tests.tui.story import story
 from tui_trainer.tui import keys
 from tui_trainer.tui.pictures import Look, Picture, Row, Sheet
+from tui_trainer.tui.widgets.line import Span
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,3 +101,21 @@ def test_a_smaller_picture_is_made_of_means_and_a_larger_one_of_the_same_pixels(
     large = picture.scaled(4)
     assert large.pixel(3, 0) == (100, 100, 100)
     assert large.pixel(1, 3) == (200, 200, 200)
+
+
+def test_only_what_is_looked_at_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    scaled: list[int] = []
+    draw = Picture.scaled
+
+    def counted(picture: Picture, side: int) -> Picture:
+        scaled.append(side)
+        return draw(picture, side)
+
+    monkeypatch.setattr(Picture, "scaled", counted)
+    row = Row("fog", (Picture(4, bytes(48)),) * 10)
+    drawing = Look(has_colours=True).lines(Sheet((row,) * 20, ("a",) * 10), 4, 31)
+    assert len(drawing) == 2 * (20 * 3 + 1) + 1
+    assert not scaled
+    assert drawing[3:6][0] == (Span(" fog", "muted"),)
+    assert len(scaled) == 5
+    assert drawing[60][1].text == "a     a     a     a     a"

@@ -82,11 +82,11 @@ def as_kitty(canvas: Canvas, columns: int, rows: int) -> str:
     data = base64.standard_b64encode(zlib.compress(pixels)).decode()
     chunks = [data[at : at + _CHUNK] for at in range(0, len(data), _CHUNK)]
     size = f"s={len(canvas[0])},v={len(canvas)},c={columns},r={rows}"
-    control = f"a=T,f=32,o=z,q=2,{size},"
+    control = f"a=T,f=32,o=z,{size},"
     parts = []
     for number, chunk in enumerate(chunks):
         more = int(number < len(chunks) - 1)
-        parts.append(f"\x1b_G{control if number == 0 else ''}m={more};{chunk}\x1b\\")
+        parts.append(f"\x1b_G{control if number == 0 else ''}q=2,m={more};{chunk}\x1b\\")
     return "".join(parts)
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.tui.widgets.line import Line, Span, fit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 HALF_BLOCK = "▀"
 # From dark to bright, on a dark background.
@@ -85,6 +88,45 @@ class Sheet:
         return max((picture.side for row in self.rows for picture in row.pictures), default=1)
 
 
+class Part(NamedTuple):
+    """Some lines that are drawn together."""
+
+    height: int
+    draw: Callable[[], list[Line]]
+
+
+class Drawing(Sequence[Line]):
+    """Lines that are drawn when they are looked at: a key shall not wait for those below."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._parts = parts
+        self._begins = [0, *accumulate(part.height for part in parts)]
+        self._drawn: dict[int, list[Line]] = {}
+
+    def __len__(self) -> int:
+        return self._begins[-1]
+
+    @overload
+    def __getitem__(self, at: int) -> Line: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Line]: ...
+    def __getitem__(self, at: int | slice) -> Line | Sequence[Line]:
+        if isinstance(at, slice):
+            seen = range(*at.indices(len(self)))
+            self._forget_all_but(seen)
+            return [self[index] for index in seen]
+        if not 0 <= at < len(self):
+            raise IndexError(at)
+        number = bisect_right(self._begins, at) - 1
+        if number not in self._drawn:
+            self._drawn[number] = self._parts[number].draw()
+        return self._drawn[number][at - self._begins[number]]
+
+    def _forget_all_but(self, seen: range) -> None:
+        numbers = {bisect_right(self._begins, at) - 1 for at in seen}
+        self._drawn = {at: lines for at, lines in self._drawn.items() if at in numbers}
+
+
 @dataclass(frozen=True)
 class Look:
     """How pictures are drawn."""
@@ -94,25 +136,43 @@ class Look:
     """Whether text is brighter than what it stands on."""
     ellipsis: str = "…"
 
-    def lines(self, sheet: Sheet, side: int, width: int) -> Iterator[Line]:
+    def lines(self, sheet: Sheet, side: int, width: int) -> Drawing:
         """The sheet with pictures of `side` cells, in as many blocks as its columns need."""
         columns = columns_for(side, width)
-        for begin in range(0, len(sheet.labels), columns):
-            if begin:
-                yield ()
-            yield from self._block(sheet, side, slice(begin, begin + columns))
+        begins = range(0, len(sheet.labels), columns)
+        return Drawing(
+            [
+                part
+                for begin in begins
+                for part in self._block(sheet, side, slice(begin, begin + columns), begin > 0)
+            ]
+        )
 
-    def _block(self, sheet: Sheet, side: int, columns: slice) -> Iterator[Line]:
+    def _block(
+        self,
+        sheet: Sheet,
+        side: int,
+        columns: slice,
+        is_below: bool,  # noqa: FBT001 - one question
+    ) -> Iterator[Part]:
+        if is_below:
+            yield Part(1, lambda: [()])
         for row in sheet.rows:
-            yield (Span(f" {row.name}", "muted"),)
-            shown = [self._cells(picture.scaled(side)) for picture in row.pictures[columns]]
-            for cells in zip(*shown, strict=True):
-                spans = [Span(" ")]
-                for piece in cells:
-                    spans += [*piece, Span(" " * GAP)]
-                yield tuple(spans[:-1])
+            yield Part(1 + side // 2, partial(self._row, row, side, columns))
         labels = (fit(label, side, self.ellipsis) + " " * GAP for label in sheet.labels[columns])
-        yield Span(" "), Span("".join(labels).rstrip(), "strong")
+        line = Span(" "), Span("".join(labels).rstrip(), "strong")
+        yield Part(1, lambda: [line])
+
+    def _row(self, row: Row, side: int, columns: slice) -> list[Line]:
+        """Its name, and its pictures beside each other."""
+        lines: list[Line] = [(Span(f" {row.name}", "muted"),)]
+        shown = [self._cells(picture.scaled(side)) for picture in row.pictures[columns]]
+        for cells in zip(*shown, strict=True):
+            spans = [Span(" ")]
+            for piece in cells:
+                spans += [*piece, Span(" " * GAP)]
+            lines.append(tuple(spans[:-1]))
+        return lines
 
     def _cells(self, picture: Picture) -> list[Line]:
         draw = self._coloured if self.has_colours else self._plain

@@ -267,17 +267,14 @@ class Samples(Screen[None]):
         offers = [
             Offer(keys.shown(keys.CLOSE_SAMPLES), keys.CLOSE_SAMPLES.short),
             Offer(keys.shown(next_), f"next {unit}", number < counts.get(what, 1)),
-            Offer(keys.shown(last), f"{unit} before", number > 1),
+            Offer(keys.shown(keys.SAMPLES_KIND), kind),
         ]
         if not place.is_corrupted:
             can = place.epoch < counts.get("epochs", 1)
             offers.append(Offer(keys.shown(keys.NEXT_EPOCH), keys.NEXT_EPOCH.short, can))
         rest = (keys.SAMPLES_SIZE, keys.HELP)
-        return [
-            *offers,
-            Offer(keys.shown(keys.SAMPLES_KIND), kind),
-            *(Offer(keys.shown(key), key.short) for key in rest),
-        ]
+        offers += [Offer(keys.shown(key), key.short) for key in rest]
+        return [*offers, Offer(keys.shown(last), f"{unit} before", number > 1)]
 
     # The core, in a thread of its own.
 

@@ -41,7 +41,7 @@ class SheetPage:
         fitting = side_for(self.sheet, width, self.together)
         largest = min(self.sheet.side, even(width - 1))
         side = even(min(largest, int(fitting * self.zoom)))
-        return list(self.look.lines(self.sheet, side, width))
+        return self.look.lines(self.sheet, side, width)
 
 
 @dataclass(frozen=True)
