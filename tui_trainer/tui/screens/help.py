@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.tui.glyphs import Glyphs
 
-KEY_WIDTH = 17
+KEY_WIDTH = 16
 
 
 class Help(ModalScreen[None]):
