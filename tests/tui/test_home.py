@@ -150,6 +150,7 @@ async def test_a_run_that_failed_before_training_says_all_of_why_and_the_end_of_
             await told.sees("the end of its log, attempt 1", "line 1999", "[2Jno such folder")
             assert "".join(cause.split()) in "".join(told.screen.split())
             await told.sees_no("no epoch was finished", "Tab: accuracy", "line 100\n", "\x1b")
+        await told.sees("Tab loss/acc")
         screen_agrees("failed-run-80x24", told.screen)
 
 
@@ -208,7 +209,7 @@ async def test_enter_on_a_run_opens_its_page_and_does_nothing_else(study: Path) 
         await told.press(keys.OPEN)
         await told.sees_no("cnn4/3")
         await told.sees("cnn2/1", "loss", "val 0.", "✓ finished")
-        await told.sees("Esc back")
+        await told.sees("Esc back", "Tab loss/acc")
         await told.sees_no("Enter show")
         screen_agrees("run-80x24", told.screen)
         await told.press(keys.NEXT_PLOT)
