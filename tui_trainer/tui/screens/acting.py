@@ -104,7 +104,13 @@ class Acting(Screen[None]):
 
     @property
     def _shows_one_plot(self) -> bool:
-        return self.has_class("-narrow") and not self.has_class("-tall")
+        # By the app's size: the classes of its breakpoints may come after the first words.
+        width, height = self.app.size
+        (wide, _), (tall, _) = (
+            self.app.HORIZONTAL_BREAKPOINTS[-1],
+            self.app.VERTICAL_BREAKPOINTS[-1],
+        )
+        return width < wide and height < tall
 
     @property
     def is_current(self) -> bool:
