@@ -106,10 +106,8 @@ class Acting(Screen[None]):
     def _shows_one_plot(self) -> bool:
         # By the app's size: the classes of its breakpoints may come after the first words.
         width, height = self.app.size
-        (wide, _), (tall, _) = (
-            self.app.HORIZONTAL_BREAKPOINTS[-1],
-            self.app.VERTICAL_BREAKPOINTS[-1],
-        )
+        columns, rows = self.app.HORIZONTAL_BREAKPOINTS or [], self.app.VERTICAL_BREAKPOINTS or []
+        (wide, _), (tall, _) = columns[-1], rows[-1]
         return width < wide and height < tall
 
     @property
