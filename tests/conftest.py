@@ -169,6 +169,21 @@ def owners_in(heartbeat: Path) -> list[int]:
     return [owner.pid for owner in owners if owner.presence() is Presence.ALIVE]
 
 
+def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for what another process or thread does."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"it does not hold after {seconds:.0f} s"
+        time.sleep(0.02)
+
+
+def wait_until_gone(*owners: Owner) -> None:
+    """Wait until none of these processes lives."""
+    from tui_trainer.record.owner import Presence
+
+    wait_until(lambda: all(owner.presence() is not Presence.ALIVE for owner in owners))
+
+
 def claim_next(folder: RunFolder, owner: Owner) -> AttemptFolder:
     """The run's next attempt, whatever became of the last."""
     newest = folder.newest_attempt()

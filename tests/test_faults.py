@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import ROOT, CommandLine, kill
+from tests.conftest import ROOT, CommandLine, kill, wait_until, wait_until_gone
 from tests.test_story import measured
 from tests.train.cifar_files import write_cifar
 from tui_trainer.errors import ExitCode
 from tui_trainer.record.heartbeat import Heartbeat
-from tui_trainer.record.owner import Owner, Presence
+from tui_trainer.record.owner import Owner
 from tui_trainer.record.run_folder import RunFolder, find_run
 from tui_trainer.record.state import State
 
@@ -82,13 +82,6 @@ def begin(command_line: CommandLine, *options: str) -> tuple[RunFolder, Owner, O
     return run.folder, beat.owner, beat.core
 
 
-def wait_until_gone(*owners: Owner) -> None:
-    deadline = time.monotonic() + 60
-    while any(owner.presence() is Presence.ALIVE for owner in owners):
-        assert time.monotonic() < deadline, owners
-        time.sleep(0.02)
-
-
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file of a run but what its processes print and what they write aside."""
     kept = (path for path in folder.rglob("*") if path.suffix != ".tmp" and path.name != "log.txt")
@@ -137,14 +130,13 @@ def test_hup_is_nothing_and_usr1_saves_and_goes_on(tui_trainer: CommandLine) -> 
     for owner in (supervisor, core):
         os.kill(owner.pid, signal.SIGHUP)
     os.killpg(os.getpgid(supervisor.pid), signal.SIGUSR1)
-    deadline = time.monotonic() + 60
-    saved: list[dict[str, Any]] = []
-    while not saved and time.monotonic() < deadline:
+
+    def has_saved() -> bool:
         lines = folder.events_file.read_text().splitlines()[before:]
         events = [json.loads(line) for line in lines if line.endswith("}")]
-        saved = [event for event in events if event["event"] == "checkpoint_saved"]
-        time.sleep(0.05)
-    assert saved
+        return any(event["event"] == "checkpoint_saved" for event in events)
+
+    wait_until(has_saved)
     assert tui_trainer.look("long").state is State.RUNNING
     assert tui_trainer("stop", "long", "--now").returncode == ExitCode.DONE
 

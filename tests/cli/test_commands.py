@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import ROOT, CommandLine
+from tests.conftest import ROOT, CommandLine, end_everything
 from tui_trainer.errors import ExitCode
 from tui_trainer.launch.launcher import prepare
 from tui_trainer.record.durable import replace_quickly
@@ -308,6 +308,21 @@ def write_again_and_again(folder: Path, stop: threading.Event) -> None:
         replace_quickly(folder / "busy.json", b"{}")
 
 
+def test_show_tells_what_is_known_of_an_attempt_without_a_recorded_end(
+    tui_trainer: CommandLine,
+) -> None:
+    command_line = tui_trainer.fake(seconds=60)
+    command_line("run", "one", "--detach")
+    command_line.wait("one", lambda run: bool(run.progress and run.progress.step > 0))
+    shown = command_line("show", "one").stdout
+    since = r"^attempt 1: pid \d+ on .*, runs since \d{4}-\d\d-\d\d \d\d:\d\d$"
+    assert re.search(since, shown, re.MULTILINE)
+    end_everything(tui_trainer.folder)
+    tui_trainer.wait("one", lambda run: not run.state.is_live)
+    shown = command_line("show", "one").stdout
+    assert re.search("^attempt 1: .* vanished without a word$", shown, re.MULTILINE)
+
+
 def test_show_json_bears_with_a_run_cut_off_at_its_launch(tui_trainer: CommandLine) -> None:
     (tui_trainer.folder / "runs" / "one" / "1").mkdir(parents=True)
     whole = tui_trainer.json("show", "one")
@@ -371,6 +386,9 @@ def test_runs_has_the_fields_that_programs_rely_on(tui_trainer: CommandLine) -> 
         "eta_seconds": None,
         "skipped_lines": 0,
         "damaged_checkpoints": [],
+        "tags": [],
+        "note": "",
+        "scores": [],
     }
 
 

@@ -49,6 +49,7 @@ def test_files_that_are_not_the_published_ones_are_named(tui_trainer: CommandLin
     assert "elsewhere/cifar-100-python/train is cut off or not the published file" in train
     assert "/test is cut off" in test
     assert meta.endswith("/meta is missing")
+    assert "hint: tui-trainer data fetch cifar100" in done.stderr
     found = tui_trainer("data", "verify", "cifar100", "--root", "nowhere", "--json")
     assert [file["fault"] for file in json.loads(found.stdout)] == ["is missing"] * 3
 

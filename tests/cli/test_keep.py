@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 def test_verify_names_what_is_damaged_and_what_to_do(tui_trainer: CommandLine, runs: Path) -> None:
     sound = tui_trainer("verify", "--all")
     assert sound.returncode == 0
-    assert "one/1: 5 files, 0 MB, as written" in sound.stdout
-    assert "two/1: 2 files, 0 MB, as written" in sound.stdout
+    assert re.search("^one/1: 7 files, [1-9] kB, as written$", sound.stdout, re.MULTILINE)
+    assert re.search("^two/1: 4 files, [1-9] kB, as written$", sound.stdout, re.MULTILINE)
     (runs / "two/1/checkpoints/epoch-0002.pt").write_bytes(b"x")
     damaged = tui_trainer("verify", "one", "two")
     assert damaged.returncode == 1
@@ -29,6 +30,8 @@ def test_verify_names_what_is_damaged_and_what_to_do(tui_trainer: CommandLine, r
     assert "tui-trainer resume two/1 sets it aside" in damaged.stderr
     files = json.loads(tui_trainer("verify", "two", "--json").stdout)
     assert [(file["file"], bool(file["fault"])) for file in files] == [
+        ("experiment.toml", False),
+        ("epochs.jsonl", False),
         ("checkpoints/epoch-0001.pt", False),
         ("checkpoints/epoch-0002.pt", True),
     ]

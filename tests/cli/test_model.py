@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tui_trainer.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -29,6 +31,45 @@ def test_a_module_that_prints_and_fails_is_quoted_with_its_line(tui_trainer: Com
     assert done.returncode == ExitCode.PREFLIGHT
     assert "ZeroDivisionError: division by zero (mine.py, line 2)" in done.stderr
     assert "noise" not in done.stdout
+
+
+def test_a_file_of_weights_that_is_none_is_told_under_the_table(tui_trainer: CommandLine) -> None:
+    (tui_trainer.folder / "mine.pt").write_bytes(b"neither")
+    change = "model={name='resnet18', weights='./mine.pt'}"
+    done = tui_trainer("model", "one", "--set", change)
+    assert done.returncode == ExitCode.DONE
+    assert "training would be refused: " in done.stdout
+    assert "holds no weights: it is a file of text" in done.stdout
+    assert "-> where they were trained: torch.save(" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            "import argparse\nargparse.ArgumentParser(prog='mine').parse_args(['--epochs'])\n",
+            "mine cannot be imported: it ends the program with sys.exit(2) (mine.py, line 2)",
+        ),
+        (
+            "import sys\ndef build(classes, size):\n    sys.exit('no weights')\n",
+            "fails: it ends the program with sys.exit(no weights) (mine.py, line 3)",
+        ),
+        (
+            "import os\ndef build(classes, size): os._exit(5)\n",
+            "the process that was asked for anatomy ended: exit code 5",
+        ),
+    ],
+    ids=["at import", "in build", "at once"],
+)
+def test_a_module_that_ends_the_program_is_named_with_its_line(
+    tui_trainer: CommandLine, code: str, said: str
+) -> None:
+    (tui_trainer.folder / "mine.py").write_text(code)
+    done = tui_trainer("model", "one", "--set", "model={name='mine:build'}")
+    assert done.returncode != ExitCode.DONE
+    assert said in done.stderr
+    assert ("__main__" in done.stderr) is ("argparse" in code)
+    assert done.stdout == ""
 
 
 def test_an_unknown_experiment_is_no_question_to_the_core(tui_trainer: CommandLine) -> None:

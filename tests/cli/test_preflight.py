@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.faults.small_disk import SmallDisk
 from tui_trainer.cli.for_programs import json_list
 from tui_trainer.errors import ExitCode
 from tui_trainer.record.preflight import Preflight
@@ -134,13 +133,8 @@ def test_the_state_is_preflight_while_it_rehearses(tui_trainer: CommandLine) -> 
     tui_trainer.wait("one", lambda run: run.state is State.FINISHED, 300)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a tmpfs needs root")
 def test_runs_on_a_read_only_file_system(tui_trainer: CommandLine, project: Path) -> None:
-    runs = project / "runs"
-    runs.mkdir()
-    tmpfs = ["mount", "-t", "tmpfs", "-o", "size=1m,ro", "none", str(runs)]
-    subprocess.run(tmpfs, check=True)
-    try:
+    with SmallDisk.mounted(project / "runs", "size=1m,ro"):
         done = tui_trainer("preflight", "one")
         assert done.returncode == ExitCode.PREFLIGHT
         (line,) = (line for line in done.stdout.splitlines() if "✕" in line)
@@ -150,8 +144,6 @@ def test_runs_on_a_read_only_file_system(tui_trainer: CommandLine, project: Path
         assert refused.returncode == ExitCode.USAGE
         assert "Read-only file system" in refused.stderr
         assert "Traceback" not in refused.stderr
-    finally:
-        subprocess.run(["umount", "--lazy", str(runs)], check=True)  # noqa: S607
 
 
 @pytest.mark.parametrize("place", ["runs", "runs/one"])

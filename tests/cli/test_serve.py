@@ -66,9 +66,16 @@ async def page(served: Served) -> AsyncIterator[aiohttp.ClientWebSocketResponse]
 
 async def sees(connection: aiohttp.ClientWebSocketResponse, words: str) -> None:
     screen = pyte.Screen(100, 30)
-    stream = pyte.ByteStream(screen)
-    while not any(words in line for line in screen.display):
-        stream.feed(await connection.receive_bytes(timeout=SECONDS_TO_SHOW))
+
+    async def receive() -> None:
+        stream = pyte.ByteStream(screen)
+        while not any(words in line for line in screen.display):
+            stream.feed(await connection.receive_bytes())
+
+    try:  # over all of it: what keeps the connection alive would put off a limit on each message
+        await asyncio.wait_for(receive(), SECONDS_TO_SHOW)
+    except asyncio.TimeoutError:
+        pytest.fail(f"waited for {words!r} on\n" + "\n".join(screen.display))
 
 
 async def status(address: str, **headers: str) -> int:
@@ -83,7 +90,7 @@ async def test_the_app_is_seen_and_hears_keys(tui_trainer: CommandLine) -> None:
     async with serving(tui_trainer, "--port", "0") as served, page(served) as connection:
         await sees(connection, "one")
         await connection.send_json(["stdin", "?"])
-        await sees(connection, "leave; runs go on")
+        await sees(connection, "Esc closes this help")
 
 
 async def test_without_the_secret_nothing_is_answered(tui_trainer: CommandLine) -> None:

@@ -31,7 +31,7 @@ import tomli
 
 from tui_trainer.record.digest import digest_file, digest_line, file_digest
 from tui_trainer.record.durable import append_record, write_durably
-from tui_trainer.record.epochs import Epoch, read_epochs
+from tui_trainer.record.epochs import Epoch, EpochsDigest, read_epochs
 from tui_trainer.record.events import (
     CheckpointSaved,
     Evaluated,
@@ -114,6 +114,8 @@ def finish(folder: RunFolder, attempt: int, epoch: int) -> None:
     path = folder.checkpoints / name
     write_durably(path, str(epoch).encode())
     digest = file_digest(path)
+    shown = [each.as_record() for each in read_epochs(folder.epochs_file)]
+    record = measured(attempt, epoch)
     write_durably(digest_file(path), digest_line(path, digest).encode())
     append_event(
         folder.events_file,
@@ -124,27 +126,29 @@ def finish(folder: RunFolder, attempt: int, epoch: int) -> None:
             checkpoint=name,
             sha256=digest,
             weights_sha256=f"{epoch + (attempt if knobs.get('drifts') else 0):064x}",
+            epochs_sha256=EpochsDigest().of([*shown, record]),
         ),
     )
+    append_record(folder.epochs_file, record)
+
+
+def measured(attempt: int, epoch: int) -> dict[str, Any]:
     accuracy = 1 - 1 / (epoch + 1)
-    append_record(
-        folder.epochs_file,
-        Epoch(
-            epoch=epoch,
-            attempt=attempt,
-            step=epoch * STEPS,
-            train_loss=2 / epoch,
-            train_accuracy=accuracy,
-            validation_loss=2.2 / epoch,
-            validation_accuracy=accuracy,
-            ood_accuracy=knobs.get("ood"),
-            lr=0.1,
-            grad_norm=1.0,
-            seconds=float(knobs.get("seconds", 0.05)),
-            images_per_second=123.0,
-            time=time.time(),
-        ).as_record(),
-    )
+    return Epoch(
+        epoch=epoch,
+        attempt=attempt,
+        step=epoch * STEPS,
+        train_loss=2 / epoch,
+        train_accuracy=accuracy,
+        validation_loss=2.2 / epoch,
+        validation_accuracy=accuracy,
+        ood_accuracy=knobs.get("ood"),
+        lr=0.1,
+        grad_norm=1.0,
+        seconds=float(knobs.get("seconds", 0.05)),
+        images_per_second=123.0,
+        time=time.time(),
+    ).as_record()
 
 
 def evaluate(folder: RunFolder, attempt: int, epoch: int) -> None:

@@ -29,8 +29,5 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
     """A project on a file system of its own, which only root can make."""
-    disk = SmallDisk(tmp_path / "disk")
-    if not disk.mount("size=8m"):
-        pytest.skip("mounting a tmpfs needs root")
-    yield disk
-    disk.unmount()
+    with SmallDisk.mounted(tmp_path / "disk", "size=8m") as disk:
+        yield disk

@@ -10,6 +10,7 @@ from tests.faults.checker import Watcher
 from tests.faults.runs import EPOCHS, new_run, remove
 from tui_trainer.record.index import RunReader
 from tui_trainer.record.state import State
+from tui_trainer.record.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,6 +70,8 @@ class Trial:
         """Hold the files against every promise."""
         self.faults += checker.breaches(self.folder.path, self.shown)
         self.faults += self._state_faults(ended)
+        epochs = [each for each in verify(self.folder) if each.file == "epochs.jsonl"]
+        self.faults += [f"verify finds {each.file}: {each.fault}" for each in epochs if each.fault]
         if checker.digests(self.bench.whole.path) != self.bench.bystander:
             self.faults.append("another run's files changed")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.conftest import wait_until
 from tests.launch.test_supervision import is_over
 from tui_trainer.launch import resources
 from tui_trainer.launch.memory import MemoryWatch
@@ -91,7 +91,8 @@ def test_a_run_over_its_memory_limit_says_so(tui_trainer: CommandLine) -> None:
             check=False,
         )
         run = command_line.wait("one", is_over)
-        wait_until_empty(cgroup)
+        # Only then it can be removed.
+        wait_until(lambda: not (cgroup / "cgroup.procs").read_text())
     assert run.state is State.CRASHED
     assert "killed by SIGKILL for lack of memory: it used 0." in run.cause
     assert "lower batch_size" in run.cause
@@ -103,10 +104,3 @@ def test_a_run_over_its_memory_limit_says_so(tui_trainer: CommandLine) -> None:
         command_line("logs", "one").stderr,
     ):
         assert "for lack of memory" in words
-
-
-def wait_until_empty(cgroup: Path) -> None:
-    """Only then it can be removed."""
-    deadline = time.monotonic() + 20
-    while (cgroup / "cgroup.procs").read_text() and time.monotonic() < deadline:
-        time.sleep(0.05)

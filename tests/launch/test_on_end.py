@@ -106,6 +106,29 @@ def test_one_that_does_not_end_is_ended_with_all_it_started(
     assert lines == ["project.on_end was ended after 0 s"]
 
 
+@pytest.mark.parametrize(
+    "command", ["yes", "yes & exec sleep 1", "head -c 70000 /dev/zero; exit 3"]
+)
+def test_of_endless_output_the_beginning_is_kept(
+    project: Path, runs: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr(on_end, "SECONDS", 2.0)
+    say(project, f'on_end = "{command}"')
+    lines: list[str] = []
+    on_end.run_on_end(find_run(runs, "one"), lines.append)
+    said, cut, *_ = lines
+    assert on_end.MOST_BYTES - 1 <= len(said) <= on_end.MOST_BYTES
+    assert cut == "project.on_end printed more than 64 KiB; the rest is left out"
+
+
+def test_a_command_that_neither_reads_nor_speaks_is_waited_for(project: Path, runs: Path) -> None:
+    say(project, 'on_end = "exec <&- >&- 2>&-; sleep 0.3; : > gone; exit 0"')
+    lines: list[str] = []
+    on_end.run_on_end(find_run(runs, "one"), lines.append)
+    assert (project / "gone").exists()
+    assert lines == []
+
+
 def test_a_file_that_is_gone_or_broken_by_then_is_told(project: Path, runs: Path) -> None:
     lines: list[str] = []
     (project / "experiments.toml").write_text("[project\n")

@@ -11,6 +11,7 @@ import pytest
 
 from tui_trainer.launch.pace import Pace
 from tui_trainer.record.heartbeat import Progress
+from tui_trainer.record.owner import resident_bytes
 
 
 class Clock:
@@ -85,3 +86,21 @@ def test_one_that_only_waits_uses_none() -> None:
     pace.watch(process.pid)
     assert pace.idle_seconds == 1.0
     process.communicate()
+
+
+def test_what_a_core_uses_of_its_machine_is_seen() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    pace.heard(at(3))
+    pace.watch(os.getpid())
+    seen_once = pace.usage
+    assert seen_once is None
+    deadline = time.process_time() + 0.3
+    while time.process_time() < deadline:
+        pass
+    clock.seconds = 0.2
+    pace.watch(os.getpid())
+    assert pace.usage is not None
+    assert pace.usage.processors >= 1.0
+    assert 5e6 < pace.usage.memory_bytes < 5e9
+    assert resident_bytes(2**22 + 1) == 0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import CommandLine, owners_in
+from tests.conftest import CommandLine, wait_until_gone
 from tests.launch.test_supervision import is_over
 from tui_trainer.errors import ExitCode
 from tui_trainer.launch import launcher
@@ -242,10 +242,7 @@ def test_a_signal_while_it_waits_ends_the_waiting(
     run = command_line.wait("one", is_over)
     assert run.state is State.INTERRUPTED
     assert number.name in run.cause
-    deadline = time.monotonic() + 20
-    while owners_in(run.folder.heartbeat_file) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not owners_in(run.folder.heartbeat_file)
+    wait_until_gone(beat.owner)
 
 
 def test_a_core_that_crashes_while_it_stops_is_not_started_again(restarting: CommandLine) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import CommandLine, kill, owners_in
+from tests.conftest import CommandLine, kill, owners_in, wait_until_gone
 from tests.faults.small_disk import SmallDisk
 from tests.tui.run_folders import RunWriter, foreign_owner
 from tui_trainer.errors import ExitCode, UsageError
@@ -48,10 +49,7 @@ def kill_everything(command_line: CommandLine, name: str) -> None:
     assert beat.core is not None
     for owner in (beat.owner, beat.core):
         kill(owner.pid)
-    deadline = time.monotonic() + 5
-    while owners_in(heartbeat) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not owners_in(heartbeat)
+    wait_until_gone(beat.owner, beat.core)
 
 
 def test_a_run_goes_to_its_end_by_itself(tui_trainer: CommandLine) -> None:
@@ -122,6 +120,42 @@ def test_a_stop_is_carried_out_and_can_be_resumed(tui_trainer: CommandLine) -> N
     assert stopped.returncode == ExitCode.DONE
     assert "one/1 stopped" in stopped.stdout
     assert command_line.fake()("resume", "one").returncode == ExitCode.DONE
+
+
+@pytest.mark.parametrize("options", [[], ["--now"]], ids=["stop", "at once"])
+@pytest.mark.parametrize("held", ["supervisor", "core", "both"])
+def test_a_suspended_run_is_woken_to_be_stopped(
+    tui_trainer: CommandLine, held: str, options: list[str]
+) -> None:
+    tui_trainer.fake(seconds=60)("run", "one", "--detach")
+    run = tui_trainer.wait("one", lambda run: bool(run.progress and run.progress.step))
+    beat = Heartbeat.read(run.folder.heartbeat_file)
+    assert beat is not None
+    assert beat.core is not None
+    everybody = {"supervisor": beat.owner.pid, "core": beat.core.pid}
+    for name in everybody if held == "both" else [held]:
+        os.kill(everybody[name], signal.SIGSTOP)
+    tui_trainer.wait("one", lambda run: run.cause.startswith("suspended by SIGSTOP"))
+    refused = tui_trainer("resume", "one")
+    assert refused.returncode == ExitCode.OWNED
+    assert "one/1 is stalled (suspended by SIGSTOP; kill -CONT" in refused.stderr
+    assert tui_trainer("stop", "one", *options, seconds=30).returncode == ExitCode.DONE
+    run = tui_trainer.look("one")
+    assert (run.state, run.newest_attempt) == (State.STOPPED, 1)
+    assert owners_in(run.folder.heartbeat_file) == []
+
+
+def test_a_core_that_is_suspended_elsewhere_is_woken_by_its_supervisor(
+    tui_trainer: CommandLine,
+) -> None:
+    tui_trainer.fake(seconds=60)("run", "one", "--detach")
+    run = tui_trainer.wait("one", lambda run: bool(run.progress and run.progress.step))
+    beat = Heartbeat.read(run.folder.heartbeat_file)
+    assert beat is not None
+    assert beat.core is not None
+    os.kill(beat.core.pid, signal.SIGSTOP)
+    run.folder.attempt(1).ask_to_stop(at_once=False)  # all that reaches another host
+    assert tui_trainer.wait("one", is_over).state is State.STOPPED
 
 
 def test_a_deaf_core_is_stopped_at_once_on_demand(tui_trainer: CommandLine) -> None:
@@ -289,10 +323,7 @@ def test_while_it_cannot_record_the_end_it_beats_and_hears_a_stop(
     assert later.beat > beat.beat
     assert owners_in(folder.heartbeat_file) == [later.owner.pid]
     os.kill(later.owner.pid, signal.SIGTERM)
-    deadline = time.monotonic() + 5
-    while owners_in(folder.heartbeat_file):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until_gone(later.owner)
     folder.events_file.rmdir()
     away.rename(folder.events_file)
     assert command_line("resume", "one").returncode == ExitCode.DONE
@@ -312,29 +343,51 @@ def beat_without_core(folder: RunFolder) -> Heartbeat:
 @pytest.fixture
 def small_disk(project: Path) -> Iterator[SmallDisk]:
     """The runs on a file system of their own, which only root can make."""
-    disk = SmallDisk(project / "runs")
-    if not disk.mount("size=1m"):
-        pytest.skip("mounting a tmpfs needs root")
-    yield disk
-    disk.unmount()
+    with SmallDisk.mounted(project / "runs", "size=1m") as disk:
+        yield disk
 
 
 @pytest.mark.parametrize(
     ("options", "deaf"), [([], False), (["--now"], True)], ids=["stop", "at once"]
 )
-def test_without_a_byte_of_room_a_stop_is_a_signal(
+def test_without_a_byte_of_room_a_run_can_be_stopped_and_says_so(
     tui_trainer: CommandLine, small_disk: SmallDisk, options: list[str], *, deaf: bool
 ) -> None:
     command_line = tui_trainer.fake(seconds=60, deaf=deaf)
     command_line("run", "one", "--detach", "--set", "resources.max_restarts=3")
-    run = command_line.wait("one", lambda run: bool(run.progress and run.progress.step))
-    small_disk.fill()
+    command_line.wait("one", lambda run: bool(run.progress and run.progress.step))
+    filler = small_disk.fill()
     done = command_line("stop", "one", *options)
-    assert "Traceback" not in done.stderr
+    assert done.returncode == ExitCode.DONE, done.stderr
     run = command_line.look("one")
-    assert not run.state.is_live
-    assert run.newest_attempt == 1
-    assert run.folder.attempt(1).stop_request() is None
+    assert (run.state, run.newest_attempt) == (State.STOPPED, 1)
+    ended = run.attempts[-1]
+    filler.unlink()
+    assert command_line("resume", "one", "--detach").returncode == ExitCode.DONE
+    run = command_line.wait("one", lambda run: run.newest_attempt == 2)
+    assert run.attempts[0] == ended
+
+
+def test_a_run_that_waits_for_room_says_so_and_is_stopped(
+    tui_trainer: CommandLine, small_disk: SmallDisk
+) -> None:
+    command_line = tui_trainer.fake(crash_at=2, attempts=99, hope="room", cause="disk full: here")
+    command_line("run", "one", "--detach", "--set", "resources.max_restarts=3")
+    command_line.wait("one", has_epochs(1))
+    small_disk.fill()
+    run = command_line.wait("one", lambda run: "disk is full" in run.cause)
+    assert run.state is State.STALLED
+    where = f"waits for 0 kB in {run.folder.path}, where 0 kB are free; make room"
+    assert where in run.cause
+    assert "it ended: disk full: here" in run.cause
+    assert re.search("; tries again in [1-9][0-9]* s$", run.cause)
+    assert "tui-trainer prune" in command_line("runs").stdout
+    assert command_line("stop", "one").returncode == ExitCode.DONE
+    run = command_line.look("one")
+    assert run.state is State.STOPPED
+    assert "disk full: here" in run.cause
+    nothing = command_line("resume", "--all", "--detach").stdout
+    assert nothing == "no run crashed, was lost or interrupted\n"
 
 
 def test_who_cannot_be_asked_or_signalled_is_named(
@@ -411,3 +464,14 @@ def test_a_run_folder_without_experiment_is_not_resumed(tui_trainer: CommandLine
     refused = tui_trainer.fake()("resume", "one")
     assert refused.returncode == ExitCode.USAGE
     assert "experiment.toml" in refused.stderr
+
+
+def test_what_a_core_uses_is_told_while_it_lives(tui_trainer: CommandLine) -> None:
+    tui_trainer.fake(hang_at=2, seconds=0.01)("run", "one", "--detach")
+    run = tui_trainer.wait("one", lambda run: run.usage is not None)
+    assert run.usage is not None
+    assert run.usage.memory_bytes > 1_000_000
+    shown = tui_trainer.json("show", "one")["usage"]
+    assert set(shown) == {"processors", "memory_bytes"}
+    tui_trainer("stop", "one", "--now")
+    assert tui_trainer.wait("one", is_over).usage is None

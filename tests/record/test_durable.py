@@ -24,45 +24,27 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
     """A file system of 64 KiB."""
-    mount = tmp_path / "small"
-    mount.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(mount)],  # noqa: S607
-        capture_output=True,
-        check=False,
-    )
-    if made.returncode:
-        pytest.skip("mounting a tmpfs needs root")
-    yield mount
-    subprocess.run(["umount", str(mount)], check=True)  # noqa: S607
+    with SmallDisk.mounted(tmp_path / "small", "size=64k") as disk:
+        yield disk
 
 
-def fill(disk: Path) -> None:
-    with (disk / "filler").open("wb", buffering=0) as filler:
-        try:
-            while True:
-                filler.write(b"x" * 4096)
-        except OSError:
-            pass
-
-
-def test_a_full_disk_leaves_the_old_file_and_nothing_aside(small_disk: Path) -> None:
-    target = small_disk / "kept.json"
+def test_a_full_disk_leaves_the_old_file_and_nothing_aside(small_disk: SmallDisk) -> None:
+    target = small_disk.place / "kept.json"
     durable.write_durably(target, b"old")
-    fill(small_disk)
+    small_disk.fill()
     with pytest.raises(OSError, match="No space"):
         durable.write_durably(target, b"new" * 20_000)
     assert target.read_bytes() == b"old"
-    assert sorted(path.name for path in small_disk.iterdir()) == ["filler", "kept.json"]
+    assert sorted(path.name for path in small_disk.place.iterdir()) == ["filler", "kept.json"]
 
 
-def test_a_full_disk_takes_an_unfinished_line_back(small_disk: Path) -> None:
-    target = small_disk / "epochs.jsonl"
+def test_a_full_disk_takes_an_unfinished_line_back(small_disk: SmallDisk) -> None:
+    target = small_disk.place / "epochs.jsonl"
     target.write_bytes(b'{"epoch":1}\n' + b"x" * (4096 - 30) + b"\n")
     before = target.read_bytes()
-    fill(small_disk)
+    small_disk.fill()
     with pytest.raises(OSError, match="No space"):
         durable.append_record(target, {"epoch": 2, "padding": "y" * 5000})
     assert target.read_bytes() == before
@@ -139,11 +121,11 @@ def put_in_place(target: Path, kind: str, elsewhere: Path) -> None:
 
 
 class TestPrintWhole:
-    def test_a_line_that_a_full_disk_cut_short_is_taken_back(self, small_disk: Path) -> None:
-        log = small_disk / "log.txt"
+    def test_a_line_that_a_full_disk_cut_short_is_taken_back(self, small_disk: SmallDisk) -> None:
+        log = small_disk.place / "log.txt"
         log.write_bytes(b"x" * (4096 - 30) + b"\n")
         before = log.read_bytes()
-        fill(small_disk)
+        small_disk.fill()
         descriptor = os.open(log, os.O_WRONLY | os.O_APPEND)
         with pytest.raises(OSError, match="No space"):
             durable.print_whole(descriptor, b"y" * 5000 + b"\n")
@@ -233,23 +215,17 @@ def test_a_kill_in_the_middle_of_a_write_leaves_a_whole_file(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_beat_goes_on_where_a_disk_is_full(tmp_path: Path) -> None:
-    disk = SmallDisk(tmp_path / "disk")
-    if not disk.mount("size=64k"):
-        pytest.skip("mounting a tmpfs needs root")
-    try:
-        path, owner = disk.place / "heartbeat.json", Owner.of_process(os.getpid())
-        for count in (1, 2):
-            beat = Heartbeat(
-                beat=count,
-                attempt=1,
-                owner=owner,
-                core=None,
-                progress=Progress(),
-                idle_seconds=0.0,
-            )
-            beat.write(path)
-            assert Heartbeat.read(path) == beat
-            disk.fill()
-    finally:
-        disk.unmount()
+def test_a_beat_goes_on_where_a_disk_is_full(small_disk: SmallDisk) -> None:
+    path, owner = small_disk.place / "heartbeat.json", Owner.of_process(os.getpid())
+    for count in (1, 2):
+        beat = Heartbeat(
+            beat=count,
+            attempt=1,
+            owner=owner,
+            core=None,
+            progress=Progress(),
+            idle_seconds=0.0,
+        )
+        beat.write(path)
+        assert Heartbeat.read(path) == beat
+        small_disk.fill()

@@ -102,3 +102,17 @@ def test_what_is_gone_is_told_and_never_waited_for(tmp_path: Path) -> None:
     (tmp_path / "mine.npz").write_bytes((tmp_path / "mine.npz").read_bytes()[:100])
     told = list(changes(before, digests(tmp_path, NAMES)))
     assert told == ["mine.npz has changed", "mynets.py is gone"]
+
+
+def test_who_has_to_end_ends_it_between_two_files(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.png").write_text(name)
+    heard: list[None] = []
+
+    def end() -> None:
+        heard.append(None)
+        if len(heard) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        digests(tmp_path.parent, [tmp_path.name], end)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tui_trainer.record.digest import digest_file, file_digest
+from tui_trainer.record.digest import CHANGED, digest_file, file_digest
 from tui_trainer.record.events import (
     CheckpointRejected,
     Evaluated,
@@ -23,6 +24,8 @@ from tui_trainer.record.verify import Verified, verify, verify_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tests.conftest import CommandLine
 
 
 @pytest.fixture
@@ -45,10 +48,12 @@ def newest(folder: RunFolder) -> Path:
 
 def test_what_is_as_it_was_written_has_no_fault(folder: RunFolder) -> None:
     files = verified(folder)
-    names = [*(f"checkpoints/epoch-000{n}.pt" for n in range(1, 5)), "results/clean.json"]
+    names = ["experiment.toml", "epochs.jsonl"]
+    names += [*(f"checkpoints/epoch-000{n}.pt" for n in range(1, 5)), "results/clean.json"]
     assert [file.file for file in files] == names
     assert not faults(folder)
-    assert files[0].bytes == 1
+    assert files[2].bytes == 1
+    assert all(file.is_recorded for file in files)
 
 
 def change(folder: RunFolder) -> None:
@@ -211,7 +216,7 @@ def test_what_cannot_be_read_is_told_and_all_the_rest_is_verified(folder: RunFol
     assert told["checkpoints/epoch-0002.pt"].startswith("it cannot be read: Too many levels")
     assert "not those that were written" in told["checkpoints/epoch-0004.pt"]
     assert "results/clean.json" in told
-    assert len(verified(folder)) == 5
+    assert len(verified(folder)) == 7
 
 
 def test_nothing_is_said_to_be_lost_that_cannot_be_read(folder: RunFolder) -> None:
@@ -270,3 +275,65 @@ def test_a_checkpoint_that_was_set_aside_is_not_missed(folder: RunFolder) -> Non
     rejected = CheckpointRejected(attempt=1, checkpoint=newest.name, cause="damaged")
     append_event(folder.events_file, rejected)
     assert newest.name not in " ".join(faults(folder))
+
+
+def replace_in(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_a_value_that_was_changed_in_a_runs_records_is_found(folder: RunFolder) -> None:
+    replace_in(folder.experiment_file, "batch_size = 256", "batch_size = 257")
+    assert faults(folder) == {"experiment.toml": CHANGED}
+    replace_in(folder.experiment_file, "batch_size = 257", "batch_size = 256")
+    replace_in(folder.epochs_file, '"accuracy":0.5', '"accuracy":0.6')
+    assert faults(folder) == {"epochs.jsonl": CHANGED}
+    replace_in(folder.epochs_file, '"accuracy":0.6', '"accuracy":0.5')
+    assert faults(folder) == {}
+
+
+@pytest.mark.parametrize("kept", range(4))
+def test_lines_that_were_taken_away_or_added_are_found(folder: RunFolder, kept: int) -> None:
+    lines = folder.epochs_file.read_bytes().splitlines(keepends=True)
+    folder.epochs_file.write_bytes(b"".join(lines[:kept]))
+    assert faults(folder) == {"epochs.jsonl": f"of 4 lines {4 - kept} are missing"}
+    folder.epochs_file.write_bytes(b"".join([*lines, lines[kept]]))
+    assert faults(folder) == {"epochs.jsonl": CHANGED}
+
+
+def test_a_kill_between_a_checkpoint_and_its_line_is_no_fault(runs: Path) -> None:
+    folder = find_run(runs, "two")  # crashed after two epochs
+    lines = folder.epochs_file.read_bytes().splitlines(keepends=True)
+    folder.epochs_file.write_bytes(lines[0] + b'{"epoch": 2')
+    assert faults(folder) == {}
+    folder.epochs_file.write_bytes(b"")
+    assert faults(folder) == {"epochs.jsonl": "of 2 lines 2 are missing"}
+
+
+def test_a_kill_before_the_very_first_line_is_no_fault(tui_trainer: CommandLine) -> None:
+    tui_trainer.fake(crash_at=2)("run", "one")
+    folder = find_run(tui_trainer.folder / "runs", "one")
+    folder.epochs_file.unlink()
+    assert faults(folder) == {}
+
+
+def test_a_run_that_went_back_behind_a_damaged_checkpoint_has_no_fault(runs: Path) -> None:
+    folder = find_run(runs, "two")
+    append_event(
+        folder.events_file,
+        CheckpointRejected(attempt=2, checkpoint="epoch-0002.pt", cause="damaged"),
+    )
+    lines = folder.epochs_file.read_bytes().splitlines(keepends=True)
+    folder.epochs_file.write_bytes(lines[0])
+    assert "epochs.jsonl" not in faults(folder)
+
+
+def test_where_no_digest_was_recorded_none_is_missed(folder: RunFolder) -> None:
+    """As in runs of older versions."""
+    events = folder.events_file.read_text()
+    folder.events_file.write_text(re.sub(r',"(experiment|epochs)_sha256":"[0-9a-f]*"', "", events))
+    replace_in(folder.epochs_file, '"accuracy":0.5', '"accuracy":0.6')
+    unknown = [file.file for file in verified(folder) if not file.is_recorded]
+    assert unknown == ["experiment.toml", "epochs.jsonl"]
+    assert faults(folder) == {}

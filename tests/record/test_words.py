@@ -9,7 +9,7 @@ import pytest
 from tui_trainer.record.epochs import Epoch
 from tui_trainer.record.words import epoch_header, epoch_line, epoch_row, points
 
-NARROWEST = 80
+WIDTHS = (60, 79, 80, 200)
 
 
 def measured(ood: float | None, number: int = 7) -> Epoch:
@@ -38,17 +38,22 @@ def test_the_probe_stands_beside_the_clean_accuracy() -> None:
 def test_without_a_probe_nothing_is_said_of_one() -> None:
     line = epoch_line(measured(None), 20)
     assert "accuracy  88.0 %  lr 1.00e-01" in line
-    for words in (line, epoch_row(measured(None), 20), epoch_header(measured(None))):
+    for words in (line, epoch_row(measured(None), 20, 80), epoch_header(measured(None), 80)):
         assert "ood" not in words
         assert " - " not in words
 
 
+@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("ood", [None, 0.05, 1.0])
-def test_rows_stand_under_their_header_on_the_narrowest_terminal(ood: float | None) -> None:
-    header, row = epoch_header(measured(ood)), epoch_row(measured(ood, 1000), 1000)
-    assert len(header) == len(row) < NARROWEST
-    for title, figure in (("valid loss", "0.3900"), ("lr", "1.0e-01"), ("time", "4.2 s")):
-        assert header.index(title) + len(title) == row.index(figure) + len(figure)
+def test_rows_stand_under_their_header_on_every_terminal(ood: float | None, width: int) -> None:
+    header = epoch_header(measured(ood), width)
+    row = epoch_row(measured(ood, 1000), 1000, width)
+    assert len(header) == len(row) < width
+    assert ("lr" in header) is (width >= 80)
+    titles = {"valid loss": "0.3900", "lr": "1.0e-01", "time": "4.2 s"}
+    for title, figure in titles.items():
+        if title in header:
+            assert header.index(title) + len(title) == row.index(figure) + len(figure)
     if ood is not None:
         figure = f"{100 * ood:.1f} %"
         assert header.index("ood") + len("ood") == row.rindex(figure) + len(figure)

@@ -255,6 +255,16 @@ def test_a_mistake_is_told_at_its_key(
             "a kernel of 5 pixels is too large for images of 2",
         ),
         (
+            {"augment": [{"name": "random_crop", "padding": 512}]},
+            ("augment", 0, "padding"),
+            "must be less than the images' 32 pixels, not 512: 100% of the crops",
+        ),
+        (
+            {"augment": [{"name": "random_crop"}], "pipeline": {"size": 3}},
+            ("augment", 0, "padding"),
+            "must be less than the images' 3 pixels, not 4: 69% of the crops",
+        ),
+        (
             {"augment": [{"name": "affine", "degrees": 0, "scale": [1.5, 0.5]}]},
             ("augment", 0, "scale"),
             "must be [smallest, largest]",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tui_trainer.spec.project import load_project
 from tui_trainer.spec.settings import settings_of
 
@@ -28,6 +30,7 @@ def test_what_is_said_is_told_from_what_is_usual(tmp_path: Path) -> None:
     assert not settings["optimizer.momentum"].is_default
     assert settings["optimizer.lr"].is_default  # said, and said to be what it is anyway
     assert settings["epochs"].is_default
+    assert settings["pipeline.mean"].is_default  # the data set's own
     assert "ood" not in settings  # nothing is measured there
 
 
@@ -41,3 +44,14 @@ def test_what_a_class_of_pytorch_takes_is_listed_beside_its_name(tmp_path: Path)
         ("optimizer.lr", 0.1),
         ("optimizer.lr_decay", 0.9),
     ]
+
+
+@pytest.mark.parametrize("data", ['{ name = "cifar10" }', '{ name = "mine:load" }'])
+def test_a_pipeline_is_measured_by_that_of_its_own_data_set(tmp_path: Path, data: str) -> None:
+    file = tmp_path / "experiments.toml"
+    file.write_text(f"[experiments.a]\ndata = {data}\npipeline = {{ size = 48 }}\n")
+    experiment = load_project(file).experiments["a"]
+    usual = {key: is_default for key, _, is_default in settings_of(experiment)}
+    assert not usual["pipeline.size"]
+    assert usual["pipeline.mean"]
+    assert usual["pipeline.std"]

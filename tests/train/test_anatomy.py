@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 
 from tui_trainer.errors import PreflightError
@@ -12,6 +13,7 @@ from tui_trainer.train import models
 from tui_trainer.train.anatomy import anatomy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -99,6 +101,28 @@ def test_weights_are_looked_for_but_not_needed(
     found = of(tmp_path, model={"name": "resnet18", "weights": "default"})["weights"]
     assert found["path"] == str(tmp_path / "hub" / "checkpoints" / "resnet18-f37072fd.pth")
     assert not found["there"]
+    assert "are not on this machine" in found["fault"]
+
+
+@pytest.mark.parametrize(
+    ("made", "fault"),
+    [
+        (lambda path: torch.save(torchvision.models.resnet18().state_dict(), path), ""),
+        (lambda path: torch.save(torchvision.models.resnet34().state_dict(), path), "of another"),
+        (lambda path: path.write_bytes(bytes(range(256))), "holds no weights: it is a file that"),
+        (lambda path: path.write_bytes(b"PK\x03\x04" * 99), "it is cut off or damaged"),
+        (lambda path: path.write_bytes(b""), "is empty"),
+        (lambda path: path.mkdir(), "are not on this machine"),
+    ],
+    ids=["good", "resnet34", "garbage", "cut off", "empty", "a folder"],
+)
+def test_a_file_of_weights_is_looked_into(
+    tmp_path: Path, made: Callable[[Path], object], fault: str
+) -> None:
+    made(tmp_path / "mine.pt")
+    model = {"name": "resnet18", "weights": "./mine.pt"}
+    found = of(tmp_path, model=model)["weights"]
+    assert found["fault"] == fault or (fault and fault in found["fault"])
 
 
 def test_a_network_that_cannot_take_the_images_is_refused(tmp_path: Path) -> None:

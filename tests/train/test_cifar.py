@@ -48,6 +48,27 @@ def test_images_and_labels_come_out_as_they_went_in(tmp_path: Path, name: CifarN
     assert test.labels.tolist() == [i % (10 if name == "cifar10" else 100) for i in range(20)]
 
 
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (pickle.dumps({"fine_label_names": [f"fish {n}" for n in range(100)]}, 2), 100),
+        (pickle.dumps({"fine_label_names": ["too few"]}, 2), 0),
+        (pickle.dumps({"label_names": []}, 2), 0),
+        (pickle.dumps([]), 0),
+        (b"garbage", 0),
+        (None, 0),
+    ],
+)
+def test_classes_have_the_names_that_stand_beside_the_images(
+    tmp_path: Path, content: bytes | None, names: int
+) -> None:
+    folder = write_cifar(tmp_path / "data", "cifar100", train=100, test=100)
+    if content is not None:
+        (folder / "meta").write_bytes(content)
+    data = cifar.load(settings(), tmp_path).to(torch.device("cpu"))
+    assert data.names == tuple(f"fish {n}" for n in range(names))
+
+
 def test_all_five_batches_of_cifar10_are_read(tmp_path: Path) -> None:
     write_cifar(tmp_path / "data", "cifar10", train=50, test=10)
     data = cifar.load(settings("cifar10", validation_fraction=0.2), tmp_path)
@@ -74,6 +95,27 @@ def test_a_missing_folder_is_named_with_what_to_put_there(tmp_path: Path) -> Non
     assert "cifar-100-python.tar.gz" in error.value.hint
 
 
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("encoding", ["bytes", "latin1"])
+def test_files_that_were_read_and_saved_anew_hold_the_same(
+    tmp_path: Path, folder: Path, encoding: str, protocol: int
+) -> None:
+    original = cifar.load(settings(), tmp_path)
+    for file in (folder / "train", folder / "test"):
+        tree = pickle.loads(file.read_bytes(), encoding=encoding)  # noqa: S301  we made it
+        file.write_bytes(pickle.dumps(tree, protocol))
+    again = cifar.load(settings(), tmp_path)
+    assert torch.equal(again.train.pixels, original.train.pixels)
+    assert torch.equal(again.test.labels, original.test.labels)
+
+
+def test_labels_may_be_an_array(tmp_path: Path, folder: Path) -> None:
+    pixels = np.frombuffer(random_bytes("x", 2), np.uint8).reshape(2, 3072)
+    tree = {"data": pixels, "fine_labels": np.array([7, 7])}
+    (folder / "test").write_bytes(pickle.dumps(tree))
+    assert cifar.load(settings(), tmp_path).test.labels.tolist() == [7, 7]
+
+
 def damages() -> dict[str, tuple[bytes, str]]:
     """What may stand in place of the file, and what the error must say."""
     two = random_bytes("x", 2)
@@ -92,7 +134,18 @@ def damages() -> dict[str, tuple[bytes, str]]:
         "label below zero": (pickled("fine_labels", [-1, 1], two), "label -1 of"),
         "labels too few": (pickled("fine_labels", [1], two), "1 labels"),
         "no images": (pickled("fine_labels", [], b""), "0 images"),
-        "labels of cifar10": (pickled("labels", [1, 2], two), "fine_labels"),
+        "labels of cifar10": (
+            pickled("labels", [1, 2], two),
+            r"must hold `data` and `fine_labels`; it has `labels`, as cifar10 has$",
+        ),
+        "other keys": (
+            pickle.dumps({b"images": 1, b"labels_": 2}),
+            r"`fine_labels`; it has `images`, `labels_`$",
+        ),
+        "labels of other numbers": (
+            pickle.dumps({"data": np.zeros((1, 3072), np.uint8), "fine_labels": np.array([0.5])}),
+            "label 0.5 of",
+        ),
         "other width": (
             pickled("fine_labels", [1, 2], two, width=1024),
             r"\(6, 1024\)",

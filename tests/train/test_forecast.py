@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from tests.faults.small_disk import SmallDisk
 from tests.train.conftest import experiment_of
 from tui_trainer.errors import PreflightError
 from tui_trainer.train import forecast
@@ -17,6 +16,7 @@ from tui_trainer.train.equipment import Equipment
 from tui_trainer.train.forecast import Need, room, schedule, time_needed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 LR = "torch.optim.lr_scheduler"
@@ -145,17 +145,12 @@ def test_an_epoch_is_saved_within_where_it_is_long(epoch_seconds: float, times: 
     assert forecast.saves_within(experiment_of(), epoch_seconds) == times
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a tmpfs needs root")
 class TestRoom:
     @pytest.fixture
-    def disk(self, tmp_path: Path) -> Any:
+    def disk(self, tmp_path: Path) -> Iterator[Path]:
         """Ten megabytes of their own."""
-        place = tmp_path / "disk"
-        place.mkdir()
-        tmpfs = ["mount", "-t", "tmpfs", "-o", "size=10m", "none", str(place)]
-        subprocess.run(tmpfs, check=True)
-        yield place
-        subprocess.run(["umount", "--lazy", str(place)], check=True)  # noqa: S607
+        with SmallDisk.mounted(tmp_path / "disk", "size=10m") as disk:
+            yield disk.place
 
     @pytest.mark.parametrize(("count", "level"), [(MB, "ok"), (2 * MB, "warning")])
     def test_enough(self, disk: Path, count: int, level: str) -> None:

@@ -13,8 +13,11 @@ from torchvision import datasets
 
 from tests.train.conftest import new_run, train
 from tui_trainer.errors import PreflightError
+from tui_trainer.record.tail import read_json
 from tui_trainer.spec.data import ImageFolder
 from tui_trainer.train import image_folder, sources
+from tui_trainer.train.checks import Interrupted
+from tui_trainer.train.staging import Stage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -199,4 +202,24 @@ def test_a_run_trains_on_a_folder(project: Path) -> None:
     data = {"name": "folder", "path": "images"}
     folder = new_run(project, data=data, pipeline={"size": 8}, epochs=1)
     train(folder)
-    assert folder.clean_results_file.exists()
+    clean = read_json(folder.clean_results_file) or {}
+    assert clean["class_names"] == image_folder.class_names(SETTINGS, project)
+
+
+@pytest.mark.parametrize("files", [1, 10, 23, 30])
+def test_a_stop_is_obeyed_while_files_are_only_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: int
+) -> None:
+    """Which takes minutes on a file server that holds a million."""
+    heard = 0
+
+    def stop() -> None:
+        nonlocal heard
+        heard += 1
+        if heard == files:
+            raise Interrupted
+
+    monkeypatch.setattr(image_folder, "_build", lambda *_: pytest.fail("it went on"))
+    with pytest.raises(Interrupted):
+        sources.load(SETTINGS, parted(tmp_path), 8, Stage(alive=stop))
+    assert heard == files

@@ -177,6 +177,19 @@ def test_the_average_moves_by_its_decay_and_counts_are_copied() -> None:
     assert stepping.decay_at(0.999, 10_000_000) == 0.999
 
 
+def untrained_line() -> nn.Linear:
+    line = nn.Linear(2, 1, bias=False)
+    nn.init.zeros_(line.weight)
+    return line
+
+
+def descent(network: nn.Module, scaler: torch.amp.GradScaler) -> TrainingState:
+    """What takes steps of the gradient's own length."""
+    experiment = experiment_of(optimizer={"name": "sgd", "lr": 1.0}, scheduler={"name": "none"})
+    optimizer = optim.optimizer_for(experiment.optimizer, network.parameters())
+    return TrainingState(network, optimizer, optim.Schedule(experiment, optimizer, 2), scaler, None)
+
+
 @pytest.mark.parametrize(
     ("settings", "wanted"),
     [
@@ -189,13 +202,8 @@ def test_the_average_moves_by_its_decay_and_counts_are_copied() -> None:
 def test_gradients_are_clipped_and_their_norm_told_as_it_was(
     settings: Settings, wanted: list[float]
 ) -> None:
-    network = nn.Linear(2, 1, bias=False)
-    nn.init.zeros_(network.weight)
-    experiment = experiment_of(optimizer={"name": "sgd", "lr": 1.0}, scheduler={"name": "none"})
-    optimizer = optim.optimizer_for(experiment.optimizer, network.parameters())
-    schedule = optim.Schedule(experiment, optimizer, 1)
-    scaler = stepping.scaler_for("fp32", CPU)
-    state = TrainingState(network, optimizer, schedule, scaler, None)
+    network = untrained_line()
+    state = descent(network, stepping.scaler_for("fp32", CPU))
     network.weight.grad = torch.tensor([[3.0, 4.0]])
     norm = Stepping(settings, 0.0, CPU).step(state, 1)
     assert norm.item() == pytest.approx(5.0)
@@ -204,13 +212,8 @@ def test_gradients_are_clipped_and_their_norm_told_as_it_was(
 
 
 def test_a_step_whose_gradients_overflow_in_half_precision_is_left_out() -> None:
-    network = nn.Linear(2, 1, bias=False)
-    nn.init.zeros_(network.weight)
-    experiment = experiment_of(optimizer={"name": "sgd", "lr": 1.0}, scheduler={"name": "none"})
-    optimizer = optim.optimizer_for(experiment.optimizer, network.parameters())
-    schedule = optim.Schedule(experiment, optimizer, 2)
-    scaler = stepping.scaler_for("fp16", CPU)
-    state = TrainingState(network, optimizer, schedule, scaler, None)
+    network, scaler = untrained_line(), stepping.scaler_for("fp16", CPU)
+    state = descent(network, scaler)
     taker = Stepping(Settings(precision="fp16"), 0.0, CPU)
 
     def step(number: int) -> float:

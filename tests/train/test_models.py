@@ -167,6 +167,21 @@ def test_pooling_comes_first_where_it_makes_no_difference_to_a_bit(name: Activat
         assert torch.equal(of_first, of_last)
 
 
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_gradients_come_back_in_the_layout_of_the_maps(layout: torch.memory_format) -> None:
+    network = models.build(settings_of("simple_cnn"), 32, 10)
+    network.to(memory_format=layout)
+    came: list[torch.Tensor] = []
+
+    def keep(_blocks: nn.Module, _of_input: Any, of_output: Any) -> None:
+        came.extend(of_output)
+
+    network.get_submodule("blocks").register_full_backward_hook(keep)
+    images = torch.rand(4, 3, 32, 32, requires_grad=True).contiguous(memory_format=layout)
+    network(images).sum().backward()
+    assert [gradient.is_contiguous(memory_format=layout) for gradient in came] == [True]
+
+
 def test_cnn4_is_the_net_of_four_convolutions() -> None:
     network = models.build(spec.Cnn4(), 32, 100)
     assert channels(network) == [64, 128, 256, 256]
@@ -444,6 +459,22 @@ class TestWeights:
         torch.save(Step("a", "b", "c"), tmp_path / "evil.pt")
         with pytest.raises(PreflightError, match="holds no weights: it holds Python obj"):
             models.build(spec.ResNet("resnet18", "./evil.pt"), 32, 10, tmp_path)
+
+    @pytest.mark.parametrize("is_zip", [True, False])
+    def test_a_file_that_is_cut_off_is_named(self, tmp_path: Path, *, is_zip: bool) -> None:
+        state = models.build(spec.ResNet("resnet18"), 32, 10).state_dict()
+        path = tmp_path / "a.pt"
+        torch.save(state, path, _use_new_zipfile_serialization=is_zip)
+        settings = spec.ResNet("resnet18", "./a.pt")
+        weights.check(models.imagined(settings, 32, 10), settings, tmp_path)
+        path.write_bytes(path.read_bytes()[:-1000])
+        for look in (
+            lambda: models.build(settings, 32, 10, tmp_path),
+            lambda: weights.check(models.imagined(settings, 32, 10), settings, tmp_path),
+        ):
+            with pytest.raises(PreflightError, match="it is cut off or damaged") as error:
+                look()
+            assert error.value.hint
 
     def test_a_file_that_is_none_of_weights_is_named(self, tmp_path: Path) -> None:
         (tmp_path / "a.pt").write_text("neither\n")

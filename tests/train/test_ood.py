@@ -19,7 +19,8 @@ from tui_trainer.errors import ExitCode, PreflightError, RunCrashedError
 from tui_trainer.record.epochs import best_epoch, read_epochs
 from tui_trainer.record.events import Evaluated
 from tui_trainer.record.index import RunReader
-from tui_trainer.spec.data import Cifar
+from tui_trainer.record.preflight import Preflight
+from tui_trainer.spec.data import Cifar, Npz
 from tui_trainer.spec.ood import Ood
 from tui_trainer.train import assess, loop, sources
 from tui_trainer.train.corruptions import corrupted
@@ -69,7 +70,7 @@ def guess(images: Any) -> Any:
 def test_the_table_is_the_accuracy_on_each_corrupted_split(project: Path, split: Any) -> None:
     data = dataset(project)
     settings = Ood(corruptions=("fog", "contrast"), severities=(2, 4), split=split)
-    measured = measure_ood(OodSource(settings, data, project), tools_of(Brightest()))
+    measured = measure_ood(OodSource(settings, data, project, 32), tools_of(Brightest()))
     chosen = getattr(data, split)
     clean, labels = images_of(chosen, 0, len(chosen)), chosen.labels.numpy()
     table = {
@@ -90,9 +91,59 @@ def test_the_table_is_the_accuracy_on_each_corrupted_split(project: Path, split:
     assert measured["images"] == 4 * len(chosen)
 
 
+def written(project: Path, side: int, channels: tuple[int, ...]) -> dict[str, Any]:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (60, side, side, *channels), np.uint8)
+    np.savez(project / "mine.npz", images=images, labels=np.arange(60) % 10)
+    return {"name": "npz", "path": "mine.npz"}
+
+
+@pytest.mark.parametrize(("side", "channels"), [(28, ()), (64, (3,))])
+def test_own_images_of_another_size_are_corrupted_at_the_pipelines_32(
+    project: Path, side: int, channels: tuple[int, ...]
+) -> None:
+    data = written(project, side, channels)
+    folder = new_run(project, data=data, pipeline={"size": 32}, ood=SMALL_OOD, epochs=1)
+    folder.experiment_file.write_text(
+        folder.experiment_file.read_text().replace("preflight = false", "preflight = true")
+    )
+    train(folder)
+    table = Preflight.read(folder.attempt(1).preflight_file)
+    assert table is not None
+    assert [warning.found for warning in table.warnings if warning.subject == "ood files"] == [
+        f"corruptions are computed of images brought from {side} to 32 pixels"
+    ]
+    ood = results_of(folder)
+    assert ood["images_are"].endswith(f", of images brought from {side} to 32 pixels")
+    assert 0 <= ood["accuracy"] <= 1
+
+
+@pytest.mark.parametrize("side", [28, 64, 224])
+def test_own_images_are_not_corrupted_at_a_size_without_strengths(project: Path, side: int) -> None:
+    data = sources.load(Npz(**written(project, side, (3,))), project)
+    with pytest.raises(PreflightError, match=f"of 32 pixels, not of {side}") as error:
+        OodSource(Ood(), data, project, side)
+    assert "with pipeline.size = 32 images are brought to 32 pixels" in error.value.hint
+
+
+def test_images_of_32_are_corrupted_before_they_are_enlarged(project: Path) -> None:
+    settings = Ood(corruptions=("fog",), severities=(5,))
+    (part,) = OodSource(settings, dataset(project), project, 224).parts()
+    assert part.read(0, 4).shape == (4, 32, 32, 3)
+
+
+def test_a_grey_square_stays_one_when_it_is_brought_to_another_size(project: Path) -> None:
+    images = np.full((60, 28, 28), 77, np.uint8)
+    np.savez(project / "mine.npz", images=images, labels=np.arange(60) % 10)
+    data = sources.load(Npz(name="npz", path="mine.npz"), project)
+    settings = Ood(corruptions=("contrast",), severities=(1,))
+    (part,) = OodSource(settings, data, project, 32).parts()
+    assert set(part.read(0, 6).ravel().tolist()) <= {76, 77}
+
+
 def test_a_labelled_folder_is_measured_severity_by_severity(project: Path) -> None:
     folder = labelled(project / "c", count=50)
-    source = OodSource(Ood(folder="c"), dataset(project), project)
+    source = OodSource(Ood(folder="c"), dataset(project), project, 32)
     measured = measure_ood(source, tools_of(Brightest()))
     for name in ("fog", "snow"):
         images = np.load(folder / f"{name}.npy")
@@ -106,7 +157,7 @@ def test_a_labelled_folder_is_measured_severity_by_severity(project: Path) -> No
 def test_the_probe_is_validation_images_each_corrupted_once(project: Path) -> None:
     data = dataset(project)
     settings = Ood(corruptions=("fog", "snow"), severities=(1, 5), probe=6)
-    probe = OodSource(settings, data, project).probe()
+    probe = OodSource(settings, data, project, 32).probe()
     assert probe is not None
     clean = images_of(data.validation, 0, 6)
     pairs: list[tuple[Any, int]] = [("fog", 1), ("fog", 5), ("snow", 1), ("snow", 5)]
@@ -114,7 +165,7 @@ def test_the_probe_is_validation_images_each_corrupted_once(project: Path) -> No
         wanted = corrupted(clean[index : index + 1], [index], *pairs[index % 4])[0]
         assert (image == wanted).all()
     assert probe.labels.tolist() == data.validation.labels[:6].tolist()
-    assert OodSource(Ood(), data, project).probe() is None
+    assert OodSource(Ood(), data, project, 32).probe() is None
 
 
 def test_a_run_writes_its_table_once_and_tells_its_digest(project: Path) -> None:

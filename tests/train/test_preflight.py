@@ -10,18 +10,18 @@ import errno
 import itertools
 import os
 import random
-import subprocess
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import torch
 
+from tests.faults.small_disk import SmallDisk
 from tests.train.cifar_files import write_cifar
 from tests.train.conftest import events_of, experiment_of, new_run, train
 from tests.train.test_loop import StopAt, assert_same
 from tests.train.test_ood_files import POINTER, labelled, unlabelled
-from tests.train.test_process import Core
+from tests.train.test_process import ENDING_FORWARD, Core
 from tui_trainer.errors import ExitCode, PreflightError
 from tui_trainer.record.epochs import read_epochs
 from tui_trainer.record.events import AttemptEnded, TrainingBegan, Warned, append_event
@@ -35,7 +35,6 @@ from tui_trainer.train.pipeline import ImagePipeline
 from tui_trainer.train.reporter import Reporter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from torch import Tensor
@@ -44,10 +43,9 @@ if TYPE_CHECKING:
     from tui_trainer.record.finding import Finding
     from tui_trainer.record.run_folder import RunFolder
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a tmpfs needs root")
 ALL = [
     *("device", "folder", "results", "weights", "data", "ood files", "schedule", "pipeline"),
-    *("network", "step", "validation", "disk", "checkpoint", "test", "ood", "time"),
+    *("augmentation", "network", "step", "validation", "disk", "checkpoint", "test", "ood", "time"),
 ]
 _numbers = itertools.count()
 WRONG_HEAD = """
@@ -91,19 +89,7 @@ def refused(folder: RunFolder) -> tuple[Finding, ...]:
     return table.errors
 
 
-@contextmanager
-def mounted(place: Path, options: str) -> Iterator[None]:
-    """A tmpfs of its own; this is the user root's, whom permission bits do not stop."""
-    place.mkdir(parents=True, exist_ok=True)
-    tmpfs = ["mount", "-t", "tmpfs", "-o", options, "none", str(place)]
-    subprocess.run(tmpfs, check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)  # noqa: S607
-
-
-def test_a_run_that_is_in_order_has_sixteen_good_lines_and_begins(project: Path) -> None:
+def test_a_run_that_is_in_order_has_seventeen_good_lines_and_begins(project: Path) -> None:
     folder = rehearsed_run(project)
     train(folder)
     table = table_of(folder)
@@ -147,6 +133,15 @@ def test_4_weights_that_are_not_in_the_cache(
     assert "curl" in error.cure
 
 
+def test_4_weights_of_ones_own_that_are_cut_off(project: Path) -> None:
+    torch.save({"conv1.weight": torch.ones(9999)}, project / "mine.pt")
+    (project / "mine.pt").write_bytes((project / "mine.pt").read_bytes()[:5000])
+    model = {"name": "resnet18", "weights": "./mine.pt"}
+    (error,) = refused(rehearsed_run(project, model=model))
+    assert error.subject == "weights"
+    assert "it is cut off or damaged" in error.found
+
+
 def test_5_skew_between_the_pipelines(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def other(pipeline: ImagePipeline, images: Tensor) -> Tensor:
         # Mean and deviation of 0.5, as a second script of the user's may have them.
@@ -159,10 +154,9 @@ def test_5_skew_between_the_pipelines(project: Path, monkeypatch: pytest.MonkeyP
     assert "between training and validation" in error.found
 
 
-@needs_root
 def test_6_a_folder_that_cannot_be_written_to(project: Path) -> None:
     folder = rehearsed_run(project)
-    with mounted(folder.checkpoints, "size=1m,ro"):
+    with SmallDisk.mounted(folder.checkpoints, "size=1m,ro"):
         (error,) = refused(folder)
     assert error.subject == "folder"
     assert "Read-only file system" in error.found
@@ -202,9 +196,8 @@ def test_9_more_classes_in_the_files_than_the_network_has(tmp_path: Path) -> Non
     assert "label" in error.found
 
 
-@needs_root
 def test_10_a_disk_without_room_for_the_checkpoints(project: Path) -> None:
-    with mounted(project / "runs", "size=400k"):
+    with SmallDisk.mounted(project / "runs", "size=400k"):
         model = {"name": "cnn", "depth": 2, "width": 32}
         (error,) = refused(rehearsed_run(project, model=model))
     assert error.subject == "disk"
@@ -212,7 +205,6 @@ def test_10_a_disk_without_room_for_the_checkpoints(project: Path) -> None:
     assert "are free" in error.found
 
 
-@needs_root
 @pytest.mark.parametrize(
     "event",
     [
@@ -223,7 +215,7 @@ def test_10_a_disk_without_room_for_the_checkpoints(project: Path) -> None:
 def test_a_full_disk_is_waited_for_by_a_run_that_has_no_checkpoint_yet(
     project: Path, event: Event
 ) -> None:
-    with mounted(project / "runs", "size=400k"):
+    with SmallDisk.mounted(project / "runs", "size=400k"):
         folder = rehearsed_run(project, model={"name": "cnn", "depth": 2, "width": 32})
         refused(folder)
         append_event(folder.events_file, event)
@@ -414,6 +406,65 @@ def test_a_network_that_cannot_learn_is_told_in_words(
     assert "Traceback" not in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("code", "subject", "found"),
+    [
+        ("raise SystemExit(3)", "network", "sys.exit(3) ({}, line 1)"),
+        ("import sys\ndef build(classes, size): sys.exit()", "network", "sys.exit() ({}, line 2)"),
+        (ENDING_FORWARD.format("True"), "network", "sys.exit(0) ({}, line 4)"),
+        (ENDING_FORWARD.format("not self.training"), "validation", "sys.exit(0) ({}, line 4)"),
+    ],
+    ids=["import", "build", "forward", "evaluation"],
+)
+def test_own_code_that_ends_the_program_is_told_with_its_line(
+    project: Path, code: str, subject: str, found: str
+) -> None:
+    model = own_model(project, code)
+    (error,) = refused(rehearsed_run(project, model=model))
+    assert error.subject == subject
+    place = f"{model['name'].partition(':')[0]}.py"
+    assert f"it ends the program with {found.format(place)}" in error.found
+
+
+def test_own_data_that_end_the_program_are_told_with_their_line(project: Path) -> None:
+    data = own_model(project, "def build(size):\n    raise SystemExit('no data here')\n")
+    (error,) = refused(rehearsed_run(project, data=data))
+    assert error.subject == "data"
+    assert "it ends the program with sys.exit(no data here) (preflight_" in error.found
+
+
+def test_a_network_to_compile_where_there_is_no_compiler(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "/nonexistent/g++")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(project / "inductor"))
+    folder = rehearsed_run(project, training={"compile": True}, resources={"device": "cpu"})
+    code, _, err = Core(folder).end()
+    assert code == ExitCode.PREFLIGHT
+    (error,) = table_of(folder).errors
+    assert error.subject == "compiler"
+    assert "nothing can be compiled here: InvalidCxxCompiler: No working C++" in error.found
+    assert "leave training.compile at false" in error.cure
+    assert "Traceback" not in err
+
+
+def test_augmentation_that_leaves_nothing_is_an_error_that_names_the_step(project: Path) -> None:
+    noise = {"name": "gaussian_noise", "sigma": 1e4}
+    (error,) = refused(rehearsed_run(project, augment=[{"name": "rotation"}, noise]))
+    assert error.subject == "augmentation"
+    assert error.found.startswith("nothing is left of 64 of 64 images")
+    assert error.cure == "is it gaussian_noise? weaken it"
+
+
+def test_augmentation_that_often_leaves_nothing_is_a_warning(project: Path) -> None:
+    step = {"name": "affine", "degrees": 0, "scale": [0.3, 0.3], "translate": [1, 1]}
+    folder = rehearsed_run(project, augment=[step])
+    train(folder)
+    (warning,) = table_of(folder).warnings
+    assert warning.subject == "augmentation"
+    assert "of 64 images; their labels are trained on all the same" in warning.found
+
+
 def write_npz(project: Path, labels: Any, **parts: Any) -> dict[str, Any]:
     images = np.random.default_rng(0).integers(0, 256, (len(labels), 32, 32, 3), np.uint8)
     np.savez(project / "mine.npz", images=images, labels=labels, **parts)
@@ -438,6 +489,30 @@ def test_arrays_that_are_missing_or_wrongly_labelled_have_a_cure(project: Path) 
     (beyond,) = refused(rehearsed_run(project, data=data))
     assert "label 7 of image 0 in `test_labels`" in beyond.found
     assert "labels from 0, alike in all parts" in beyond.cure
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"name": "npz", "path": "absent.npz"},
+        {"name": "npz", "path": "mine.npz"},
+        {"name": "folder", "path": "absent"},
+        {"name": "folder", "path": "empty"},
+        {"name": "preflight_absent:data"},
+        {"name": "cifar100"},
+    ],
+    ids=str,
+)
+def test_a_run_without_a_preflight_is_refused_with_the_same_cure(
+    project: Path, data: dict[str, Any]
+) -> None:
+    (project / "empty").mkdir()
+    np.savez(project / "mine.npz", images=np.zeros((4, 8, 9, 3), np.uint8), labels=np.arange(4))
+    (told,) = refused(rehearsed_run(project, data=data))
+    with pytest.raises(PreflightError) as error:
+        train(new_run(project, data=data))
+    assert (error.value.message, error.value.hint) == (told.found, told.cure)
+    assert told.cure
 
 
 @pytest.mark.parametrize(
@@ -469,8 +544,29 @@ def test_a_resume_looks_only_at_what_may_have_changed(project: Path) -> None:
     train(folder)
     table = table_of(folder, stops + 1)
     assert not table.rehearsed
-    assert [finding.subject for finding in table.findings] == ["folder", "disk", "time"]
+    assert [finding.subject for finding in table.findings] == [
+        "folder",
+        "results",
+        "disk",
+        "time",
+    ]
+    assert table.findings[1].level == "ok"
     assert_same(folder, whole)
+
+
+def test_a_submission_that_came_into_the_way_is_told_at_the_resume(project: Path) -> None:
+    folder = new_run(project)
+    with pytest.raises(Stopped):
+        train(folder, StopAt(6))
+    text = folder.experiment_file.read_text()
+    folder.experiment_file.write_text(text.replace("preflight = false", "preflight = true"))
+    folder.results.mkdir()
+    (folder.results / "submission_ood.csv").write_text("id,label\n")
+    train(folder)
+    told = table_of(folder, 2).findings[1]
+    assert (told.subject, told.level) == ("results", "warning")
+    assert "holds submission_ood.csv, which is not this run's" in told.found
+    assert "move it away" in told.cure
 
 
 @pytest.mark.parametrize("at", [1, 5, 20])

@@ -17,9 +17,11 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.conftest import claim_next
+from tests.conftest import claim_next, wait_until, wait_until_gone
 from tests.train.conftest import events_of, new_run, train
 from tests.train.test_loop import assert_same
+from tui_trainer.errors import ExitCode
+from tui_trainer.record.claim import claim
 from tui_trainer.record.events import Alarmed, AttemptEnded, AttemptStarted, CheckpointSaved
 from tui_trainer.record.failure import Hope
 from tui_trainer.record.index import RunReader
@@ -36,6 +38,15 @@ if TYPE_CHECKING:
     from tui_trainer.record.run_folder import CheckpointName, RunFolder
 
 ROOT = Path(__file__).parents[2]
+ENDING_FORWARD = """\
+from torch import nn
+class Moody(nn.Sequential):
+    def forward(self, images):
+        if {}: raise SystemExit(0)
+        return super().forward(images)
+def build(classes, size):
+    return Moody(nn.Flatten(), nn.Linear(3 * size * size, classes))
+"""
 
 
 class Core:
@@ -183,6 +194,19 @@ def test_an_error_ends_with_its_traceback_and_its_cause(project: Path) -> None:
     assert core.said[-1]["cause"].startswith("FileExistsError: ")
 
 
+def test_own_code_that_ends_the_program_amid_training_is_a_crash_with_its_line(
+    project: Path,
+) -> None:
+    (project / "moody.py").write_text(ENDING_FORWARD.format("not self.training"))
+    core = Core(new_run(project, model={"name": "moody:build"}))
+    code, _, err = core.end()
+    assert code == ExitCode.CRASHED
+    assert "Traceback" in err
+    assert core.said[-1]["cause"] == (
+        "own code: it ends the program with sys.exit(0) (moody.py, line 4)"
+    )
+
+
 def test_started_by_hand_it_keeps_its_own_records(project: Path) -> None:
     folder = new_run(project)
     code, _, err = Core(folder, supervised=False).end()
@@ -232,9 +256,7 @@ class Orphan:
         self.core = Owner.of_process(int(self.supervisor.stdout.readline()))
 
     def wait_for_an_epoch(self) -> None:
-        deadline = time.monotonic() + 60
-        while not self.folder.epochs_file.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until(self.folder.epochs_file.exists)
 
     def kill_the_supervisor(self) -> None:
         assert self.supervisor.stdout
@@ -245,9 +267,7 @@ class Orphan:
         self.supervisor.stdin.close()
 
     def wait_for_its_end(self) -> None:
-        deadline = time.monotonic() + 30
-        while self.core.presence() is Presence.ALIVE and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until_gone(self.core)
         assert self.core.presence() is Presence.DEAD
 
 
@@ -265,6 +285,32 @@ def test_a_core_that_outlives_its_supervisor_saves_and_has_the_last_word(project
     assert run.cause == "stopped: its supervisor was killed; resumable"
 
 
+@pytest.mark.parametrize(
+    ("epochs", "state", "cause"),
+    [
+        (1, State.FINISHED, ""),
+        (100_000, State.INTERRUPTED, "stopped by SIGTERM; resumable; its supervisor was killed"),
+    ],
+)
+def test_a_supervisor_killed_after_its_core_ended_takes_no_end_along(
+    project: Path, epochs: int, state: State, cause: str
+) -> None:
+    folder = new_run(project, epochs=epochs)
+    orphan = Orphan(folder)
+    orphan.wait_for_an_epoch()
+    if state is not State.FINISHED:
+        os.kill(orphan.core.pid, signal.SIGTERM)
+    orphan.wait_for_its_end()
+    assert not any(isinstance(event, AttemptEnded) for event in events_of(folder))
+    assert RunReader(folder).look().state.is_live
+    orphan.kill_the_supervisor()
+    run = RunReader(folder).look()
+    assert (run.state, run.cause) == (state, cause)
+    attempt, _ = claim(folder)
+    assert attempt.number == 2
+    assert [e.cause for e in events_of(folder) if isinstance(e, AttemptEnded)] == [cause]
+
+
 def test_an_orphan_that_was_asked_to_stop_says_so(project: Path) -> None:
     folder = new_run(project, epochs=100_000)
     orphan = Orphan(folder)
@@ -277,7 +323,9 @@ def test_an_orphan_that_was_asked_to_stop_says_so(project: Path) -> None:
 
 
 def test_an_orphan_tells_the_error_that_ended_it(project: Path) -> None:
-    folder = new_run(project, epochs=100_000)
+    # An epoch of more than a thousand steps: what follows the first epoch falls into the second,
+    # so that there is something to save. At an epoch's end there would be nothing.
+    folder = new_run(project, data={"name": "digits"}, batch_size=1)
     orphan = Orphan(folder)
     orphan.wait_for_an_epoch()
     os.kill(orphan.core.pid, signal.SIGSTOP)

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from tui_trainer.errors import PreflightError, UsageError
-from tui_trainer.launch.conversation import Conversation
+from tui_trainer.errors import ExitCode, PreflightError, UsageError
+from tui_trainer.launch.core_question import Conversation
 from tui_trainer.spec.project import load_project
 from tui_trainer.spec.snapshot import experiment_to_toml
 from tui_trainer.train import randomness
@@ -132,7 +132,8 @@ def test_a_conversation_goes_on_after_an_error_and_ends_with_its_asker(project: 
             core.ask({"kind": "augmented", "epoch": 1, "batch": 99, "count": 1})
         assert core.ask({"kind": "table", "first": 0})["images"] == 300
         process = core._process
-    assert process.returncode is not None
+    assert process is not None
+    assert process.returncode == ExitCode.DONE
 
 
 def test_data_that_is_not_there_is_an_error_with_its_cure(project: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
+from tests.faults.small_disk import SmallDisk
 from tests.train.conftest import events_of, new_run, train
 from tests.train.test_image_folder import parted
 from tests.train.test_loop import StopAt, assert_same, digest_of
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MEGABYTE = 1 << 20
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a tmpfs needs root")
 
 
 @dataclass
@@ -45,12 +44,9 @@ class Heard:
 @pytest.fixture
 def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A real tmpfs of 8 MB as $TMPDIR."""
-    mount = tmp_path / "node"
-    mount.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(mount)], check=True)  # noqa: S607
-    monkeypatch.setenv("TMPDIR", str(mount))
-    yield mount
-    subprocess.run(["umount", "--lazy", str(mount)], check=True)  # noqa: S607
+    with SmallDisk.mounted(tmp_path / "node", "size=8m") as disk:
+        monkeypatch.setenv("TMPDIR", str(disk.place))
+        yield disk.place
 
 
 def data_file(folder: Path, size: int = 3 * MEGABYTE) -> Path:
@@ -63,7 +59,6 @@ def files_in(node: Path) -> list[Path]:
     return sorted(path for path in node.rglob("*") if path.is_file() and path.name != "lock")
 
 
-@needs_root
 def test_a_file_is_copied_once_and_found_again(tmp_path: Path, node: Path) -> None:
     source, heard = data_file(tmp_path), Heard()
     copied = heard.copy_of(source)
@@ -78,7 +73,6 @@ def test_a_file_is_copied_once_and_found_again(tmp_path: Path, node: Path) -> No
     assert files_in(node) == [copied]
 
 
-@needs_root
 def test_a_file_that_changed_is_copied_anew(tmp_path: Path, node: Path) -> None:
     source, heard = data_file(tmp_path, MEGABYTE), Heard()
     first = heard.copy_of(source)
@@ -89,7 +83,6 @@ def test_a_file_that_changed_is_copied_anew(tmp_path: Path, node: Path) -> None:
     assert second.is_relative_to(node)
 
 
-@needs_root
 @pytest.mark.parametrize("at", [0, MEGABYTE, 3 * MEGABYTE - 1])
 def test_one_changed_byte_of_a_copy_is_seen(tmp_path: Path, node: Path, at: int) -> None:
     source, heard = data_file(tmp_path), Heard()
@@ -105,7 +98,6 @@ def test_one_changed_byte_of_a_copy_is_seen(tmp_path: Path, node: Path, at: int)
     assert files_in(node) == [again]
 
 
-@needs_root
 def test_without_room_the_file_is_read_where_it_lies(tmp_path: Path, node: Path) -> None:
     source, heard = data_file(tmp_path, 9 * MEGABYTE), Heard()
     assert heard.copy_of(source) == source
@@ -117,20 +109,18 @@ def test_without_room_the_file_is_read_where_it_lies(tmp_path: Path, node: Path)
     assert heard.copy_of(small).is_relative_to(node)
 
 
-@needs_root
 def test_a_full_disk_and_one_that_cannot_be_written_are_borne(tmp_path: Path, node: Path) -> None:
     source, heard = data_file(tmp_path), Heard()
-    fill(node)
+    filler = SmallDisk(node).fill()
     assert heard.copy_of(source) == source
-    (node / "others").unlink()
-    subprocess.run(["mount", "-o", "remount,ro", str(node)], check=True)  # noqa: S607
+    filler.unlink()
+    SmallDisk(node).change("ro")
     assert heard.copy_of(source) == source
-    subprocess.run(["mount", "-o", "remount,rw", str(node)], check=True)  # noqa: S607
+    SmallDisk(node).change("rw")
     assert ["No space" in heard.warned[0], "Read-only" in heard.warned[1]] == [True, True]
     assert heard.copy_of(source).is_relative_to(node)
 
 
-@needs_root
 def test_what_a_killed_run_left_half_is_removed(tmp_path: Path, node: Path) -> None:
     source, heard = data_file(tmp_path), Heard()
     copied = heard.copy_of(source)
@@ -150,7 +140,6 @@ print(Stage(alive=slowly).copy_of(Path(sys.argv[1])))
 """
 
 
-@needs_root
 def test_of_several_runs_at_once_one_copies(tmp_path: Path, node: Path) -> None:
     source = data_file(tmp_path, 5 * MEGABYTE)  # two copies would not fit
     runs = [
@@ -165,7 +154,6 @@ def test_of_several_runs_at_once_one_copies(tmp_path: Path, node: Path) -> None:
     assert copied.read_bytes() == source.read_bytes()
 
 
-@needs_root
 def test_a_run_killed_while_it_copies_does_not_block_the_next(tmp_path: Path, node: Path) -> None:
     source = data_file(tmp_path)
     hanging = COPY.replace("time.sleep(0.3)", "print('copying', flush=True); time.sleep(3600)")
@@ -188,6 +176,9 @@ def test_a_file_on_the_same_disk_is_not_copied(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     source, heard = data_file(tmp_path), Heard()
     assert heard.copy_of(source) == source
+    (said,) = heard.said
+    place = tmp_path / f"tui-trainer-{os.getuid()}"
+    assert said == f"not copied, as it lies on the disk of {place} already: {source}"
     assert heard.warned == []
 
 
@@ -215,14 +206,6 @@ def folder_run(*, stage: bool) -> dict[str, object]:
     return {"data": data, "pipeline": {"size": 8}, "batch_size": 4}
 
 
-def fill(folder: Path) -> None:
-    """Write until the disk is full."""
-    with (folder / "others").open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(4096))
-
-
-@needs_root
 def test_a_run_that_reads_from_the_node_is_the_same(project: Path, node: Path) -> None:
     parted(project)
     runs = [new_run(project, **folder_run(stage=stage)) for stage in (False, True, True)]
@@ -238,7 +221,7 @@ def test_a_run_that_reads_from_the_node_is_the_same(project: Path, node: Path) -
     assert len({run.clean_results_file.read_bytes() for run in runs}) == 1
     for path in copies:
         path.unlink()
-    fill(node)
+    SmallDisk(node).fill()
     fallen_back = new_run(project, **folder_run(stage=True))
     train(fallen_back)
     assert digest_of(fallen_back) == digest_of(runs[0])
@@ -247,7 +230,6 @@ def test_a_run_that_reads_from_the_node_is_the_same(project: Path, node: Path) -
     assert all("read where it lies" in message for message in warned)
 
 
-@needs_root
 def test_a_stop_is_obeyed_while_files_are_copied(project: Path, node: Path) -> None:
     parted(project)
     folder, whole = (new_run(project, **folder_run(stage=True)) for _ in range(2))
@@ -261,7 +243,6 @@ def test_a_stop_is_obeyed_while_files_are_copied(project: Path, node: Path) -> N
     assert_same(folder, whole)
 
 
-@needs_root
 def test_pixels_on_the_node_stay_mapped(project: Path, node: Path) -> None:
     from tui_trainer.spec.data import ImageFolder
     from tui_trainer.train import sources

@@ -20,7 +20,7 @@ from tui_trainer.record.events import (
     TrainingBegan,
     append_event,
 )
-from tui_trainer.record.heartbeat import Heartbeat, Progress
+from tui_trainer.record.heartbeat import Heartbeat, Progress, Usage
 from tui_trainer.record.owner import Owner
 from tui_trainer.record.run_folder import RunFolder, claim_run
 from tui_trainer.spec.project import load_project
@@ -115,6 +115,7 @@ class RunWriter:
             progress=progress,
             idle_seconds=idle_seconds,
             step_seconds=0.4,
+            usage=Usage(1.874, 812_000_000),
         ).write(self.folder.heartbeat_file)
         return self
 

@@ -7,12 +7,30 @@ from pathlib import Path
 
 from tests.tui.snapshot import agrees_with
 from tui_trainer.tui import keys
+from tui_trainer.tui.detail import Tab
+from tui_trainer.tui.screens.ask import Ask, AskForNote
+from tui_trainer.tui.screens.compare import Compare
 from tui_trainer.tui.screens.confirm import Confirm
 from tui_trainer.tui.screens.help import Help
 from tui_trainer.tui.screens.home import Home
+from tui_trainer.tui.screens.launch import LaunchScreen
+from tui_trainer.tui.screens.new import NewExperiment
+from tui_trainer.tui.screens.palette import Palette
 from tui_trainer.tui.screens.run import RunPage
+from tui_trainer.tui.screens.samples import Samples
+from tui_trainer.tui.screens.search import Search
 
 DOCS = Path(__file__).parents[2] / "docs" / "keys.md"
+
+
+def keys_of(tab: Tab) -> tuple[keys.Key, ...]:
+    """What is bound on one page of a run."""
+    page = object.__new__(RunPage)
+    page._tab = tab
+    return page._keys_here
+
+
+PAGES = {tab: keys_of(tab) for tab in Tab}
 
 
 def test_the_docs_are_made_from_the_table() -> None:
@@ -22,9 +40,17 @@ def test_the_docs_are_made_from_the_table() -> None:
 def test_every_key_has_an_action_and_no_key_has_two() -> None:
     screens = (
         (Home, keys.HOME_KEYS),
-        (RunPage, keys.PAGE_KEYS),
+        *((RunPage, PAGES[tab]) for tab in PAGES),
+        (Ask, keys.ASK_KEYS),
+        (AskForNote, keys.NOTE_KEYS),
         (Confirm, keys.CONFIRM_KEYS),
         (Help, keys.HELP_KEYS),
+        (Compare, keys.COMPARE_KEYS),
+        (Samples, keys.SAMPLES_KEYS),
+        (Palette, keys.PALETTE_KEYS),
+        (Search, keys.SEARCH_KEYS),
+        (LaunchScreen, keys.LAUNCH_KEYS),
+        (NewExperiment, keys.NEW_KEYS),
     )
     for screen, table in screens:
         names = Counter(name for key in table for name in key.keys.split(","))

@@ -1,4 +1,4 @@
-"""Lines and figures: exact widths, and only what changed is sent."""
+"""Lines and figures: exact widths."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from tui_trainer.tui.widgets.bar import bar
 from tui_trainer.tui.widgets.line import (
     Span,
     as_text,
-    change,
     fit,
     fit_line,
     justify,
@@ -47,29 +46,6 @@ def test_a_wrapped_text_is_whole_and_within_its_width(text: str, width: int) -> 
     rows = wrap(text, width)
     assert "".join("".join(rows).split()) == "".join(text.split())
     assert all(0 < width_of([Span(row)]) <= width for row in rows)
-
-
-def test_only_what_changed_is_sent() -> None:
-    old = [Span("epoch "), Span("5", "strong"), Span(" " * 40), Span("eta 12m")]
-    new = [Span("epoch "), Span("6", "strong"), Span(" " * 40), Span("eta 11m")]
-    assert change(old, old, 60) is None
-    assert change(old, new, 60) == (6, 53)
-    assert change(old[:2], new[:2], 60) == (6, 7)
-
-
-def test_another_ink_is_a_change() -> None:
-    assert change([Span("run", "good")], [Span("run", "bad")], 5) == (0, 3)
-    assert change([Span("r"), Span("un")], [Span("run")], 5) is None
-
-
-@given(lines, lines, st.integers(1, 60))
-def test_what_is_outside_the_change_is_equal(old: list[Span], new: list[Span], width: int) -> None:
-    begin, end = change(old, new, width) or (0, 0)
-    assert 0 <= begin <= end <= width
-    before, after = as_text(old), as_text(new)
-    if before.isascii() and after.isascii():
-        before, after = before.ljust(width)[:width], after.ljust(width)[:width]
-        assert (before[:begin], before[end:]) == (after[:begin], after[end:])
 
 
 @pytest.mark.parametrize(

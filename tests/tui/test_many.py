@@ -12,6 +12,8 @@ from textual.events import Paste
 from tests.tui.run_folders import RunWriter, write_project, write_robust_study
 from tests.tui.snapshot import screen_agrees
 from tests.tui.story import Story, story
+from tui_trainer.record import trash
+from tui_trainer.record.remarks import score
 from tui_trainer.record.run_folder import all_runs
 from tui_trainer.tui import keys
 from tui_trainer.tui.arrangement import SORTABLE
@@ -109,7 +111,9 @@ async def test_runs_are_sorted_by_any_column_that_is_shown(tmp_path: Path) -> No
 
 
 async def test_every_column_sorts_also_where_it_has_no_room(tmp_path: Path) -> None:
-    async with story(write_robust_study(tmp_path), (200, 50)) as told:
+    project = write_robust_study(tmp_path)
+    score(next(all_runs(project / "runs")), 0.41)
+    async with story(project, (200, 50)) as told:
         await told.sees("● running")
         columns = ["experiment"]
         await told.press(keys.SORT)
@@ -117,7 +121,7 @@ async def test_every_column_sorts_also_where_it_has_no_room(tmp_path: Path) -> N
             await told.press(keys.SORT)
             columns.append(told.app.screen._arrangement.order.column)  # type: ignore[attr-defined]
         assert tuple(columns[:-1]) == SORTABLE
-        await told.press(*[keys.SORT] * 8)
+        await told.press(*[keys.SORT] * 9)
         await told.sees("▼ best")
         await told.pilot.resize_terminal(80, 24)
         await told.sees("by best ▼")
@@ -129,7 +133,6 @@ async def test_a_sorted_list_with_marks_at_every_size(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
     async with story(write_robust_study(tmp_path), size) as told:
-        await told.sees("● running")
         await told.go_to("cnn4/2")
         await told.press(keys.MARK, keys.MARK, *[keys.SORT] * 4)
         await told.go_to("cnn4/3")
@@ -139,7 +142,6 @@ async def test_a_sorted_list_with_marks_at_every_size(
 
 async def test_what_is_done_to_marked_runs_is_done_to_all_that_can_take_it(tmp_path: Path) -> None:
     async with story(write_robust_study(tmp_path)) as told:
-        await told.sees("● running")
         await told.go_to("cnn4")
         await told.press(keys.MARK)
         await told.sees("◆ 3 marked")
@@ -158,7 +160,6 @@ async def test_a_mark_that_is_out_of_sight_is_named_before_anything_is_done(
     tmp_path: Path,
 ) -> None:
     async with story(write_robust_study(tmp_path)) as told:
-        await told.sees("● running")
         await told.go_to("cnn4/3")
         await told.press(keys.MARK, keys.FILTER)
         await told.type("cnn2")
@@ -172,7 +173,6 @@ async def test_a_mark_that_is_out_of_sight_is_named_before_anything_is_done(
 
 async def test_a_sorted_list_begins_where_the_experiment_was(tmp_path: Path) -> None:
     async with story(write_robust_study(tmp_path)) as told:
-        await told.sees("● running")
         await told.go_to("cnn8")
         await told.press(*[keys.SORT] * 4)
         await told.sees("▼ val")
@@ -181,7 +181,6 @@ async def test_a_sorted_list_begins_where_the_experiment_was(tmp_path: Path) -> 
 
 async def test_one_of_several_that_fails_keeps_no_other_from_it(tmp_path: Path) -> None:
     async with story(write_robust_study(tmp_path)) as told:
-        await told.sees("● running")
         await told.go_to("cnn4/2")
         await told.press(keys.MARK, keys.MARK)
         told.operations.refused = {"cnn4/2"}
@@ -203,7 +202,6 @@ async def test_capital_r_resumes_all_that_died(tmp_path: Path) -> None:
 async def test_what_is_thrown_away_comes_back(tmp_path: Path) -> None:
     project = write_robust_study(tmp_path)
     async with story(project) as told:
-        await told.sees("● running")
         await told.go_to("cnn4/3")
         await told.press(keys.TRASH)
         await told.sees("cnn4/3 is running; there is nothing to throw away")
@@ -234,7 +232,6 @@ async def test_finished_runs_can_be_hidden(tmp_path: Path) -> None:
 async def test_the_list_is_as_it_was_left(tmp_path: Path) -> None:
     project = write_robust_study(tmp_path)
     async with story(project) as told:
-        await told.sees("● running")
         await told.go_to("cnn4/1")
         await told.press(keys.MARK)
         await told.go_to("cnn8")
@@ -317,7 +314,6 @@ async def test_without_colours_it_all_works(
 
 async def test_no_size_of_the_terminal_breaks_it(tmp_path: Path) -> None:
     async with story(write_robust_study(tmp_path)) as told:
-        await told.sees("● running")
         await told.go_to("cnn4")
         await told.press(keys.MARK, keys.SORT, keys.SORT)
         for width, height in [(1, 1), (2, 50), (200, 2), (40, 10), (300, 100), (80, 24)]:
@@ -327,3 +323,63 @@ async def test_no_size_of_the_terminal_breaks_it(tmp_path: Path) -> None:
             await told.press(keys.BACK, keys.MARK, keys.DOWN, keys.SORT, keys.HELP)
             await told.press(keys.PAGE_DOWN, keys.CLOSE_HELP, keys.HIDE_FINISHED)
         await told.sees("digits-study")
+
+
+async def test_undo_brings_back_also_after_the_app_was_left(tmp_path: Path) -> None:
+    project = write_robust_study(tmp_path)
+    async with story(project) as told:
+        await told.sees("● running")
+        await told.go_to("cnn4/2")
+        await told.press(keys.TRASH, keys.YES)
+        await told.sees("cnn4/2 in the trash; u brings back")
+        await told.sees_no("   cnn4/2 ")
+        await told.go_to("cnn8/1")
+        await told.press(keys.TRASH, keys.YES)
+        await told.sees("cnn8/1 in the trash; u brings back")
+    async with story(project) as told:
+        await told.sees("● running")
+        await told.sees_no("cnn8/1")
+        await told.press(keys.UNDO)
+        await told.sees("cnn8/1 back from the trash", "   cnn8/1 ")
+    assert [run.run for run in all_runs(project / "runs" / ".trash")] == ["cnn4/2"]
+    async with story(project) as told:
+        await told.sees("● running")
+        all_runs_back = trash.restore(project / "runs", "cnn4/2")
+        assert all_runs_back.path.is_dir()
+        await told.press(keys.UNDO)
+        await told.sees("there is no run `cnn4/2`", "the trash: tui-trainer restore")
+        await told.press(keys.UNDO)
+        await told.sees("nothing was moved to the trash from here")
+
+
+async def test_a_theme_is_remembered_wherever_it_was_chosen(tmp_path: Path) -> None:
+    project = write_robust_study(tmp_path)
+    async with story(project) as told:
+        await told.sees("● running")
+        await told.go_to("cnn4/2")
+        await told.press(keys.OPEN)
+        await told.sees("[1 curves]")
+        await told.press(keys.THEME)
+        assert told.app.theme == "trainer-light"
+        await told.press(keys.BACK)
+        await told.sees("q leave")
+    async with story(project) as told:
+        await told.sees("● running")
+        assert told.app.theme == "trainer-light"
+
+
+@pytest.mark.parametrize(
+    "damage", [7, [None, [], "x", {"a": 1}, [3, None]], [["cnn4/99"]], {"cnn4": 1}]
+)
+async def test_a_damaged_memory_of_the_trash_breaks_nothing(tmp_path: Path, damage: object) -> None:
+    project = write_robust_study(tmp_path)
+    async with story(project) as told:
+        await told.sees("● running")
+        await told.press(keys.SORT)
+        await told.sees("▲")
+    kept = json.loads(state_file().read_text())
+    state_file().write_text(json.dumps({**kept, "thrown_away": damage, "group": damage}))
+    async with story(project) as told:
+        await told.sees("● running")
+        await told.press(keys.UNDO)
+        await told.sees("trash")

@@ -29,7 +29,6 @@ SIZES = [(80, 24), (120, 40), (200, 50)]
 
 async def open_page(told: Story, run: str, tab: Tab = Tab.CURVES) -> None:
     """Go to a run, open its page, and show one of its tabs."""
-    await told.sees(run.partition("/")[0])
     await told.go_to(run)
     await told.press(keys.OPEN)
     await told.type(str(tab.value))
@@ -96,11 +95,26 @@ async def test_an_epoch_that_ends_appears_and_only_its_lines_are_drawn(tmp_path:
         assert not drawn
         run.train(1).beat(step=2)
         await told.sees("7/14 epochs", "epoch 8/14")
+        await told.pilot.pause()  # curves are drawn after everything else was shown
         assert len(drawn) == 1
         run.end(-9, "killed by SIGKILL")
-        await told.sees("✕ crashed  killed by SIGKILL")
+        await told.sees("✕ crashed   ", "✕ crashed: killed by SIGKILL")
         await told.press(keys.BACK)
         await told.sees("✕ 1 crashed", " 7/14 ", "killed by SIGKILL · r resumes")
+
+
+async def test_how_a_run_ended_is_told_once_on_its_page(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    RunWriter(project, "cnn2").start().end(1, "ValueError: the shapes differ")
+    for size in SIZES:
+        async with story(project, size) as told:
+            await open_page(told, "cnn2/1")
+            await told.sees("crashed: ValueError: the shapes differ", "r resume")
+            assert told.screen.count("the shapes differ") == 1
+            await told.type(str(Tab.LOG.value))
+            await told.sees("[2 log]")
+            await told.sees("✕ crashed  ValueError: the shapes differ")
+            assert told.screen.count("the shapes differ") == 1
 
 
 async def test_runs_are_resumed_and_stopped_from_their_page(study: Path) -> None:
@@ -193,6 +207,7 @@ async def test_the_config_tells_what_is_unlike_the_default_and_the_base(study: P
         await open_page(told, "cnn4/3", Tab.CONFIG)
         await told.sees("≠ model.depth", "4   cnn2: 2", "≠ augment", "rotation", "  batch_size")
         await told.sees("≠ unlike cnn2, its base, as it is now", "· epochs", "fingerprint")
+        await told.sees("  pipeline.size", "  pipeline.mean")  # the data set's own
         run_of(study, "cnn4/3").experiment_file.write_text("[experiment\n")
         await told.sees("experiment.toml:1")
 
@@ -233,7 +248,8 @@ async def test_the_results_show_figures_and_corruptions(tmp_path: Path) -> None:
         "top5_accuracy": 0.999,
         "calibration_error": 0.0213,
         "class_accuracy": [0.99, 0.7, None],
-        "worst_classes": [1, 99, "x"],
+        "worst_classes": [1, 0, 99, "x"],
+        "class_names": ["naïve \x1b[2J", "[/b] dog"],
         "with_flip": {"accuracy": 0.97},
     }
     fog = {"1": 0.8, "5": 0.4, "mean": 0.6}
@@ -246,7 +262,15 @@ async def test_the_results_show_figures_and_corruptions(tmp_path: Path) -> None:
         async with story(project, size) as told:
             await open_page(told, "cnn2/1", Tab.RESULTS)
             await told.sees("top-1 96.17 %", "top-5 99.90 %", "ECE 2.13 %", "with flip")
-            await told.sees("worst classes", "1: 70.0", "gap 40.00 %", "80.0", "40.0", "noise")
+            await told.sees(
+                "worst classes",
+                "[/b] dog: 70.0",
+                "naïve [2J: 99.0",
+                "gap 40.00 %",
+                "80.0",
+                "40.0",
+                "noise",
+            )
             assert "\x1b" not in told.screen
 
 

@@ -7,30 +7,51 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from tests.conftest import wait_until
 from tests.tui.run_folders import EXPERIMENTS, RunWriter, foreign_owner, write_project
 from tui_trainer.record.events import Alarmed, append_event
 from tui_trainer.record.state import State
+from tui_trainer.tui import store as store_module
 from tui_trainer.tui.detail import Tab
 from tui_trainer.tui.glyphs import UNICODE
 from tui_trainer.tui.store import Focus, Store, View, ViewChanged
-from tui_trainer.tui.widgets.status_line import draw_status
+from tui_trainer.tui.widgets.headline import draw_headline
+from tui_trainer.tui.widgets.line import as_text
+from tui_trainer.tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     import pytest
 
 
-def wait_for(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def states(view: View) -> dict[str, State]:
     return {run.label: run.state for run in view.runs}
+
+
+def test_a_start_shows_the_first_runs_before_the_last_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "FIRST_PART_SECONDS", 0.0)
+    project = write_project(tmp_path)
+    for name in ("cnn4", "cnn2"):
+        for _ in range(11):
+            RunWriter(project, name).start().train(1).end(0)
+    store, views = Store(project), list[View]()
+
+    def tell(message: Any) -> None:
+        views.append(message.view)
+        if not message.view.unread:
+            store.close()
+
+    store.watch(tell)
+    assert [view.unread for view in views] == [*range(21, -1, -1)]
+    assert [run.label for run in views[0].runs] == ["cnn2/11"]
+    assert [run.label for run in views[10].runs][:3] == ["cnn2/11", "cnn2/10", "cnn2/9"]
+    words = as_text(draw_headline(views[0], 120, UNICODE))
+    assert words.endswith("reading 21 more ")
+    assert "reading" not in as_text(draw_headline(views[-1], 120, UNICODE))
+    assert views[-1].runs == Store(project).look().runs
 
 
 def test_it_sees_every_state_of_an_ordinary_day(study: Path) -> None:
@@ -81,9 +102,7 @@ def test_it_tells_of_changes_only_and_ends_at_once(study: Path) -> None:
     assert len(told) == 1
     RunWriter(study, "cnn2").start().train(1).beat()
     store.look_soon()
-    deadline = time.monotonic() + 5
-    while len(told) < 2 and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: len(told) >= 2)
     assert "cnn2/2" in states(told[-1].view)
     store.close()
     thread.join(timeout=2)
@@ -98,11 +117,11 @@ def test_a_run_that_is_looked_at_closely_is_told_of_until_its_page_closes(study:
     thread = threading.Thread(target=store.watch, args=(others.append,))
     store.focus(Focus(folder, Tab.LOG, 0), told.append)
     thread.start()
-    wait_for(lambda: len(told) == 1)
+    wait_until(lambda: len(told) == 1)
     assert told[0].detail.lines == ()
     store.unfocus(others.append)  # a page that closes late takes nothing from the next one
     folder.attempt(2).log_file.write_text("one\n\x1btwo\n")
-    wait_for(lambda: len(told) == 2)
+    wait_until(lambda: len(told) == 2)
     assert told[1].detail.lines == ("one", "two")
     store.unfocus(told.append)
     folder.attempt(2).log_file.write_text("three\n")
@@ -206,5 +225,7 @@ def test_alarms_reach_the_status_line(study: Path) -> None:
     append_event(run.folder.events_file, alarm)
     (view,) = (each for each in Store(study).look().runs if each.label == "cnn2/2")
     assert view.warnings == ("hardly better than chance",)
-    line = "".join(span.text for span in draw_status(view, 60, UNICODE))
+    status = StatusLine(UNICODE)
+    status._row = view
+    line = "".join(span.text for fact in status.facts() for span in fact)
     assert f"{UNICODE.warning} chance level" in line

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.tui.run_folders import RunWriter, write_project, write_torn
-from tests.tui.terminal import ROOT, terminal
+from tests.tui.run_folders import EXPERIMENTS, RunWriter, write_project, write_torn
+from tests.tui.terminal import ROOT, Display, terminal
 from tui_trainer.tui.terminal import terminal_is_light, terminal_speaks_unicode
 
 if TYPE_CHECKING:
@@ -53,6 +53,20 @@ def test_a_live_run_costs_few_bytes(tmp_path: Path) -> None:
             run.beat(step=step)
             sent += len(shown.read(1))
         shown.sees("18/19")
+        assert 0 < sent / 6 < LIVE_BYTES_PER_SECOND
+
+
+def test_a_run_that_finishes_an_epoch_a_second_costs_few_bytes(tmp_path: Path) -> None:
+    project = write_project(tmp_path, EXPERIMENTS.replace("epochs = 14", "epochs = 200"))
+    run = RunWriter(project, "cnn2").start().train(60, rate=0.03).beat(step=1)
+    with terminal(project) as shown:
+        shown.sees("epoch 61/200")
+        shown.read(2)
+        sent = 0
+        for _ in range(6):
+            run.train(1, rate=0.03).beat(step=1)
+            sent += len(shown.read(1))
+        shown.sees("epoch 67/200")
         assert 0 < sent / 6 < LIVE_BYTES_PER_SECOND
 
 
@@ -185,3 +199,18 @@ def test_it_starts_without_torch_numpy_and_typer() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "[]", f"after {time.monotonic() - began:.1f} s"
+
+
+def test_the_terminal_of_the_tests_understands_what_programs_send() -> None:
+    display = Display(10, 2)
+    repeated, title = "\u28ff\x1b[3b".encode(), b"\x1b]0;ti"
+    for piece in (
+        b"\x1b[?10",
+        b"49h\x1b[38:5:1mab\x1b[2b",
+        title,
+        b"tle\x07c\xe2\xa3",
+        b"\xbf",
+        repeated,
+    ):
+        display.draw(piece)
+    assert display.text.splitlines()[0] == "abbbc" + 5 * "\u28ff"

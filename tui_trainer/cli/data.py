@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -68,9 +69,9 @@ def verify(
 def _ask(
     command: str, context: typer.Context, name: str, root: Path | None, *, as_json: bool
 ) -> None:
-    from tui_trainer.cli.core_question import ask_core
     from tui_trainer.cli.for_programs import print_json
-    from tui_trainer.cli.words import results
+    from tui_trainer.cli.words import errors, results
+    from tui_trainer.launch.core_question import ask_core
     from tui_trainer.spec.choices import CIFAR_FOLDER
 
     if name not in CIFAR_FOLDER:
@@ -83,6 +84,9 @@ def _ask(
         for file in files:
             results.say(f"{file['path']} {file['fault'] or 'is as published'}")
     faulty = any(file["fault"] for file in files)
+    if faulty:
+        where = f" --root {shlex.quote(str(root))}" if root else ""
+        errors.say(f"tui-trainer data fetch {name}{where}", label="hint: ", style="bold")
     raise typer.Exit(ExitCode.PREFLIGHT if faulty else ExitCode.DONE)
 
 

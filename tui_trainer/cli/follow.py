@@ -34,6 +34,7 @@ SECONDS_PER_LOOK = 0.25
 LOG_LINES_AT_A_CRASH = 20
 # Columns from which on there is room for more than the essentials.
 WIDE = 100
+NARROW = 80
 
 
 class Display(Protocol):
@@ -72,16 +73,20 @@ class LiveDisplay(PlainDisplay):
     def __init__(self, live: Live) -> None:
         super().__init__()
         self._live = live
+        self._header = ""
 
     def show(self, run: Run) -> None:
         """Add new epochs to the table, and redraw the moving line."""
-        if run.epochs and not self._shown:
-            results.say("", label=epoch_header(run.epochs[0]), style="bold")
         super().show(run)
         self._live.update(_moving_line(run))
 
     def _line(self, epoch: Epoch, planned: int) -> str:
-        return epoch_row(epoch, planned)
+        """The row, under a header anew where the terminal's width changes the columns."""
+        header = epoch_header(epoch, results.width)
+        if header != self._header:
+            self._header = header
+            results.say("", label=header, style="bold")
+        return epoch_row(epoch, planned, results.width)
 
 
 def follow(folder: RunFolder, interrupts: Sequence[int]) -> Run:
@@ -205,21 +210,23 @@ def interrupts_noted() -> Iterator[list[int]]:
 def _moving_line(run: Run) -> Table:
     """State, name, how far the whole run is, and when it ends; the name gives way."""
     grid = Table.grid(padding=(0, 2, 0, 0))
-    is_wide = results.width >= WIDE
+    is_wide, is_narrow = results.width >= WIDE, results.width < NARROW
     bar_width = 24 if is_wide else 8
     words = [
         state_text(run),
         Text(f"epoch {min(len(run.epochs) + 1, run.planned_epochs)}/{run.planned_epochs}"),
-        Text(_step(run)),
+        *([] if is_narrow else [Text(_step(run))]),
         Text(f"ETA {time_left(run)}"),
         *([Text(_speed(run))] if is_wide else []),
     ]
+    cells: list[Text | ProgressBar] = [Text(run.name, style="bold"), *words]
     grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    grid.add_column(no_wrap=True, width=bar_width)
+    if not is_narrow:
+        grid.add_column(no_wrap=True, width=bar_width)
+        cells.insert(1, ProgressBar(total=1.0, completed=run.share_done, width=bar_width))
     for word in words:
         grid.add_column(no_wrap=True, width=len(word))
-    bar = ProgressBar(total=1.0, completed=run.share_done, width=bar_width)
-    grid.add_row(Text(run.name, style="bold"), bar, *words)
+    grid.add_row(*cells)
     return grid
 
 

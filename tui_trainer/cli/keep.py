@@ -132,7 +132,6 @@ def _one(do: Callable[[str], str], name: str) -> ExitCode:
 
 def _tell_verified(run: str, files: Sequence[Verified]) -> None:
     from tui_trainer.cli.words import errors, results
-    from tui_trainer.tui.figures import plural, size
 
     faulty = [file for file in files if file.fault]
     for file in faulty:
@@ -140,8 +139,19 @@ def _tell_verified(run: str, files: Sequence[Verified]) -> None:
         results.say(f"{file.run} {file.file}: {file.fault}", label=label, style="bold red")
         errors.say(file.cure, label="hint: ", style="bold")
     if not faulty:
-        read = size(sum(file.bytes for file in files))
-        results.say(f"{run}: {plural(len(files), 'file')}, {read}, as written")
+        results.say(f"{run}: {_sound(files)}")
+
+
+def _sound(files: Sequence[Verified]) -> str:
+    from tui_trainer.record.words import byte_size
+    from tui_trainer.tui.figures import plural
+
+    compared = [file for file in files if file.is_recorded]
+    read = byte_size(sum(file.bytes for file in compared))
+    sound = f"{plural(len(compared), 'file')}, {read}, as written"
+    unknown = ", ".join(file.file for file in files if not file.is_recorded)
+    parts = [sound * bool(compared), f"no digest recorded of {unknown}" * bool(unknown)]
+    return "; ".join(filter(None, parts)) or "nothing is written yet that could be verified"
 
 
 def _list_trash(context: typer.Context, *, as_json: bool) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.record.index import Run
     from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.record.state import Attempt
     from tui_trainer.study.compare import Comparison
 
 
@@ -256,6 +257,7 @@ def _whole(run: Run) -> dict[str, Any]:
         "experiment_resolved": None if launched is None else plain(launched.experiment),
         "provenance": None if launched is None else launched.provenance,
         "progress": None if run.progress is None else run.progress.as_record(),
+        "usage": None if run.usage is None else run.usage._asdict(),
         "epochs_measured": [epoch.as_record() for epoch in run.epochs],
         "attempts_made": [asdict(attempt) for attempt in run.attempts],
         "evaluations": {name: asdict(event) for name, event in run.history.evaluations.items()},
@@ -271,19 +273,15 @@ def _whole(run: Run) -> dict[str, Any]:
 
 def _print_whole(run: Run) -> None:
     from tui_trainer.cli.words import closing_line, results, state_text
-    from tui_trainer.record.words import ABSENT, epoch_line
-    from tui_trainer.tui.figures import duration
+    from tui_trainer.record.words import epoch_line
 
     results.print(state_text(run), end="  ")
     results.say(closing_line(run))
-    if run.plan is not None:
-        results.say(f"fingerprint {run.plan.fingerprint}")
+    for line in _own_lines(run):
+        results.say(line)
     for attempt in run.attempts:
-        took = duration(attempt.seconds) if attempt.seconds else ABSENT
-        results.say(
-            f"attempt {attempt.number}: {attempt.owner or 'owner unknown'}, {took}, "
-            f"{attempt.cause or ('done' if attempt.exit_code == 0 else 'no end recorded')}"
-        )
+        owner = attempt.owner or "owner unknown"
+        results.say(f"attempt {attempt.number}: {owner}, {_life(attempt, run)}")
     for rejected in run.history.rejected:
         results.say(
             f"{rejected.checkpoint} {rejected.cause}", label="set aside: ", style="bold red"
@@ -300,6 +298,35 @@ def _print_whole(run: Run) -> None:
     for path in _files(run.folder):
         with contextlib.suppress(FileNotFoundError):  # pruned since it was listed
             results.say(f"{path.stat().st_size:>12,} {path.relative_to(run.folder.path)}")
+
+
+def _own_lines(run: Run) -> Iterator[str]:
+    """What it was launched with, in a word, and what people said of it."""
+    if run.plan is not None:
+        yield f"fingerprint {run.plan.fingerprint}"
+    remarks = run.remarks
+    if remarks.tags:
+        yield f"tags: {' '.join(remarks.tags)}"
+    for score in reversed(remarks.scores):
+        yield f"score: {score.value:g}{f' on {score.board}' if score.board else ''}"
+    if remarks.note:
+        yield f"note: {remarks.note}"
+
+
+def _life(attempt: Attempt, run: Run) -> str:
+    """How long an attempt took and how it ended; since when it runs; or what is known instead."""
+    from tui_trainer.record.state import exit_cause
+    from tui_trainer.record.words import ABSENT, moment
+    from tui_trainer.tui.figures import duration
+
+    if attempt.exit_code is not None:
+        took = duration(attempt.seconds) if attempt.seconds else ABSENT
+        return f"{took}, {attempt.cause or exit_cause(attempt.exit_code) or 'done'}"
+    if attempt.number != run.newest_attempt:
+        return "no end recorded"
+    if run.state.is_live:
+        return f"runs since {moment(attempt.started)}"
+    return run.cause or "no end recorded"
 
 
 def _ood_lines(run: Run) -> Iterator[str]:

@@ -18,10 +18,13 @@ from tui_trainer.cli import (
     look,
     manage,
     model,
+    new,
     preflight,
     project,
     prove,
+    remark,
     samples,
+    schedule,
     serve,
 )
 from tui_trainer.errors import TuiTrainerError, UsageError
@@ -39,12 +42,15 @@ app = typer.Typer(
 )
 COMMANDS = (
     *project.COMMANDS,
+    *new.COMMANDS,
     *model.COMMANDS,
     *samples.COMMANDS,
+    *schedule.COMMANDS,
     *preflight.COMMANDS,
     *manage.COMMANDS,
     *assess.COMMANDS,
     *look.COMMANDS,
+    *remark.COMMANDS,
     *keep.COMMANDS,
     *prove.COMMANDS,
     *serve.COMMANDS,

@@ -30,6 +30,19 @@ SEVERITY = (
 )
 # As many as experiments.toml may ask for.
 MOST_EPOCHS = 1_000_000
+
+
+def complete_experiments(context: typer.Context, incomplete: str) -> list[str]:
+    """Names of experiments for the shell's completion."""
+    folder = context.find_root().params.get("folder") or Path.cwd()
+    with contextlib.suppress(TuiTrainerError):  # a prompt is no place for errors
+        return [name for name in load(Path(folder)).experiments if name.startswith(incomplete)]
+    return []
+
+
+ExperimentArgument = Annotated[
+    str, typer.Argument(metavar="EXPERIMENT", autocompletion=complete_experiments)
+]
 ChangesOption = Annotated[
     Optional[list[str]],  # noqa: UP045  typer evaluates this, also on Python 3.10
     typer.Option(
@@ -41,14 +54,6 @@ ChangesOption = Annotated[
 DetachOption = Annotated[
     bool, typer.Option("--detach", "-d", help="Start it and return; it goes on by itself.")
 ]
-
-
-def complete_experiments(context: typer.Context, incomplete: str) -> list[str]:
-    """Names of experiments for the shell's completion."""
-    folder = context.find_root().params.get("folder") or Path.cwd()
-    with contextlib.suppress(TuiTrainerError):  # a prompt is no place for errors
-        return [name for name in load(Path(folder)).experiments if name.startswith(incomplete)]
-    return []
 
 
 def run(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Any
 
-import typer
+import typer  # noqa: TC002  typer evaluates the annotations
 
-from tui_trainer.cli.manage import complete_experiments
+from tui_trainer.cli.manage import ChangesOption, ExperimentArgument  # noqa: TC001  typer
 from tui_trainer.cli.project import JsonOption, load
 
 if TYPE_CHECKING:
@@ -15,18 +15,13 @@ if TYPE_CHECKING:
 
 def model(
     context: typer.Context,
-    experiment: Annotated[
-        str, typer.Argument(metavar="EXPERIMENT", autocompletion=complete_experiments)
-    ],
-    changes: Annotated[
-        Optional[list[str]],  # noqa: UP045  typer evaluates this, also on Python 3.10
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a key first; TOML."),
-    ] = None,
+    experiment: ExperimentArgument,
+    changes: ChangesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the layers of an experiment's network, its shapes, operations and memory."""
-    from tui_trainer.cli.core_question import ask_core
     from tui_trainer.cli.for_programs import print_json
+    from tui_trainer.launch.core_question import ask_core
     from tui_trainer.spec.snapshot import experiment_to_toml
 
     project = load(context.obj)
@@ -65,8 +60,17 @@ def _summary(anatomy: dict[str, Any]) -> Iterator[str]:
     yield f"memory      a step of {anatomy['batch_size']} images, at least: {parts}"
     weights = anatomy["weights"]
     if weights:
-        there = "there" if weights["there"] else "NOT THERE: training would be refused"
-        yield f"weights     {weights['path']}: {there}"
+        yield f"weights     {weights['path']}: {_standing(weights)}"
+        if weights["cure"]:
+            yield f"            -> {weights['cure']}"
+
+
+def _standing(weights: dict[str, Any]) -> str:
+    if not weights["fault"]:
+        return "fit this network"
+    if not weights["there"]:
+        return "NOT THERE: training would be refused"
+    return f"training would be refused: {weights['fault']}"
 
 
 def _count(parameters: int) -> str:

@@ -57,12 +57,11 @@ def _printing(*, as_json: bool) -> Iterator[Callable[[str, Preflight], None]]:
 
 
 def _asked(project: Project, name: str, changes: Sequence[str]) -> Preflight:
-    from tui_trainer.cli.core_question import ask_core
+    from tui_trainer.launch.launcher import rehearse
     from tui_trainer.record.preflight import Preflight
-    from tui_trainer.spec.snapshot import experiment_to_toml
 
-    text = experiment_to_toml(project.experiment(name, changes), {})
-    return Preflight.from_record(ask_core("preflight", str(project.folder), name, text=text))
+    question = rehearse(project, name, project.experiment(name, changes))
+    return Preflight.from_record(question.answer())
 
 
 def _print(name: str, table: Preflight) -> None:

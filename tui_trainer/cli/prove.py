@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tui_trainer.cli.manage import complete_experiments
+from tui_trainer.cli.manage import ChangesOption, ExperimentArgument  # noqa: TC001  typer
 from tui_trainer.cli.project import JsonOption, load
 
 if TYPE_CHECKING:
@@ -20,16 +20,11 @@ LIMITS = (
 
 def verify_resume(
     context: typer.Context,
-    experiment: Annotated[
-        str, typer.Argument(metavar="EXPERIMENT", autocompletion=complete_experiments)
-    ],
+    experiment: ExperimentArgument,
     kills: Annotated[
         int, typer.Option("--kills", metavar="N", help="How often to kill it.", min=1)
     ] = 3,
-    changes: Annotated[
-        Optional[list[str]],  # noqa: UP045  typer evaluates this, also on Python 3.10
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a key first; TOML."),
-    ] = None,
+    changes: ChangesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train twice, once with kills and resumes, and compare to the last bit."""

@@ -53,7 +53,7 @@ def samples(
     ] = None,
 ) -> None:
     """Show training images as an epoch would draw them, or corrupted test images."""
-    from tui_trainer.launch.conversation import Conversation
+    from tui_trainer.launch.core_question import Conversation
     from tui_trainer.spec.snapshot import experiment_to_toml
     from tui_trainer.tui.pictures import Sheet
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 # Five minutes for somebody to make room, with the run's owner alive and seen.
 TRIES_TO_RECORD_THE_END = 300
 # Somebody waits for that end, and a scheduler kills what takes long over it.
-TRIES_OF_THE_STOPPED = 10
+TRIES_OF_THE_STOPPED = 3
 # Over NFS a folder can be out of sight for a moment, and a folder that was moved stays away.
 BEATS_WITHOUT_FOLDER = 3
 # What SIGTERM ends within its ten seconds; a core that may not write has nothing to save.
@@ -78,27 +79,36 @@ class SupervisedAttempt:
         self._beat, self._beat_at = 0, 0.0
         self._obeyed: bool | None = None
         self._stopped_by = 0
+        self._waits_for = ""
         self._lost = ""
         self._lost_at = 0.0
         self._beats_without_folder = 0
 
-    def live(self, wait_seconds: float = 0.0) -> Ending:
+    def live(self, wait_seconds: float = 0.0, waits_for: str = "") -> Ending:
         """Run the core to its end, after a wait.
 
         Args:
             wait_seconds: Before the core is started, if nobody asks to stop in the meantime.
+            waits_for: What has to change in it, in words.
         """
         try:
             threads = self._begin()
-            if not self.wait(wait_seconds):
+            if not self.wait(wait_seconds, waits_for):
                 return self._ending(ExitCode.STOPPED, "")
             memory = MemoryWatch()
             core = CoreProcess.start(self._folder, self.folder, threads)
         except OSError as error:
+            if self.is_asked_to_stop():
+                return self._ending(ExitCode.STOPPED, "")
             return self._ending(ExitCode.CRASHED, *_why_not_started(error))
         self._give_sign_of_life(core)
         self._accompany(core)
         return self._ending_of(core, memory)
+
+    def stopped_after(self, ending: Ending) -> Ending:
+        """How it ended where somebody asked to stop while the next attempt was waited for."""
+        stopped = self._ending(ExitCode.STOPPED, "")
+        return replace(stopped, cause=f"{stopped.cause}; before that: {ending.cause}")
 
     def record_end(self, ending: Ending, cause: str, *, now_owned_by: SupervisedAttempt) -> None:
         """Record how it ended; a disk that is full is given time to be cleared, until a stop.
@@ -116,8 +126,8 @@ class SupervisedAttempt:
             seconds=round(time.monotonic() - self._began, 3),
             hope=ending.hope.value,
         )
-        tries = TRIES_OF_THE_STOPPED if self._is_asked_to_stop() else TRIES_TO_RECORD_THE_END
-        for _ in range(tries):
+        tries = TRIES_OF_THE_STOPPED if self.is_asked_to_stop() else TRIES_TO_RECORD_THE_END
+        for left in range(tries - 1, -1, -1):
             try:
                 now_owned_by.record(ended)
                 break
@@ -129,8 +139,12 @@ class SupervisedAttempt:
             except TuiTrainerError as error:
                 log(error.message)
                 break
-            except OSError:
-                if not now_owned_by.wait_for_room():
+            except OSError as error:
+                waits_for = (
+                    f"{_reason(error)}: waits to record its end, {cause or 'done'}; make room"
+                )
+                if not left or not now_owned_by.wait_for_room(waits_for):
+                    now_owned_by.tell_end_by_beat(ended)
                     break
         log(f"attempt {self.folder.number} ended: {cause or 'done'}")
 
@@ -146,23 +160,41 @@ class SupervisedAttempt:
         check_ownership(folder, self.folder.number, self._owner)
         append_event(folder.events_file, event)
 
-    def wait(self, seconds: float) -> bool:
+    def wait(self, seconds: float, waits_for: str) -> bool:
         """Wait before a core is started; False where none is to be started any more."""
         until = time.monotonic() + seconds
-        while not self._is_asked_to_stop() and not self._lost:
-            left = until - time.monotonic()
-            if left <= 0:
-                return True
-            self._pass_time(left, restart_seconds=left)
-        return False
+        with self._saying(waits_for):
+            while not self.is_asked_to_stop() and not self._lost:
+                left = until - time.monotonic()
+                if left <= 0:
+                    return True
+                self._pass_time(left, restart_seconds=left)
+            return False
 
-    def wait_for_room(self) -> bool:
+    def wait_for_room(self, waits_for: str) -> bool:
         """A beat's time, alive and seen; False where somebody asked to stop in it."""
         until, asked = time.monotonic() + SECONDS_PER_BEAT, self.folder.stop_request()
-        while (left := until - time.monotonic()) > 0:
-            if self._pass_time(left) or self.folder.stop_request() != asked or self._lost:
-                return False
-        return True
+        with self._saying(waits_for):
+            while (left := until - time.monotonic()) > 0:
+                if self._pass_time(left) or self.folder.stop_request() != asked or self._lost:
+                    return False
+            return True
+
+    def tell_end_by_beat(self, ended: AttemptEnded) -> None:
+        """A beat is written over the last one, for which every disk has room."""
+        self._give_sign_of_life(None, ended=ended)
+
+    def is_asked_to_stop(self) -> bool:
+        """Whether a signal or a request asked for that."""
+        return bool(self._stopped_by) or self.folder.stop_request() is not None
+
+    @contextlib.contextmanager
+    def _saying(self, waits_for: str) -> Iterator[None]:
+        self._waits_for = waits_for
+        try:
+            yield
+        finally:
+            self._waits_for = ""
 
     def _pass_time(self, most: float, restart_seconds: float | None = None) -> bool:
         """Beat where that is due, then wait for a moment; whether a signal asked to stop in it."""
@@ -202,14 +234,12 @@ class SupervisedAttempt:
         self._stopped_by = self._stopped_by or next(iter(stops), 0)
         return numbers
 
-    def _is_asked_to_stop(self) -> bool:
-        return bool(self._stopped_by) or self.folder.stop_request() is not None
-
     def _obey_stop_request(self, core: CoreProcess) -> None:
         at_once = self.folder.stop_request()
         if at_once is None or at_once == self._obeyed:
             return
         core.send(signal.SIGKILL if at_once else signal.SIGTERM)
+        core.send(signal.SIGCONT)  # one that SIGSTOP holds obeys no other signal
         self._obeyed = at_once
 
     def _end_what_is_lost(self, core: CoreProcess) -> None:
@@ -224,7 +254,10 @@ class SupervisedAttempt:
             core.send(signal.SIGKILL)
 
     def _give_sign_of_life(
-        self, core: CoreProcess | None, restart_seconds: float | None = None
+        self,
+        core: CoreProcess | None,
+        restart_seconds: float | None = None,
+        ended: AttemptEnded | None = None,
     ) -> None:
         self._beat, self._beat_at = self._beat + 1, time.monotonic()
         beat = Heartbeat(
@@ -236,6 +269,9 @@ class SupervisedAttempt:
             idle_seconds=core.pace.idle_seconds if core else 0.0,
             step_seconds=core.pace.step_seconds if core else None,
             restart_seconds=restart_seconds,
+            usage=core.pace.usage if core else None,
+            waits_for=self._waits_for,
+            ended=ended,
         )
         # A full disk must not end a run: the core meets it on its own and says so.
         with contextlib.suppress(OSError), self._noting_a_loss():
@@ -297,7 +333,7 @@ class SupervisedAttempt:
         return stop_cause(self._stopped_by, self._owner.job_id) if self._stopped_by else told
 
     def _hope(self, exit_code: int, told: Hope | None) -> Hope:
-        if self._lost or self._is_asked_to_stop():
+        if self._lost or self.is_asked_to_stop():
             return Hope.NONE
         if exit_code == ExitCode.PREFLIGHT and self._history().has_trained:
             return Hope.SOME  # what was there before may only be away, on a file server say
@@ -326,6 +362,10 @@ def log(line: str) -> None:
 def _why_not_started(error: OSError) -> tuple[str, Hope]:
     why, hope = f"the core could not be started: {error}", Hope.after(error)
     return f"disk full: {why}" if hope is Hope.ROOM else why, hope
+
+
+def _reason(error: OSError) -> str:
+    return "the disk is full" if Hope.after(error) is Hope.ROOM else str(error)
 
 
 def _where_it_went() -> RunFolder:

@@ -1,16 +1,19 @@
-"""What can be done to runs, the same for commands and app: launch, resume, stop."""
+"""What can be done to runs, the same for commands and app: rehearse, launch, resume, stop."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import signal
 from typing import TYPE_CHECKING
 
 from tui_trainer.errors import OwnedByAnotherError, TuiTrainerError, UsageError
+from tui_trainer.launch.core_question import Question
 from tui_trainer.launch.local import start_supervisor
 from tui_trainer.launch.provenance import provenance
+from tui_trainer.launch.unattended import begin
 from tui_trainer.record.durable import write_once
 from tui_trainer.record.events import Extended, Launched, LaunchFailed, append_event
 from tui_trainer.record.experiment_file import read_experiment
@@ -23,8 +26,9 @@ from tui_trainer.spec.learning import CosineAnnealingLR
 from tui_trainer.spec.snapshot import experiment_to_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from tui_trainer.launch.unattended import Answer, What
     from tui_trainer.spec.experiment import Experiment
     from tui_trainer.spec.project import Project
 
@@ -51,16 +55,47 @@ def launch(
     return folder
 
 
+def rehearse(
+    project: Project, name: str, experiment: Experiment, talk: int | None = None
+) -> Question:
+    """The preflight of an experiment without a run, to be asked of the core.
+
+    Args:
+        project: Where its paths begin.
+        name: What its runs will be called.
+        experiment: What is to be rehearsed.
+        talk: Where goes what the user's own modules print, as for `Question`.
+    """
+    text = experiment_to_toml(experiment, {})
+    return Question("preflight", str(project.folder), name, text=text, talk=talk)
+
+
+def preview_schedule(project: Project, experiment: Experiment, talk: int | None = None) -> Question:
+    """The learning rate of each step of an experiment, to be asked of the core.
+
+    Args:
+        project: Where its paths begin.
+        experiment: What would be trained.
+        talk: As for `rehearse`.
+    """
+    text = experiment_to_toml(experiment, {})
+    return Question("schedule", str(project.folder), text=text, talk=talk)
+
+
 def prepare(
     project: Project, name: str, experiment: Experiment, *, preflight: bool = True
 ) -> RunFolder:
     """Claim a run folder and write down what is to run there."""
     origin = {**provenance(project.folder, experiment), "preflight": preflight}
-    content = experiment_to_toml(experiment, origin)
-    launched = Launched(launcher=experiment.launcher, owner=Owner.of_process(os.getpid()))
+    content = experiment_to_toml(experiment, origin).encode()
+    launched = Launched(
+        launcher=experiment.launcher,
+        owner=Owner.of_process(os.getpid()),
+        experiment_sha256=hashlib.sha256(content).hexdigest(),
+    )
     folder = claim_run(project.folder / "runs", name)
     try:
-        write_once(folder.experiment_file, content.encode())
+        write_once(folder.experiment_file, content)
         append_event(folder.events_file, launched)
     except OSError:
         shutil.rmtree(folder.path, ignore_errors=True)  # nothing but our own half launch is in it
@@ -146,7 +181,20 @@ def stop(folder: RunFolder, *, at_once: bool = False) -> None:
     except OSError as error:
         _signal_instead(folder, folder.newest_attempt() or attempt, error, at_once=at_once)
     else:
+        _wake(folder, asked)
         _signal_where_nobody_obeys(folder, asked, at_once=at_once)
+
+
+def assess(folders: Sequence[RunFolder], what: What) -> Iterator[Answer]:
+    """Begin to evaluate or to predict, run after run, in a process that outlives this one.
+
+    Returns:
+        How it went with each of them; whoever asks for the next one waits for it.
+
+    Raises:
+        OSError: The process could not be started.
+    """
+    return begin(folders, what).answers()
 
 
 def _ask_newest(folder: RunFolder, attempt: AttemptFolder, *, at_once: bool) -> AttemptFolder:
@@ -156,6 +204,16 @@ def _ask_newest(folder: RunFolder, attempt: AttemptFolder, *, at_once: bool) -> 
     if newest is None or newest.number == attempt.number:
         return attempt
     return _ask_newest(folder, newest, at_once=at_once)
+
+
+def _wake(folder: RunFolder, attempt: AttemptFolder) -> None:
+    """Let those go on that SIGSTOP holds on this host: nobody else can hear what was asked."""
+    beat, owner = Heartbeat.read(folder.heartbeat_file), attempt.owner()
+    core = beat.core if beat and beat.attempt == attempt.number else None
+    for held in (core, owner):
+        if held is not None and held.is_suspended():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(held.pid, signal.SIGCONT)
 
 
 def _signal_where_nobody_obeys(folder: RunFolder, attempt: AttemptFolder, *, at_once: bool) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, BinaryIO
 
 from tui_trainer.errors import TuiTrainerError
 from tui_trainer.record.index import RunReader
@@ -15,13 +17,16 @@ from tui_trainer.spec.find import find_project
 from tui_trainer.spec.project import load_project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tui_trainer.record.index import Run
     from tui_trainer.record.run_folder import RunFolder
 
 # Enough for a message over a slow network; the supervisor has nothing else left to do.
 SECONDS = 60.0
+SECONDS_PER_LOOK = 0.05
+# Enough for what a webhook answers; the log is on a disk that many share.
+MOST_BYTES = 1 << 16
 
 
 def run_on_end(folder: RunFolder, tell: Callable[[str], None]) -> None:
@@ -40,22 +45,61 @@ def run_on_end(folder: RunFolder, tell: Callable[[str], None]) -> None:
 
 
 def _run(command: str, run: Run, tell: Callable[[str], None]) -> None:
-    process = subprocess.Popen(
+    told = json.dumps(run.summary()).encode()
+    with _in_memory(told) as stdin, _started(command, run, stdin) as process:
+        has_ended = _listen(process, tell)
+        if not has_ended:
+            os.killpg(process.pid, signal.SIGKILL)
+    if not has_ended:
+        tell(f"project.on_end was ended after {SECONDS:.0f} s")
+    elif process.returncode:
+        tell(f"project.on_end ended with exit code {process.returncode}")
+
+
+def _in_memory(content: bytes) -> BinaryIO:
+    """A file that the command can read whenever it likes, or not at all."""
+    file = os.fdopen(os.memfd_create("run"), "w+b")
+    file.write(content)
+    file.seek(0)
+    return file
+
+
+def _started(command: str, run: Run, stdin: BinaryIO) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         ["/bin/sh", "-c", command],
         cwd=run.folder.project,
         env={**os.environ, **_variables(run)},
-        stdin=subprocess.PIPE,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    try:
-        process.communicate(json.dumps(run.summary()).encode(), timeout=SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        tell(f"project.on_end was ended after {SECONDS:.0f} s")
-    else:
-        if process.returncode:
-            tell(f"project.on_end ended with exit code {process.returncode}")
+
+
+def _listen(process: subprocess.Popen[bytes], tell: Callable[[str], None]) -> bool:
+    """Tell the beginning of what it prints; False where it does not end in time."""
+    said, until = b"", time.monotonic() + SECONDS
+    for piece in _pieces(process, until):
+        said += piece[: MOST_BYTES + 1 - len(said)]
+    if said:
+        tell(said[:MOST_BYTES].decode(errors="replace").rstrip("\n"))
+    if len(said) > MOST_BYTES:
+        tell(f"project.on_end printed more than {MOST_BYTES >> 10} KiB; the rest is left out")
+    return process.poll() is not None
+
+
+def _pieces(process: subprocess.Popen[bytes], until: float) -> Iterator[bytes]:
+    """What it prints until it ends; what it leaves behind in the background is not waited for."""
+    output = process.stdout.fileno() if process.stdout else -1
+    while (left := until - time.monotonic()) > 0:
+        is_over = process.poll() is not None
+        ready, _, _ = select.select([output], [], [], 0 if is_over else min(left, SECONDS_PER_LOOK))
+        piece = os.read(output, 1 << 16) if ready else b""
+        yield piece
+        if is_over and not piece:
+            return
+        if ready and not piece:
+            time.sleep(SECONDS_PER_LOOK)  # it closed its output and goes on
 
 
 def _variables(run: Run) -> dict[str, str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from tui_trainer.record.owner import processor_seconds
+from tui_trainer.record.heartbeat import Usage
+from tui_trainer.record.owner import processor_seconds, resident_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,8 @@ class Pace:
         self._used: tuple[float, float] | None = None
         self.step_seconds: float | None = None
         """What a training step usually takes; None while too few were seen."""
+        self.usage: Usage | None = None
+        """What the core used of its machine between the last two looks."""
 
     @property
     def idle_seconds(self) -> float:
@@ -52,7 +55,11 @@ class Pace:
         """Where no step can be told of, work is seen by the processors that it uses."""
         now, seconds = self._now(), processor_seconds(pid)
         before, self._used = self._used, (now, seconds)
-        if before is None or (self._last is not None and self._last[1].stage == "training"):
+        if before is None or now <= before[0]:
+            return
+        processors = max(0.0, seconds - before[1]) / (now - before[0])
+        self.usage = Usage(round(processors, 2), resident_bytes(pid))
+        if self._last is not None and self._last[1].stage == "training":
             return
         if seconds - before[1] > BUSY_SHARE * (now - before[0]):
             self._forward_at = now

@@ -19,15 +19,17 @@ from typing import TYPE_CHECKING
 from tui_trainer.errors import ExitCode, TuiTrainerError
 from tui_trainer.launch.attempt import SupervisedAttempt, log
 from tui_trainer.launch.on_end import run_on_end
-from tui_trainer.launch.restarts import Restarts, wait_before
+from tui_trainer.launch.restarts import Decision, Restarts, wait_before
+from tui_trainer.launch.room import want_of_room
 from tui_trainer.launch.signals import Signals
 from tui_trainer.record.claim import claim
 from tui_trainer.record.experiment_file import read_experiment
+from tui_trainer.record.failure import Hope
 from tui_trainer.record.owner import Owner
 from tui_trainer.record.run_folder import VERIFICATIONS, RunFolder
 
 if TYPE_CHECKING:
-    from tui_trainer.launch.restarts import Decision
+    from tui_trainer.launch.restarts import Ending
     from tui_trainer.record.run_folder import AttemptFolder
     from tui_trainer.spec.experiment import Resources
 
@@ -68,20 +70,32 @@ class Supervisor:
     def supervise(self, claimed: AttemptFolder, owner: Owner) -> None:
         """Bring the run to its end, and record the end of each attempt whatever happens."""
         attempt: SupervisedAttempt | None = self._attempt(claimed, owner)
-        wait_seconds = 0.0
+        wait_seconds, waits_for = 0.0, ""
         while attempt is not None:
             _print_into(attempt.folder.log_file)
-            ending = attempt.live(wait_seconds)
+            ending = attempt.live(wait_seconds, waits_for)
             decision = self._restarts.after(ending)
+            wait_seconds, waits_for = decision.wait_seconds or 0.0, self._waits_for(ending)
             # Claimed first and recorded then: at no moment does the run look as if it were over.
-            following = self._following(attempt, decision)
+            following = self._following(attempt, decision, waits_for)
+            if following is None and decision.wait_seconds and attempt.is_asked_to_stop():
+                ending = attempt.stopped_after(ending)
+                decision = Decision(ending.cause)
             attempt.record_end(ending, decision.cause, now_owned_by=following or attempt)
             if following is None and self._is_over_with(attempt):
                 run_on_end(self._folder, log)
-            attempt, wait_seconds = following, decision.wait_seconds or 0.0
+            attempt = following
+
+    def _waits_for(self, ending: Ending) -> str:
+        """What has to change before there is another attempt; empty where time is all it needs."""
+        if ending.hope is not Hope.ROOM:
+            return ""
+        with contextlib.suppress(OSError):
+            return f"{want_of_room(self._folder)}; it ended: {ending.cause}"
+        return ""
 
     def _following(
-        self, attempt: SupervisedAttempt, decision: Decision
+        self, attempt: SupervisedAttempt, decision: Decision, waits_for: str
     ) -> SupervisedAttempt | None:
         """The next attempt, if there is to be one and nobody else took it."""
         if decision.wait_seconds is None:
@@ -95,10 +109,11 @@ class Supervisor:
                 return None
             except OSError as error:
                 log(f"cannot be started again yet: {error}")
+                waits_for = waits_for or f"cannot be started again yet: {error}"
             else:
                 log(f"attempt {claimed.number} begins in {decision.wait_seconds:.0f} s")
                 return self._attempt(claimed, owner)
-            if not attempt.wait(wait_before(failed)):
+            if not attempt.wait(wait_before(failed), waits_for):
                 return None
         raise AssertionError
 

@@ -65,7 +65,7 @@ class Trained:
                 began.append(event.checkpoint)
         return cls(
             folder=run.folder,
-            epochs=run.epochs,
+            epochs=tuple(run.epochs),
             weights=saved,
             resumed_from=tuple(began[1:]),
             result_sha256=file_digest(run.folder.clean_results_file),

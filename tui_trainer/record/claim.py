@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
 from tui_trainer.errors import OwnedByAnotherError, RunCrashedError
 from tui_trainer.record.durable import sweep
+from tui_trainer.record.events import append_event
 from tui_trainer.record.index import RunReader, look_until_sure
 from tui_trainer.record.owner import Owner
 
@@ -28,14 +30,19 @@ def claim(folder: RunFolder) -> tuple[AttemptFolder, Owner]:
     run = look_until_sure([RunReader(folder)])[0]
     if run.state.is_live:
         attempt = folder.attempt(run.newest_attempt)
+        why = f" ({run.cause})" if run.cause else ""
         raise OwnedByAnotherError(
-            f"{run.name} is {run.state.value}: {attempt.owner()} owns it",
+            f"{run.name} is {run.state.value}{why}: {attempt.owner()} owns it",
             hint=f"watch it: tui-trainer logs -f {run.name}",
         )
     owner = Owner.of_process(os.getpid())
     attempt = folder.claim_attempt(owner, after=run.newest_attempt)
     for swept in (folder.path, folder.attempts):
         sweep(swept)
+    if run.unrecorded_end is not None:
+        # It stands where only the newest attempt's is looked for.
+        with contextlib.suppress(OSError):
+            append_event(folder.events_file, run.unrecorded_end)
     return attempt, owner
 
 

@@ -29,6 +29,8 @@ class Launched(_Event):
     launcher: str
     owner: Owner
     """The process that launched it, until a supervisor takes it over."""
+    experiment_sha256: str = ""
+    """Of experiment.toml; empty in records of before it was kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +89,9 @@ class CheckpointSaved(_Event):
     """Of the file."""
     weights_sha256: str
     """Of the state dict's entries in name order: name, shape, dtype, raw bytes."""
+    epochs_sha256: str = ""
+    """Of epochs.jsonl with all the epochs that the checkpoint has behind it; empty in records of
+    before it was kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +166,12 @@ def append_event(path: Path, event: Event) -> None:
     Raises:
         OSError: the disk is full, read-only or failing.
     """
-    append_record(path, {"event": _word(type(event)), **asdict(event)})
+    append_record(path, event_record(event))
+
+
+def event_record(event: Event) -> dict[str, Any]:
+    """The line of events.jsonl."""
+    return {"event": _word(type(event)), **asdict(event)}
 
 
 def read_events(path: Path) -> Iterator[Event]:
@@ -175,8 +185,7 @@ def event_from_record(record: Mapping[str, Any]) -> Event | None:
     kind = _KINDS.get(text(record, "event"))
     if kind is None:
         return None
-    values = {field.name: _READERS[str(field.type)](record, field.name) for field in fields(kind)}
-    return kind(**values)
+    return kind(**{name: read(record, name) for name, read in _FIELDS[kind].items()})
 
 
 def _word(kind: type[Event]) -> str:
@@ -199,4 +208,8 @@ _READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
     "float": _time,
     "float | None": number,
     "Owner": _owner,
+}
+_FIELDS: dict[type[Event], dict[str, Callable[[Mapping[str, Any], str], Any]]] = {
+    kind: {field.name: _READERS[str(field.type)] for field in fields(kind)}
+    for kind in _KINDS.values()
 }

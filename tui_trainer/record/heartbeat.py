@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui_trainer.record.durable import overwrite, replace_quickly
+from tui_trainer.record.events import AttemptEnded, event_from_record, event_record
 from tui_trainer.record.fields import integer, number, table, text
 from tui_trainer.record.owner import Owner
 from tui_trainer.record.tail import read_json
@@ -22,6 +23,8 @@ SECONDS_PER_BEAT = 1.0
 SILENCE_SECONDS = 10.0
 # Blanks make up for it, so that the next beat finds its room in this one where a disk is full.
 _BYTES = 4096
+# JSON spells a character in up to six bytes; all of it has to fit.
+_LONGEST_WORDS = 480
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,23 @@ class Progress:
         return asdict(self)
 
 
+class Usage(NamedTuple):
+    """What a core uses of its machine at this moment."""
+
+    processors: float
+    """Since the last beat, in processors: 1.5 is one and a half of them."""
+    memory_bytes: int
+    """Its resident set."""
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Usage | None:
+        """None where the record is not of one."""
+        processors = number(record, "processors")
+        if processors is None:
+            return None
+        return cls(max(0.0, processors), max(0, integer(record, "memory_bytes")))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Heartbeat:
     """One beat. Its age is judged by whether `beat` changes, never by a clock of another host."""
@@ -70,6 +90,12 @@ class Heartbeat:
     """What a training step usually takes; None while too few were seen."""
     restart_seconds: float | None = None
     """Until the core is started again; None unless the supervisor waits for that."""
+    usage: Usage | None = None
+    """What the core uses of its machine; None where there is none, or too little was seen."""
+    waits_for: str = ""
+    """What has to change before the run goes on, in words; empty where nothing has."""
+    ended: AttemptEnded | None = None
+    """How the attempt ended, in the last beat of a supervisor that could not record it."""
 
     @classmethod
     def read(cls, path: Path) -> Heartbeat | None:
@@ -77,7 +103,7 @@ class Heartbeat:
         record = read_json(path)
         if record is None:
             return None
-        core = table(record, "core")
+        core, ended = table(record, "core"), event_from_record(table(record, "ended"))
         return cls(
             beat=integer(record, "beat"),
             attempt=integer(record, "attempt"),
@@ -87,6 +113,9 @@ class Heartbeat:
             idle_seconds=number(record, "idle_seconds") or 0.0,
             step_seconds=number(record, "step_seconds"),
             restart_seconds=number(record, "restart_seconds"),
+            usage=Usage.from_record(table(record, "usage")),
+            waits_for=text(record, "waits_for"),
+            ended=ended if isinstance(ended, AttemptEnded) else None,
         )
 
     def write(self, path: Path) -> None:
@@ -98,6 +127,9 @@ class Heartbeat:
             "idle_seconds": round(self.idle_seconds, 3),
             "step_seconds": _rounded(self.step_seconds),
             "restart_seconds": _rounded(self.restart_seconds),
+            "usage": None if self.usage is None else self.usage._asdict(),
+            "waits_for": self.waits_for[:_LONGEST_WORDS],
+            "ended": None if self.ended is None else _shortened(self.ended),
             "owner": self.owner.as_record(),
             "core": None if self.core is None else self.core.as_record(),
         }
@@ -108,6 +140,10 @@ class Heartbeat:
             if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
                 raise
             overwrite(path, content)
+
+
+def _shortened(ended: AttemptEnded) -> dict[str, Any]:
+    return event_record(replace(ended, cause=ended.cause[:_LONGEST_WORDS]))
 
 
 def _rounded(seconds: float | None) -> float | None:

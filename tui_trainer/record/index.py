@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tui_trainer.errors import InvalidExperimentsError
-from tui_trainer.record.epochs import Epoch, best_epoch
-from tui_trainer.record.events import Evaluated, event_from_record
+from tui_trainer.record.epochs import Epoch, Epochs, best_epoch
+from tui_trainer.record.events import AttemptEnded, Evaluated, event_from_record
 from tui_trainer.record.fields import number
-from tui_trainer.record.heartbeat import SECONDS_PER_BEAT, SILENCE_SECONDS, Heartbeat, Progress
+from tui_trainer.record.heartbeat import (
+    SECONDS_PER_BEAT,
+    SILENCE_SECONDS,
+    Heartbeat,
+    Progress,
+    Usage,
+)
 from tui_trainer.record.owner import Presence
+from tui_trainer.record.remarks import Remarks
 from tui_trainer.record.run_folder import RunFolder, all_runs
 from tui_trainer.record.state import Attempt, Evidence, History, State, judge
 from tui_trainer.record.tail import Tail, identity, read_json, read_small
 from tui_trainer.spec.summary import Summary, read_summary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
+
+    from tui_trainer.record.owner import Owner
+    from tui_trainer.record.run_folder import AttemptFolder
 
 # Epochs whose time predicts the next ones: enough to even out noise, few enough to follow a node
 # that got busy.
@@ -36,20 +46,26 @@ class Run:
     """What it is to run; None where the file that says so is damaged."""
     state: State
     cause: str
-    epochs: tuple[Epoch, ...]
+    epochs: Sequence[Epoch]
     """Finished epochs, in order."""
     newest_attempt: int
     """The attempt that this look judged; 0 before the first."""
     attempts: tuple[Attempt, ...]
     history: History = field(repr=False)
+    unrecorded_end: AttemptEnded | None
+    """How the newest attempt ended, where no event tells it; the history has it all the same."""
     progress: Progress | None
     """Where the core stands; None for a run that is not live."""
+    usage: Usage | None
+    """What the core uses of its machine; None for a run that is not live."""
     clean_accuracy: float | None
     """Test accuracy of the best epoch's weights, a fraction of 1."""
     ood: Mapping[str, Any] | None
     """results/ood.json: accuracies out of distribution."""
     skipped_lines: int
     """Lines of its files that could not be read."""
+    remarks: Remarks
+    """What people said of it."""
 
     @property
     def name(self) -> str:
@@ -120,6 +136,7 @@ class Run:
             "fingerprint": None if self.plan is None else self.plan.fingerprint,
             "skipped_lines": self.skipped_lines,
             "damaged_checkpoints": [event.checkpoint for event in self.history.rejected],
+            **self.remarks.as_record(),
         }
 
 
@@ -137,7 +154,9 @@ class RunReader:
         self._events = Tail(folder.events_file)
         self._epochs = Tail(folder.epochs_file)
         self._history = History()
-        self._epoch_by_number: dict[int, Epoch] = {}
+        self._said = Tail(folder.remarks_file)
+        self._remarks = Remarks()
+        self._epochs_read = Epochs()
         self._plan: Summary | None = None
         self._results: dict[str, tuple[Evaluated, Mapping[str, Any]]] = {}
         self._beat: tuple[int, str, int] | None = None
@@ -145,6 +164,8 @@ class RunReader:
         self._beat_changed = False
         self._over: Run | None = None
         self._traces: object = None
+        traced = (folder.events_file, folder.epochs_file, folder.experiment_file)
+        self._traced = (*traced, folder.remarks_file)
 
     def look(self) -> Run:
         """The run as it is now; for one that is over a few stats, unless something changed."""
@@ -158,16 +179,19 @@ class RunReader:
     def _look(self) -> Run:
         self._read_events()
         self._read_epochs()
+        self._read_remarks()
         self._read_plan()
         heartbeat = Heartbeat.read(self.folder.heartbeat_file)
         attempt = self.folder.newest_attempt()
         number = 0 if attempt is None else attempt.number
         owner = None if attempt is None else attempt.owner()
+        ended = None if attempt is None else self._unrecorded_end(attempt, owner, heartbeat)
+        history = self._history if ended is None else self._history.and_then(ended)
         verdict = judge(
             Evidence(
                 is_there=self.folder.path.is_dir(),
                 was_prepared=self.folder.experiment_file.exists(),
-                history=self._history,
+                history=history,
                 newest_attempt=number,
                 owner=owner,
                 heartbeat=heartbeat,
@@ -175,25 +199,46 @@ class RunReader:
                 stop_request=None if attempt is None else attempt.stop_request(),
             )
         )
+        beat = _own(heartbeat, number) if verdict.state.is_live else None
         return Run(
             folder=self.folder,
             plan=self._extended_plan(),
             state=verdict.state,
             cause=verdict.cause,
-            epochs=tuple(self._epoch_by_number[key] for key in sorted(self._epoch_by_number)),
+            epochs=self._epochs_read,
             newest_attempt=number,
-            attempts=tuple(self._history.attempts.values()),
-            history=self._history,
-            progress=_progress(heartbeat, number) if verdict.state.is_live else None,
+            attempts=tuple(history.attempts.values()),
+            history=history,
+            unrecorded_end=ended,
+            progress=beat.progress if beat else None,
+            usage=beat.usage if beat else None,
             clean_accuracy=self._read_clean_accuracy(),
             ood=self._read_result("ood"),
-            skipped_lines=self._events.skipped + self._epochs.skipped,
+            skipped_lines=self._events.skipped + self._epochs.skipped + self._said.skipped,
+            remarks=self._remarks,
+        )
+
+    def _unrecorded_end(
+        self, attempt: AttemptFolder, owner: Owner | None, heartbeat: Heartbeat | None
+    ) -> AttemptEnded | None:
+        """How it ended where its supervisor found no room to record it, or was killed before."""
+        known = self._history.attempts.get(attempt.number)
+        if known is not None and known.exit_code is not None:
+            return None
+        if heartbeat and heartbeat.ended and heartbeat.ended.attempt == attempt.number:
+            return heartbeat.ended
+        if owner is None or owner.presence() is not Presence.DEAD:
+            return None
+        told = event_from_record(read_json(attempt.core_ended_file) or {})
+        if not isinstance(told, AttemptEnded) or told.attempt != attempt.number:
+            return None
+        return (
+            replace(told, cause=f"{told.cause}; its supervisor was killed") if told.cause else told
         )
 
     def _read_traces(self) -> object:
-        """What a resume, an evaluation or an edit of the run cannot leave as it is."""
-        files = (self.folder.events_file, self.folder.epochs_file, self.folder.experiment_file)
-        return [self.folder.newest_attempt(), *map(identity, files)]
+        """What a resume, an evaluation, a remark or an edit of the run cannot leave as it is."""
+        return [self.folder.newest_attempt(), *map(identity, self._traced)]
 
     def _has_recorded_end(self, run: Run) -> bool:
         """Whether its state rests on a record, and not on what /proc said at one moment."""
@@ -225,9 +270,17 @@ class RunReader:
     def _read_epochs(self) -> None:
         for records, anew in self._epochs.batches():
             if anew:
-                self._epoch_by_number.clear()
-            for epoch in filter(None, map(Epoch.from_record, records)):
-                self._epoch_by_number[epoch.epoch] = epoch
+                self._epochs_read = Epochs()
+            if records:
+                newer = filter(None, map(Epoch.from_record, records))
+                self._epochs_read = self._epochs_read.with_newer(newer)
+
+    def _read_remarks(self) -> None:
+        for records, anew in self._said.batches():
+            if anew:
+                self._remarks = Remarks()
+            for record in records:
+                self._remarks = self._remarks.and_then(record)
 
     def _read_plan(self) -> None:
         if self._plan is not None:
@@ -282,6 +335,10 @@ class Index:
         self.runs = runs
         self._readers: dict[Path, RunReader] = {}
 
+    def look_at(self, folder: RunFolder) -> Run:
+        """One run as it is now; the next `look` reads what is new in it since."""
+        return self._readers.setdefault(folder.path, RunReader(folder)).look()
+
     def look(self) -> list[Run]:
         """Every run as it is now, by experiment name and number."""
         folders = list(all_runs(self.runs))
@@ -309,7 +366,6 @@ def look_until_sure(readers: Collection[RunReader]) -> list[Run]:
     return runs
 
 
-def _progress(heartbeat: Heartbeat | None, attempt: int) -> Progress | None:
-    """Where this attempt stands; a beat of an earlier one says nothing of it."""
-    is_its_own = heartbeat is not None and heartbeat.attempt == attempt
-    return heartbeat.progress if heartbeat and is_its_own else None
+def _own(heartbeat: Heartbeat | None, attempt: int) -> Heartbeat | None:
+    """The beat of this attempt; one of an earlier one says nothing of it."""
+    return heartbeat if heartbeat is not None and heartbeat.attempt == attempt else None

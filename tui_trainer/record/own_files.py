@@ -9,15 +9,14 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tui_trainer.record.digest import file_digest
 from tui_trainer.spec.data import ImageFolder, Npz, OwnData
 from tui_trainer.spec.model import OwnModel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from tui_trainer.spec.experiment import Experiment
-
-_BLOCK = 1 << 20
 
 
 def named_by(experiment: Experiment, project: Path) -> Iterator[str]:
@@ -31,13 +30,20 @@ def named_by(experiment: Experiment, project: Path) -> Iterator[str]:
             yield table.path
 
 
-def digests(project: Path, names: Iterable[str]) -> dict[str, str]:
+def _nothing() -> None:
+    """Nobody wants to know that a folder is still being read."""
+
+
+def digests(
+    project: Path, names: Iterable[str], alive: Callable[[], None] = _nothing
+) -> dict[str, str]:
     """A SHA-256 of each, by name; what is not there or cannot be read is left out.
 
     That of a module is over its content; of an npz file over the names, sizes and checksums in its
-    directory, and of a folder over the names and sizes of its files, which is quick at any size.
+    directory, and of a folder over the names and sizes of its files, after each of which `alive` is
+    called; what that raises ends it.
     """
-    found = ((name, _digest(project / name)) for name in sorted(set(names)))
+    found = ((name, _digest(project / name, alive)) for name in sorted(set(names)))
     return {name: digest for name, digest in found if digest}
 
 
@@ -53,22 +59,23 @@ def changes(before: Mapping[str, Any], now: Mapping[str, str]) -> Iterator[str]:
             yield f"{name} has changed"
 
 
-def _digest(path: Path) -> str:
+def _digest(path: Path, alive: Callable[[], None]) -> str:
     """Empty where there is nothing to read."""
     try:
         if path.is_dir():
-            return _digest_of_facts(_files_below(path))
+            return _digest_of_facts(_files_below(path, alive))
         if not path.is_file():
             return ""
-        return _digest_of_facts(_members(path)) if zipfile.is_zipfile(path) else _whole(path)
+        return _digest_of_facts(_members(path)) if zipfile.is_zipfile(path) else file_digest(path)
     except (OSError, zipfile.BadZipFile):
         return ""
 
 
-def _files_below(folder: Path) -> Iterator[tuple[str, int]]:
+def _files_below(folder: Path, alive: Callable[[], None]) -> Iterator[tuple[str, int]]:
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
+            alive()
             if not name.startswith("."):
                 file = Path(place, name)
                 yield str(file.relative_to(folder)), file.stat().st_size
@@ -83,12 +90,4 @@ def _digest_of_facts(facts: Iterable[tuple[Any, ...]]) -> str:
     digest = hashlib.sha256()
     for fact in facts:
         digest.update(f"{json.dumps(fact)}\n".encode())
-    return digest.hexdigest()
-
-
-def _whole(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as content:
-        while block := content.read(_BLOCK):
-            digest.update(block)
     return digest.hexdigest()

@@ -114,6 +114,12 @@ def processor_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def resident_bytes(pid: int) -> int:
+    """What a process of this host holds in memory; 0 for one that is gone."""
+    fields = _read(f"/proc/{pid}/statm").split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
+
+
 def _stat_fields(pid: int) -> list[str]:
     """/proc/PID/stat from field 3 on, the state; empty for a process that is gone."""
     # The command name, field 2, may hold spaces and parentheses: count from its last one.

@@ -9,6 +9,7 @@ The attempt's number is the fencing token: who sees a higher one has lost the ru
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import re
 import shutil
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tui_trainer.errors import OwnedByAnotherError, UsageError
 from tui_trainer.record.durable import sync_folder, temporary_beside, write_once
 from tui_trainer.record.owner import Owner
-from tui_trainer.record.tail import read_json
+from tui_trainer.record.tail import parse_record, read_json, read_small
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +79,16 @@ class AttemptFolder:
         return self.path / "stop.json"
 
     @property
+    def stop_at_once_file(self) -> Path:
+        """Stands here, empty, where that is to be at once and the disk had no room to say so."""
+        return self.path / "stop_at_once"
+
+    @property
+    def core_ended_file(self) -> Path:
+        """What the core said of its own end, should nobody be left to record it."""
+        return self.path / "core_ended.json"
+
+    @property
     def preflight_file(self) -> Path:
         """What was found before this attempt trained."""
         return self.path / "preflight.json"
@@ -97,12 +108,23 @@ class AttemptFolder:
         content = json.dumps({"at_once": at_once}).encode()
         if at_once:
             self.stop_file.unlink(missing_ok=True)
-        with contextlib.suppress(FileExistsError):
-            write_once(self.stop_file, content)
+        try:
+            with contextlib.suppress(FileExistsError):
+                write_once(self.stop_file, content)
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            # An empty file takes a name, and no room.
+            (self.stop_at_once_file if at_once else self.stop_file).touch()
 
     def stop_request(self) -> bool | None:
         """None: nobody asked. Otherwise whether it is to stop at once, without a checkpoint."""
-        record = read_json(self.stop_file)
+        if read_small(self.stop_at_once_file) is not None:
+            return True
+        content = read_small(self.stop_file)
+        if not content:
+            return None if content is None else False
+        record = parse_record(content)
         return None if record is None else bool(record.get("at_once"))
 
 
@@ -151,6 +173,16 @@ class RunFolder:
     def events_file(self) -> Path:
         """One JSON line per thing that happened."""
         return self.path / "events.jsonl"
+
+    @property
+    def remarks_file(self) -> Path:
+        """One JSON line per thing that people said of the run."""
+        return self.path / "remarks.jsonl"
+
+    @property
+    def assessments(self) -> Path:
+        """Folder of what evaluations and predictions printed that nobody waited for."""
+        return self.path / "assessments"
 
     @property
     def heartbeat_file(self) -> Path:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import signal
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING
@@ -180,6 +181,13 @@ class History:
         if "test" in self.evaluations:
             # The attempt that goes on sets these results aside and tells where they stand.
             self.evaluations = {}
+
+    def and_then(self, event: Event) -> History:
+        """The history with one more event, beside this one."""
+        attempts = {number: replace(attempt) for number, attempt in self.attempts.items()}
+        history = replace(self, attempts=attempts)
+        history.apply(event)
+        return history
 
     def _note_progress(self, saved: CheckpointSaved) -> None:
         attempt = self.attempts.get(saved.attempt)
@@ -367,11 +375,22 @@ def _standstill(evidence: Evidence) -> str:
             return f"suspended by SIGSTOP; kill -CONT {owner.pid} lets it go on"
     if beat is None:
         return ""
+    if beat.waits_for:
+        return f"{beat.waits_for}{_next_try(beat)}"
     if beat.restart_seconds is not None:
-        return f"starts again in {beat.restart_seconds:.0f} s{_last_end(evidence)}"
+        return f"starts again in {_seconds(beat.restart_seconds)}{_last_end(evidence)}"
     if beat.idle_seconds > _longest_pause(beat):
         return f"no step for {beat.idle_seconds:.0f} s"
     return ""
+
+
+def _next_try(beat: Heartbeat) -> str:
+    left = beat.restart_seconds
+    return "" if left is None else f"; tries again in {_seconds(left)}"
+
+
+def _seconds(left: float) -> str:
+    return f"{max(1, math.ceil(left))} s"
 
 
 def _last_end(evidence: Evidence) -> str:

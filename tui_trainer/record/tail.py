@@ -62,6 +62,17 @@ def read_small(path: Path, limit: int = LONGEST_LINE) -> bytes | None:
     return content if len(content) <= limit else None
 
 
+def read_lines(path: Path) -> Iterator[bytes]:
+    """The whole lines of a regular file as it is now; none where there is no such file."""
+    descriptor = _open_regular(path)
+    if descriptor is None:
+        return
+    with os.fdopen(descriptor, "rb") as file:
+        while line := file.readline(LONGEST_LINE):
+            if line.endswith(b"\n"):
+                yield line
+
+
 def read_json(path: Path) -> dict[str, Any] | None:
     """The JSON object in `path`, or None where there is none."""
     content = read_small(path)
@@ -80,7 +91,7 @@ def identity(path: Path) -> tuple[int, int, int] | None:
 def parse_record(line: bytes) -> dict[str, Any] | None:
     """The JSON object on one line, or None for anything else."""
     try:
-        record = json.loads(line, parse_constant=_refuse_constant)
+        record = _DECODER.decode(line.decode("utf-8-sig", "surrogatepass"))
     except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
@@ -171,3 +182,6 @@ def _open(path: Path, tries: int = TRIES_IF_STALE) -> int | None:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)

@@ -11,8 +11,10 @@ from tui_trainer.record.events import CheckpointSaved, read_events
 from tui_trainer.record.fields import text
 from tui_trainer.record.index import RunReader
 from tui_trainer.record.run_folder import CheckpointName, families, runs_of
+from tui_trainer.record.state import State
 from tui_trainer.record.tail import identity, read_json
 from tui_trainer.record.told import told_results
+from tui_trainer.record.verify_records import Recorded, shown_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from tui_trainer.record.index import Run
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.record.told import Told
+    from tui_trainer.record.verify_records import Compared, Shown
 
 _ANOTHER = "it is not the file that was saved under this name"
 
@@ -38,6 +41,8 @@ class Verified:
     """What to do about it."""
     is_unreadable: bool = False
     """Whether the disk does not give it, so that nobody knows what it holds."""
+    is_recorded: bool = True
+    """Whether a digest of it was recorded; in runs of older versions of some files none was."""
 
     def as_record(self) -> dict[str, Any]:
         """One object of `verify --json`."""
@@ -65,13 +70,46 @@ def verify_all(runs: Path) -> Iterator[tuple[str, list[Verified]]]:
 def verify(folder: RunFolder) -> list[Verified]:
     """Every checkpoint and every result of a run; also while it trains, nothing is changed."""
     try:
+        shown = shown_in(folder.epochs_file)  # no line stands there before its events do
         run = RunReader(folder).look()
         recorded, told = _recorded(run), told_results(folder)
+        records = list(_records(run, shown))
     except OSError as error:
         place = Path(error.filename or folder.path)
         inside = place.relative_to(folder.path) if place.is_relative_to(folder.path) else place
         return [_unreadable(folder.run, str(inside), error)]
-    return [*_gone(run), *_all_checkpoints(run, recorded), *_results(run, told)]
+    return [*_gone(run), *records, *_all_checkpoints(run, recorded), *_results(run, told)]
+
+
+def _records(run: Run, shown: Shown) -> Iterator[Verified]:
+    """What it was launched with and what it measured; what is gone is told elsewhere."""
+    folder = run.folder
+    recorded = Recorded.of(read_events(folder.events_file))
+    if folder.experiment_file.is_file():
+        compared = recorded.compare_experiment(folder.experiment_file)
+        cure = "copy it back, if there is a copy; a resume would train what stands there now"
+        yield _record(run, folder.experiment_file, compared, cure)
+    if folder.epochs_file.is_file():
+        is_finished = run.state is State.FINISHED
+        compared = recorded.compare_epochs(shown, is_finished=is_finished)
+        yield _record(run, folder.epochs_file, compared, _cure_of_epochs(run))
+
+
+def _record(run: Run, path: Path, compared: Compared, cure: str) -> Verified:
+    return Verified(
+        run=run.name,
+        file=path.name,
+        bytes=path.stat().st_size,
+        fault=compared.fault,
+        cure=cure if compared.fault else "",
+        is_recorded=compared.is_recorded,
+    )
+
+
+def _cure_of_epochs(run: Run) -> str:
+    if run.state.is_resumable:
+        return f"tui-trainer resume {run.name} writes it anew, as its checkpoint has it"
+    return "copy it back, if there is a copy; the newest checkpoint holds what was measured"
 
 
 def _gone(run: Run) -> Iterator[Verified]:
@@ -81,8 +119,10 @@ def _gone(run: Run) -> Iterator[Verified]:
     folder, saved = run.folder, run.history.checkpoint
     wanted = [folder.experiment_file, folder.events_file]
     if saved is not None:
-        epochs_done = CheckpointName.parse(saved.checkpoint)
-        wanted += [folder.epochs_file] if epochs_done and epochs_done.epochs else []
+        name = CheckpointName.parse(saved.checkpoint)
+        # A kill after the first epoch's checkpoint leaves no line, and so no file of lines.
+        shown = 0 if name is None else name.epochs - (run.state is not State.FINISHED)
+        wanted += [folder.epochs_file] if shown > 0 else []
         wanted.append(folder.checkpoints / saved.checkpoint)
     if run.best is not None:
         wanted.append(folder.checkpoints / str(CheckpointName(run.best.epoch, 0)))

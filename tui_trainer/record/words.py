@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tui_trainer.record.epochs import Epoch
 
 ABSENT = "-"
-# At most 79 columns at four-digit epochs, so that a row fits on the narrowest terminal in use.
-ROW = "{:>9}  {:>10} {:>8}  {:>10} {:>8}  {:>8}  {:>8}"
-ROW_WITH_OOD = "{:>9}  {:>10} {:>8}  {:>10} {:>8} {:>7}  {:>7}  {:>8}"
+# At most 79 columns at four-digit epochs; on narrower terminals 58, of what tells most.
+_WIDE = 80
+_ROW = "{epoch:>9}  {loss:>10} {accuracy:>8}  {valid_loss:>10} {valid:>8}  {lr:>8}  {time:>8}"
+_ROW_WITH_OOD = (
+    "{epoch:>9}  {loss:>10} {accuracy:>8}  {valid_loss:>10} {valid:>8} {ood:>7}  {lr:>7}  {time:>8}"
+)
+_NARROW_ROW = "{epoch:>9} {loss:>10}  {valid_loss:>10} {valid:>8}  {time:>8}"
+_NARROW_ROW_WITH_OOD = "{epoch:>9} {loss:>10}  {valid_loss:>10} {valid:>8} {ood:>7} {time:>8}"
 
 
 def percent(fraction: float | None) -> str:
@@ -36,30 +42,39 @@ def epoch_line(epoch: Epoch, planned: int) -> str:
     )
 
 
-def epoch_header(epoch: Epoch) -> str:
-    """What stands above the rows of a run with epochs like this one."""
-    return _row(
-        epoch, ("epoch", "train loss", "accuracy", "valid loss", "accuracy"), "ood", "lr", "time"
+def epoch_header(epoch: Epoch, width: int) -> str:
+    """What stands above the rows of a run with epochs like this one, on so wide a terminal."""
+    return _row(epoch, width).format(
+        epoch="epoch",
+        loss="train loss",
+        accuracy="accuracy",
+        valid_loss="valid loss",
+        valid="accuracy",
+        ood="ood",
+        lr="lr",
+        time="time",
     )
 
 
-def epoch_row(epoch: Epoch, planned: int) -> str:
+def epoch_row(epoch: Epoch, planned: int, width: int) -> str:
     """One finished epoch as a row under `epoch_header`."""
-    measured = (
-        f"{epoch.epoch}/{planned}",
-        _decimal(epoch.train_loss),
-        percent(epoch.train_accuracy),
-        _decimal(epoch.validation_loss),
-        percent(epoch.validation_accuracy),
+    return _row(epoch, width).format(
+        epoch=f"{epoch.epoch}/{planned}",
+        loss=_decimal(epoch.train_loss),
+        accuracy=percent(epoch.train_accuracy),
+        valid_loss=_decimal(epoch.validation_loss),
+        valid=percent(epoch.validation_accuracy),
+        ood=percent(epoch.ood_accuracy),
+        lr=ABSENT if epoch.lr is None else f"{epoch.lr:.1e}",
+        time=f"{epoch.seconds or 0:.1f} s",
     )
-    lr = ABSENT if epoch.lr is None else f"{epoch.lr:.1e}"
-    return _row(epoch, measured, percent(epoch.ood_accuracy), lr, f"{epoch.seconds or 0:.1f} s")
 
 
-def _row(epoch: Epoch, measured: tuple[str, ...], ood: str, lr: str, seconds: str) -> str:
+def _row(epoch: Epoch, width: int) -> str:
+    """The columns that there is room for."""
     if epoch.ood_accuracy is None:
-        return ROW.format(*measured, lr, seconds)
-    return ROW_WITH_OOD.format(*measured, ood, lr, seconds)
+        return _ROW if width >= _WIDE else _NARROW_ROW
+    return _ROW_WITH_OOD if width >= _WIDE else _NARROW_ROW_WITH_OOD
 
 
 def _ood_words(epoch: Epoch) -> str:
@@ -85,6 +100,16 @@ def about(seconds: float) -> str:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def moment(seconds: float | None) -> str:
+    """When something was, in local time: `2026-11-25 15:40`."""
+    if not seconds:
+        return "?"
+    try:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+    except (OverflowError, OSError, ValueError):  # a clock that was never set, or a damaged line
+        return "?"
 
 
 def byte_size(count: int) -> str:

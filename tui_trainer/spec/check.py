@@ -21,16 +21,14 @@ from typing import (
 )
 
 import msgspec
-from msgspec import Struct
-from msgspec.structs import fields
+from msgspec import Struct, structs
 
-from tui_trainer.spec.choices import IMAGE_STATISTICS
-from tui_trainer.spec.data import Digits
+from tui_trainer.spec.data import Digits, own_pipeline
 from tui_trainer.spec.experiment import Experiment
 from tui_trainer.spec.learning import ClassParameter
 from tui_trainer.spec.problem import Problem
 from tui_trainer.spec.rules import broken_rules
-from tui_trainer.spec.table import OPEN
+from tui_trainer.spec.table import OPEN, fields_of
 from tui_trainer.spec.wording import counted, expectation, listed, nearest, show, suggestion
 
 if TYPE_CHECKING:
@@ -91,7 +89,7 @@ def default_names() -> dict[str, str]:
     """The `name` that each table of an experiment has where nobody writes one."""
     return {
         field.name: field.default.name
-        for field in fields(Experiment)
+        for field in fields_of(Experiment)
         if isinstance(field.default, Struct) and hasattr(field.default, "name")
     }
 
@@ -173,12 +171,8 @@ def _with_pipeline(tree: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(pipeline, dict):
         return dict(tree)
     name = data.get("name", Digits().name) if isinstance(data, dict) else None
-    # Under a wrong name, any statistics will do: the name is the problem to report.
-    known = name if isinstance(name, str) and name in IMAGE_STATISTICS else Digits().name
-    # A function of the user's returns the same arrays as an npz file.
-    known = "npz" if isinstance(name, str) and ":" in name else known
-    statistics = IMAGE_STATISTICS[known]._asdict()
-    return {**tree, "pipeline": {**_as_toml(statistics), **pipeline}}
+    own = own_pipeline(name if isinstance(name, str) else "")
+    return {**tree, "pipeline": {**_as_toml(structs.asdict(own)), **pipeline}}
 
 
 def _as_toml(tree: Mapping[str, Any]) -> dict[str, Any]:
@@ -203,7 +197,7 @@ class _Checker:
             return None
         self._unknown_keys(kind, tree, keys)
         values = dict(self._values(kind, tree, keys))
-        if any(field.required and field.name not in values for field in fields(kind)):
+        if any(field.required and field.name not in values for field in fields_of(kind)):
             return None
         table = kind(**values)
         self._rules(table, tree, keys)
@@ -213,7 +207,7 @@ class _Checker:
         self, kind: type[Struct], tree: dict[str, Any], keys: Keys
     ) -> Iterator[tuple[str, Any]]:
         hints = annotated_keys(kind)
-        for field in fields(kind):
+        for field in fields_of(kind):
             here, hint = (*keys, field.name), hints[field.name]
             if field.name == OPEN:
                 parameters = tree.get(OPEN, {}).items()

@@ -21,7 +21,9 @@ class Ood(Table, frozen=True):
     """
 
     corruptions: Literal["all"] | tuple[CorruptionName, ...] = "all"
-    """For images of 32 pixels. The draws follow from corruption, severity and image alone."""
+    """Their published strengths are for images of 32 pixels. Others are brought to 32 first where
+    `pipeline.size` is 32, and refused where it is not; CIFAR and digits are of 32 whatever it is.
+    The draws follow from corruption, severity and image alone."""
     severities: Annotated[tuple[Severity, ...], Meta(min_length=1)] = (1, 2, 3, 4, 5)
     """Of the corruptions; 5 is the harshest."""
     split: Literal["test", "validation"] = "test"

@@ -10,7 +10,7 @@ from tui_trainer.errors import InvalidExperimentsError, UsageError
 from tui_trainer.spec.changes import change_layer, refused
 from tui_trainer.spec.check import check_experiment, check_part
 from tui_trainer.spec.loader import Loader, located
-from tui_trainer.spec.toml_file import read
+from tui_trainer.spec.toml_file import TomlDocument, read
 from tui_trainer.spec.wording import listed, quote, show_keys, suggestion
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tui_trainer.spec.layers import Layers
     from tui_trainer.spec.loader import Resolved
     from tui_trainer.spec.problem import Problem
-    from tui_trainer.spec.toml_file import TomlDocument
 
 
 class Project(Struct, frozen=True):
@@ -46,9 +45,18 @@ class Project(Struct, frozen=True):
         return self.path.parent
 
     @property
+    def text(self) -> str:
+        """What the file says, whatever its newlines are."""
+        return self._document.text
+
+    @property
     def problem_lines(self) -> tuple[str, ...]:
         """The problems as the user reads them."""
         return tuple(problem.text(self.path.name) for problem in self.problems)
+
+    def line_of(self, name: str) -> int:
+        """The line on which an experiment's table begins; of one that is not there, the first."""
+        return self._document.line_of(("experiments", name))
 
     def experiment(self, name: str, changes: Sequence[str] = ()) -> Experiment:
         """One experiment, with `--set` changes laid over it in order.
@@ -74,6 +82,21 @@ class Project(Struct, frozen=True):
         known = f"known: {listed(names)}" if names else f"{self.path.name} has none"
         near = suggestion(name, names) or ";"
         return UsageError(f"there is no experiment {quote(name)}{near} {known}")
+
+
+def checked_over(layers: Layers, changes: Sequence[str]) -> Experiment:
+    """What layers that come from no file say, with `--set` changes laid over them in order.
+
+    Raises:
+        InvalidExperimentsError: A change is wrong.
+    """
+    layers, refusals = _all_changed(layers, changes)
+    checked = check_experiment(layers.tree)
+    if checked.table is None or refusals:
+        nowhere = TomlDocument("experiment.toml", "", {})
+        own = (located(problem, layers, nowhere) for problem in checked.problems)
+        raise InvalidExperimentsError([*refusals, *(each.text(nowhere.name) for each in own)])
+    return checked.table
 
 
 def load_project(path: Path) -> Project:

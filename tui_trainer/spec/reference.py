@@ -67,12 +67,14 @@ inherited one replaces it whole: `model = { name = "resnet18" }` over a cnn leav
 ## When a run ends
 
 `project.on_end` is a command for `/bin/sh`, run in the project's folder once a run has come to its
-end, good or bad, and will not be started again by itself; by its supervisor, so not where that was
-killed. It finds `TUI_TRAINER_RUN` (`cnn4/3`), `TUI_TRAINER_STATE` (`finished`, `stopped`,
-`interrupted`, `crashed`, `failed`), `TUI_TRAINER_CAUSE` and `TUI_TRAINER_PATH` in its environment,
-and on standard input the run's object of `tui-trainer runs --json`, so that a webhook is
-`on_end = "curl -s --json @- https://example.org/hook"`. What it prints goes to the run's log; after
-60 seconds it is ended. What becomes of it changes nothing of the run.
+end, good or bad, and will not be started again by itself. Its supervisor runs it: where that was
+killed nobody does, neither the core that ends without it nor a command that looks later, which may
+be another user's, on another machine. It finds `TUI_TRAINER_RUN` (`cnn4/3`), `TUI_TRAINER_STATE`
+(`finished`, `stopped`, `interrupted`, `crashed`, `failed`), `TUI_TRAINER_CAUSE` and
+`TUI_TRAINER_PATH` in its environment, and on standard input the run's object of
+`tui-trainer runs --json`, so that a webhook is
+`on_end = "curl -s --json @- https://example.org/hook"`. Of what it prints the first 64 KiB go to
+the run's log; after 60 seconds it is ended. What becomes of it changes nothing of the run.
 
 ## Changes on the command line
 

@@ -12,6 +12,7 @@ from tui_trainer.spec.augmentation import (
     GaussianBlur,
     Mixing,
     RandAugment,
+    RandomCrop,
     RandomErasing,
 )
 from tui_trainer.spec.choices import OUT_OF_PLACE, names_a_file, weights_of
@@ -185,6 +186,16 @@ def _no_repetition(table: Ood) -> Iterator[Broken]:
                 yield Broken(((key, position),), f"{value} is listed twice")
 
 
+def _crop_shows_something(experiment: Experiment) -> Iterator[Broken]:
+    side = experiment.pipeline.size
+    for position, step in enumerate(experiment.augment):
+        if isinstance(step, RandomCrop) and step.padding >= side:
+            places: tuple[Keys, ...] = (("augment", position, "padding"), ("pipeline", "size"))
+            black = 1 - ((2 * side - 1) / (2 * step.padding + 1)) ** 2
+            message = f"must be less than the images' {side} pixels, not {step.padding}: "
+            yield Broken(places, f"{message}{black:.0%} of the crops would be nothing but black")
+
+
 def _blur_fits_image(experiment: Experiment) -> Iterator[Broken]:
     side = experiment.pipeline.size
     for position, step in enumerate(experiment.augment):
@@ -215,5 +226,11 @@ _RULES: dict[type[Struct], tuple[Callable[[Any], Iterator[Broken]], ...]] = {
     Warmup: (_one_length,),
     Resources: (_walltime,),
     Ood: (_something_to_measure, _no_repetition, _enough_to_adapt),
-    Experiment: (_blur_fits_image, _mixing_is_last, _warmup_ends, _consistency_of_views),
+    Experiment: (
+        _crop_shows_something,
+        _blur_fits_image,
+        _mixing_is_last,
+        _warmup_ends,
+        _consistency_of_views,
+    ),
 }

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import NODEFAULT, UNSET, Struct, structs
 
-from tui_trainer.spec.table import OPEN, plain
+from tui_trainer.spec.data import own_pipeline
+from tui_trainer.spec.experiment import Experiment
+from tui_trainer.spec.table import OPEN, fields_of, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,17 +34,26 @@ def settings_of(table: Struct, prefix: str = "", usual: object = None) -> Iterat
             one, it only tells that this one's name was chosen.
     """
     said = plain(table)
-    for field in sorted(structs.fields(table), key=lambda field: field.name != "name"):
+    for field in sorted(fields_of(type(table)), key=lambda field: field.name != "name"):
         key, value = f"{prefix}{field.encode_name}", getattr(table, field.name)
         if isinstance(value, Struct):
-            yield from settings_of(value, f"{key}.", _default(field))
+            yield from settings_of(value, f"{key}.", _usual(table, field))
         elif field.name == OPEN:
             for parameter, entry in value.items():
                 yield Setting(f"{prefix}{parameter}", entry, is_default=False)
         elif field.name == "name":
             yield Setting(key, value, value == getattr(usual, "name", None))
         elif field.encode_name in said:
-            yield Setting(key, said[field.encode_name], value == _default(field))
+            default = _default(field)
+            default = getattr(usual, field.name, UNSET) if default is UNSET else default
+            yield Setting(key, said[field.encode_name], value == default)
+
+
+def _usual(table: Struct, field: structs.FieldInfo) -> object:
+    """The table that stands there where nobody says anything; the pipeline's is the data set's."""
+    if isinstance(table, Experiment) and field.name == "pipeline":
+        return own_pipeline(table.data.name)
+    return _default(field)
 
 
 def _default(field: structs.FieldInfo) -> Any:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 Positive = Annotated[float, Meta(gt=0)]
 
@@ -30,6 +31,12 @@ parameters stand in the table itself."""
 
 class Table(Struct, frozen=True, forbid_unknown_fields=True):
     """A table of experiments.toml: immutable, keys checked."""
+
+
+@lru_cache(maxsize=256)
+def fields_of(kind: type[Struct]) -> tuple[structs.FieldInfo, ...]:
+    """The keys of a table; msgspec reads its annotations anew each time, which takes a while."""
+    return structs.fields(kind)
 
 
 def plain(table: Struct) -> dict[str, Any]:

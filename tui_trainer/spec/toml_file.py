@@ -93,12 +93,29 @@ def read(path: Path) -> TomlDocument:
         UsageError: The file cannot be opened.
         InvalidExperimentsError: The file is no TOML, or unreasonable.
     """
+    return parse_bytes(read_bytes(path), path.name)
+
+
+def read_bytes(path: Path) -> bytes:
+    """What a file holds that anybody may have written.
+
+    Raises:
+        UsageError: The file cannot be opened.
+    """
     try:
-        data = _read_bytes(path)
+        return _read_bytes(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot read {escape(str(path))}: {reason}") from error
-    return parse(_decoded(data, path.name), path.name)
+
+
+def parse_bytes(data: bytes, name: str) -> TomlDocument:
+    """Parse what a file holds.
+
+    Raises:
+        InvalidExperimentsError: The file is no TOML, or unreasonable.
+    """
+    return parse(_decoded(data, name), name)
 
 
 def parse(text: str, name: str) -> TomlDocument:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tui_trainer.record.plain_text import plain_line
+from tui_trainer.record.plain_text import LONGEST_SHOWN_LINE, plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 FRACTIONS = ("val", "train", "test", "ood", "gap", "best")
 """Figures that are fractions of 1; people say them in percent as well."""
-FIGURES = (*FRACTIONS, "epoch", "best_epoch", "loss", "attempts", "eta")
-"""Every figure: those of the newest epoch unless the name says otherwise; eta in seconds."""
+FIGURES = (*FRACTIONS, "epoch", "best_epoch", "loss", "attempts", "eta", "score")
+"""Every figure: those of the newest epoch unless the name says otherwise; eta in seconds.
+
+A score is what a leaderboard said, on a scale of its own.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +35,9 @@ class Facts:
     """Where its newest attempt runs or ran."""
     job: str
     """The scheduler's id of that attempt."""
+    tags: tuple[str, ...]
+    note: str
+    """In one line."""
     figures: Mapping[str, float | None]
     """By the names of `FIGURES`; None for what is not known."""
     settings: Mapping[str, Setting]
@@ -51,6 +57,8 @@ def facts_of(run: Run) -> Facts:
         launcher="" if launched is None else plain_line(launched.launcher),
         host="" if owner is None else plain_line(owner.host),
         job="" if owner is None else plain_line(owner.job_id),
+        tags=tuple(map(plain_line, run.remarks.tags)),
+        note=plain_line(run.remarks.note, LONGEST_SHOWN_LINE),
         figures={
             "epoch": len(run.epochs),
             "val": newest.validation_accuracy if newest else None,
@@ -63,6 +71,7 @@ def facts_of(run: Run) -> Facts:
             "best_epoch": best.epoch if best else None,
             "attempts": len(run.attempts),
             "eta": run.eta_seconds,
+            "score": run.remarks.score,
         },
         settings={} if run.plan is None else run.plan.settings,
     )

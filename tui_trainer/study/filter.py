@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.study.facts import Facts
 
-TEXTS = ("name", "state", "cause", "launcher", "host", "job")
+TEXTS = ("name", "state", "cause", "launcher", "host", "job", "tag", "note")
 """What of a run is compared as text."""
 HINT = "terms are words, or like state:crashed, ood>0.4, model.depth=4; - before one negates it"
 _TERM = re.compile(
@@ -97,6 +97,8 @@ def _term(
     name = _known(term, field, settings)
     if name == "state":
         return _state(term, sign, value)
+    if name == "tag":
+        return _tag(term, sign, value)
     if name in TEXTS:
         return _text(term, name, sign, value)
     if name in FIGURES:
@@ -125,7 +127,8 @@ def _known(term: str, field: str, settings: Collection[str]) -> str:
 def _word(value: str) -> Term:
     sought = value.lower()
     return lambda facts: any(
-        sought in text.lower() for text in (facts.name, facts.state.value, facts.cause)
+        sought in text.lower()
+        for text in (facts.name, facts.state.value, facts.cause, facts.note, *facts.tags)
     )
 
 
@@ -141,6 +144,19 @@ def _state(term: str, sign: str, value: str) -> Term:
             raise _refused(term, f"names no state{near}; states are {listed(words)}")
         wanted |= found
     return lambda facts: (facts.state.value in wanted) is (sign != "!=")
+
+
+def _tag(term: str, sign: str, value: str) -> Term:
+    """Whether one of its tags is so; several wanted ones are apart by commas, any of them does."""
+    _check_sign(term, sign, (":", "=", "!="))
+    wanted = [each for each in value.split(",") if each]
+    ask = ":" if sign == ":" else "="
+
+    def is_so(facts: Facts) -> bool:
+        has = any(_says(tag, ask, each) for tag in facts.tags for each in wanted)
+        return has is (sign != "!=")
+
+    return is_so
 
 
 def _text(term: str, name: str, sign: str, value: str) -> Term:

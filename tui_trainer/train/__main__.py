@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import faulthandler
+import json
 import os
 import resource
 import sys
@@ -19,11 +20,13 @@ from typing import NamedTuple
 
 from tui_trainer.errors import ExitCode, TuiTrainerError
 from tui_trainer.record.claim import check_ownership, claim
-from tui_trainer.record.events import AttemptEnded, AttemptStarted, append_event
+from tui_trainer.record.durable import write_once
+from tui_trainer.record.events import AttemptEnded, AttemptStarted, append_event, event_record
 from tui_trainer.record.failure import Hope
 from tui_trainer.record.owner import Presence
 from tui_trainer.record.run_folder import AttemptFolder, RunFolder
 from tui_trainer.record.state import exit_cause, stop_cause
+from tui_trainer.train import own
 from tui_trainer.train.reporter import Reporter
 from tui_trainer.train.signals import Requests
 
@@ -77,9 +80,20 @@ def _run(requests: Requests, reporter: Reporter) -> ExitCode:
     ending = _train(folder, attempt, requests, reporter)
     if ending.cause:
         reporter.cause(ending.cause, ending.hope)
+    _leave_word(folder, attempt, ending, began)
     if _is_orphaned(attempt):
         _record_orphans_end(folder, attempt, ending, began)
     return ending.code
+
+
+def _leave_word(folder: RunFolder, attempt: AttemptFolder, ending: Ending, began: float) -> None:
+    """Say how it ended before nobody is left who could: its supervisor may be killed any time."""
+    if ending.code is ExitCode.STOPPED and attempt.stop_request() is not None:
+        ending = ending._replace(cause=stop_cause(0))
+    record = event_record(_ended(attempt, ending, began))
+    with contextlib.suppress(TuiTrainerError, OSError):
+        check_ownership(folder, attempt.number, attempt.owner())
+        write_once(attempt.core_ended_file, json.dumps(record).encode())
 
 
 def _is_orphaned(attempt: AttemptFolder) -> bool:
@@ -118,7 +132,11 @@ def _unsupervised(folder: RunFolder, requests: Requests, reporter: Reporter) -> 
 
 
 def _record_end(folder: RunFolder, attempt: AttemptFolder, ending: Ending, began: float) -> None:
-    ended = AttemptEnded(
+    append_event(folder.events_file, _ended(attempt, ending, began))
+
+
+def _ended(attempt: AttemptFolder, ending: Ending, began: float) -> AttemptEnded:
+    return AttemptEnded(
         attempt=attempt.number,
         exit_code=ending.code,
         cause=ending.cause or exit_cause(ending.code),
@@ -126,7 +144,6 @@ def _record_end(folder: RunFolder, attempt: AttemptFolder, ending: Ending, began
         seconds=round(time.monotonic() - began, 3),
         hope=ending.hope.value,
     )
-    append_event(folder.events_file, ended)
 
 
 def _train(
@@ -140,6 +157,9 @@ def _train(
             loop.run(folder, attempt.number, requests, reporter)
         except loop.Stopped:
             return Ending(ExitCode.STOPPED, stop_cause(requests.stopped_by))
+    except SystemExit as error:
+        reporter.complain(traceback.format_exc().rstrip())
+        return Ending(ExitCode.CRASHED, f"own code: {own.describe(error)}")
     except TuiTrainerError as error:
         return _refused(error, reporter)
     except Exception as error:  # noqa: BLE001  the door where every error ends

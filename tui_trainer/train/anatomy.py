@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
+from tui_trainer.errors import PreflightError
 from tui_trainer.spec import model as spec
 from tui_trainer.spec.snapshot import experiment_from_toml
 from tui_trainer.train import models, optim, shapes, sources
@@ -60,7 +61,7 @@ def anatomy(experiment: Experiment, project: Path) -> dict[str, Any]:
         "forward_flops": step.forward_flops // count,
         "training_flops": experiment.views * step.training_flops // count,
         "memory": step.memory(experiment.views * experiment.batch_size / count),
-        "weights": _weights(settings, project),
+        "weights": _weights(settings, network, project),
     }
 
 
@@ -116,16 +117,28 @@ def _bytes(tensors: Iterable[Any]) -> int:
     return sum(tensor.nbytes for tensor in tensors if isinstance(tensor, torch.Tensor))
 
 
-def _weights(settings: spec.Model, project: Path) -> dict[str, Any] | None:
-    """The file of weights that training would start from, and whether it is there."""
+def _weights(settings: spec.Model, network: nn.Module, project: Path) -> dict[str, Any] | None:
+    """The file of weights that training would start from, and what is wrong with it."""
     if not isinstance(settings, (spec.ResNet, spec.Classifier)):
         return None
-    from tui_trainer.train.weights import source_of
+    from tui_trainer.train import weights
 
-    source = source_of(settings, project)
+    source = weights.source_of(settings, project)
     if source is None:
         return None
-    return {"path": str(source.path), "url": source.url, "there": source.path.is_file()}
+    fault = cure = ""
+    try:
+        weights.check(network, settings, project)
+    except PreflightError as error:
+        fault, cure = error.message, error.hint
+    there = source.path.is_file()
+    return {
+        "path": str(source.path),
+        "url": source.url,
+        "there": there,
+        "fault": fault,
+        "cure": cure,
+    }
 
 
 def _asked() -> dict[str, Any]:

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from tui_trainer.errors import ExitCode, TuiTrainerError
+from tui_trainer.train import own
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,5 +26,9 @@ def answer(ask: Callable[[], Any]) -> ExitCode:
         except TuiTrainerError as error:
             code = error.exit_code
             record = {"error": error.message, "hint": error.hint, "exit_code": code}
+        except SystemExit as error:
+            code = ExitCode.CRASHED
+            words = f"own code: {own.describe(error)}"
+            record = {"error": words, "hint": "", "exit_code": code}
     json.dump(record, sys.stdout)
     return code

@@ -46,7 +46,7 @@ def load(data: Npz | OwnData, project: Path, size: int) -> Dataset:
         name: Split.pack(parts[part][0][indices], parts[part][1][indices])
         for name, (part, indices) in chosen.items()
     }
-    return Dataset(**packed, classes=classes)
+    return Dataset(packed["train"], packed["validation"], packed["test"], classes)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -111,7 +111,7 @@ class Assessment:
             beside = {
                 n: self._predictions(way) for n, way in tools.beside.items() if not way.together
             }
-            results.write_clean(self._predictions(tools), beside)
+            results.write_clean(self._predictions(tools), beside, self.data.names)
         clean = results.announce(results.clean_file)
         self.tools.tell(
             f"clean: accuracy {percent(number(clean, 'accuracy'))}, "
@@ -123,7 +123,8 @@ class Assessment:
         declared, folder = self.launched.experiment.ood or Ood(), self.wish.folder
         settings = declared if folder is None else Ood(folder=str(folder))
         name = "ood" if folder is None else f"ood-{folder.name}"
-        source = OodSource(settings, self.data, self.wish.run.project)
+        size = self.launched.experiment.pipeline.size
+        source = OodSource(settings, self.data, self.wish.run.project, size)
         if folder is not None and not source.is_labelled:
             raise UsageError(
                 f"{folder} has no labels.npy, so that nothing can be measured on it",

@@ -23,19 +23,18 @@ import tui_trainer
 from tui_trainer.errors import RunCrashedError
 from tui_trainer.record.digest import digest_fault, digest_file, digest_line, file_digest
 from tui_trainer.record.durable import sweep, sync_folder, temporary_beside, write_durably
-from tui_trainer.record.epochs import best_epoch, read_epochs
+from tui_trainer.record.epochs import Epoch, EpochsDigest, best_epoch, read_epochs
 from tui_trainer.record.events import CheckpointRejected, CheckpointSaved
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.record.run_folder import CORRUPT_SUFFIX, CheckpointName
 from tui_trainer.train.state import SUMS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor
 
-    from tui_trainer.record.epochs import Epoch
     from tui_trainer.train.ledger import Ledger
 
 # A table of tensors is a kind of dict, and a whole number is one that may be asked to be a float.
@@ -99,6 +98,7 @@ class Checkpoints:
         self._folder = ledger.folder.checkpoints
         self._fingerprint = fingerprint
         self._unreadable: dict[CheckpointName, OSError] = {}
+        self._epochs_digest = EpochsDigest()
 
     def tidy(self) -> None:
         """Make the folder and remove what killed attempts left half done."""
@@ -138,7 +138,8 @@ class Checkpoints:
         saved = (event for event in self._ledger.events() if isinstance(event, CheckpointSaved))
         newest = {event.checkpoint: (event.sha256, event.weights_sha256) for event in saved}
         if newest.get(str(loaded.name)) != (digest, weights):
-            self._tell_saved(loaded.name, digest, weights)
+            epochs = filter(None, map(Epoch.from_record, loaded.content["epochs"]))
+            self._tell_saved(loaded.name, digest, weights, [each.as_record() for each in epochs])
 
     def _write(self, name: CheckpointName, content: Mapping[str, Any]) -> None:
         self._ledger.check_ownership()
@@ -155,9 +156,11 @@ class Checkpoints:
             temporary.replace(path)
         sync_folder(self._folder)
         self._unreadable.pop(name, None)
-        self._tell_saved(name, digest, weights_digest(content["model"]))
+        self._tell_saved(name, digest, weights_digest(content["model"]), content["epochs"])
 
-    def _tell_saved(self, name: CheckpointName, digest: str, weights: str) -> None:
+    def _tell_saved(
+        self, name: CheckpointName, digest: str, weights: str, epochs: Sequence[Mapping[str, Any]]
+    ) -> None:
         self._ledger.event(
             CheckpointSaved(
                 attempt=self._ledger.attempt,
@@ -166,6 +169,7 @@ class Checkpoints:
                 checkpoint=str(name),
                 sha256=digest,
                 weights_sha256=weights,
+                epochs_sha256=self._epochs_digest.of(epochs),
             )
         )
 
@@ -275,14 +279,13 @@ class Checkpoints:
             return
         names = ", ".join(map(str, passed_over))
         left = self._unreadable.keys() & set(passed_over)
-        why = "cannot be read" if left else "cannot be trusted and was set aside"
+        were = "was" if len(passed_over) == 1 else "were"
+        why = "cannot be read" if left else f"cannot be trusted and {were} set aside"
         start = f"{used}" if any(used) else "the start"
         last = max(passed_over)
         lost = range(used.epochs + 1, last.epochs + (2 if last.steps else 1))
-        epochs = f"epoch {lost[0]}" if len(lost) == 1 else f"epochs {lost[0]} to {lost[-1]}"
-        self._ledger.warn(
-            f"{names} {why}: training goes on from {start}, {epochs} are trained again"
-        )
+        again = f"epoch {lost[0]} is" if len(lost) == 1 else f"epochs {lost[0]} to {lost[-1]} are"
+        self._ledger.warn(f"{names} {why}: training goes on from {start}, {again} trained again")
 
     def _remove(self, name: CheckpointName) -> None:
         path = self._folder / str(name)

@@ -91,9 +91,7 @@ def _look(check: Check, reporter: Reporter) -> Finding:
     except torch.OutOfMemoryError as error:
         found = f"the device has too little memory: {str(error).partition('. ')[0]}"
         return Finding(check.subject, "error", found, "lower batch_size")
-    except Exception as error:  # noqa: BLE001  whatever the run would end with
+    except own.FAILURES as error:  # whatever the run would end with
         reporter.complain(traceback.format_exc().rstrip())
         cure = "the whole traceback stands in a run's log: tui-trainer run, then tui-trainer logs"
-        first = str(error).partition("\n")[0]
-        found = f"{type(error).__name__}: {first}{own.place_of(error)}"
-        return Finding(check.subject, "error", found, cure)
+        return Finding(check.subject, "error", own.describe_shortly(error), cure)

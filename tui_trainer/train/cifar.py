@@ -39,6 +39,9 @@ class Form(NamedTuple):
     labels: str
     train: dict[str, str]
     test: dict[str, str]
+    meta: str
+    """The file that names the classes, which nothing but the results page needs."""
+    names: str
 
 
 # The sums are those of torchvision.datasets.CIFAR10 and CIFAR100; a test compares.
@@ -55,6 +58,8 @@ FORMS: Final[dict[CifarName, Form]] = {
             "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
         },
         test={"test_batch": "40351d587109b95175f43aff81a1287e"},
+        meta="batches.meta",
+        names="label_names",
     ),
     "cifar100": Form(
         folder="cifar-100-python",
@@ -62,6 +67,8 @@ FORMS: Final[dict[CifarName, Form]] = {
         labels="fine_labels",
         train={"train": "16019d7e3df5f24257cddd939b257f8d"},
         test={"test": "f0ef6b0ae62326f3e7ffdfab6717acfc"},
+        meta="meta",
+        names="fine_label_names",
     ),
 }
 
@@ -82,6 +89,7 @@ def load(data: Cifar, project: Path) -> Dataset:
         validation=Split.pack(images[validation], labels[validation]),
         test=Split.pack(test_images, test_labels),
         classes=CLASS_COUNT[data.name],
+        names=source.class_names(),
     )
 
 
@@ -106,6 +114,16 @@ class _Source:
         images, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
         planes = images.reshape(-1, 3, _SIDE, _SIDE)
         return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), labels
+
+    def class_names(self) -> tuple[str, ...]:
+        """The names beside the images, by label; none where no file tells them all."""
+        try:
+            content = (self._folder / self.form.meta).read_bytes()
+            names = _ArraysOnly(io.BytesIO(content), encoding="latin1").load()[self.form.names]
+        except (OSError, *_UNPICKLING_ERRORS):
+            return ()
+        is_whole = isinstance(names, list) and len(names) == CLASS_COUNT[self._name]
+        return tuple(map(str, names)) if is_whole else ()
 
     def _file(self, path: Path, md5: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         content = self._bytes(path)
@@ -139,30 +157,30 @@ class _Source:
             self._fail(
                 path,
                 f"is not the published file: its MD5 is {found}, not {md5}",
-                f'for files of your own in this form: verify = "shape"; else {self._fetch}',
+                f'for files of your own in this form: data.verify = "shape"; else {self._fetch}',
             )
 
     def _unpickled(self, path: Path, content: bytes) -> dict[str, Any]:
         try:
             tree = _ArraysOnly(io.BytesIO(content), encoding="latin1").load()
         except _UNPICKLING_ERRORS as error:
-            self._fail(path, f"cannot be read: {error or type(error).__name__}")
+            self._fail(path, f"cannot be read: {error or type(error).__name__}", self._form)
         if not isinstance(tree, dict):
-            self._fail(path, f"holds no table of images but a {type(tree).__name__}")
-        return tree
+            self._fail(path, f"holds no table of images but a {type(tree).__name__}", self._form)
+        # Who reads the published files with encoding="bytes" and saves them anew has such keys.
+        return {k.decode("latin1") if isinstance(k, bytes) else str(k): v for k, v in tree.items()}
 
     def _checked(
         self, path: Path, tree: dict[str, Any]
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         images, labels = tree.get("data"), tree.get(self.form.labels)
+        if isinstance(labels, np.ndarray):
+            labels = labels.tolist()
         if not isinstance(images, np.ndarray) or not isinstance(labels, list):
-            self._fail(
-                path, f"must hold `data` and `{self.form.labels}`; it has {sorted(map(str, tree))}"
-            )
+            self._fail(path, f"must hold `data` and `{self.form.labels}`; {_has(tree)}", self._form)
         if images.dtype != np.uint8 or images.ndim != 2 or images.shape[1] != _VALUES:
-            self._fail(
-                path, f"`data` must be N x {_VALUES} uint8, not {images.shape} {images.dtype}"
-            )
+            found = f"{images.shape} {images.dtype}"
+            self._fail(path, f"`data` must be N x {_VALUES} uint8, not {found}", self._form)
         if len(labels) != len(images) or not labels:
             self._fail(path, f"has {len(images)} images but {len(labels)} labels")
         classes = CLASS_COUNT[self._name]
@@ -175,6 +193,14 @@ class _Source:
         return images, np.array(labels, np.int64)
 
     @property
+    def _form(self) -> str:
+        """The cure of files that somebody wrote anew."""
+        return (
+            f"published files: {self._fetch}; your own: pickle a dict of `data`, images as rows of "
+            f"{_VALUES} uint8 (all red, all green, all blue), and `{self.form.labels}`, a list"
+        )
+
+    @property
     def _fetch(self) -> str:
         return f"fetch {self.form.archive} again and unpack it"
 
@@ -182,11 +208,23 @@ class _Source:
         raise PreflightError(f"{path} {what}", hint=hint or self._fetch)
 
 
+def _has(tree: dict[str, Any]) -> str:
+    """The keys of a table; those of the other data set tell that it is that."""
+    for name, form in FORMS.items():
+        if form.labels in tree:
+            return f"it has `{form.labels}`, as {name} has"
+    return "it has " + (", ".join(f"`{key}`" for key in sorted(tree)) or "nothing")
+
+
 # numpy moved its private modules in 2.0; files name the one of the numpy that wrote them.
 _RECONSTRUCT = np.empty(0).__reduce__()[0]
+# What protocol 5, the default from Python 3.14 on, calls instead.
+_FROM_BUFFER = np.empty(0).__reduce_ex__(5)[0]
 _ALLOWED: Final[dict[tuple[str, str], Any]] = {
     ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
     ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy.core.numeric", "_frombuffer"): _FROM_BUFFER,
+    ("numpy._core.numeric", "_frombuffer"): _FROM_BUFFER,
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
     ("_codecs", "encode"): codecs.encode,

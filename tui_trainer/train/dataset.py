@@ -79,6 +79,8 @@ class Dataset:
     validation: Split
     test: Split
     classes: int
+    names: tuple[str, ...] = ()
+    """Of the classes, by label; empty where the data set gives none."""
 
     def __str__(self) -> str:
         return (
@@ -88,8 +90,11 @@ class Dataset:
 
     def to(self, device: torch.device) -> Dataset:
         """The same images in a device's memory."""
-        return Dataset(
-            self.train.to(device), self.validation.to(device), self.test.to(device), self.classes
+        return replace(
+            self,
+            train=self.train.to(device),
+            validation=self.validation.to(device),
+            test=self.test.to(device),
         )
 
 

@@ -87,8 +87,8 @@ class Equipment:
     @cached_property
     def ood(self) -> OodSource | None:
         """What is measured besides the clean test images."""
-        settings = self.experiment.ood
-        return OodSource(settings, self.data, self.project) if settings else None
+        settings, size = self.experiment.ood, self.experiment.pipeline.size
+        return OodSource(settings, self.data, self.project, size) if settings else None
 
     @cached_property
     def probe(self) -> Split | None:

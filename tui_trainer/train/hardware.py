@@ -47,6 +47,24 @@ def check_precision(precision: str, device: torch.device) -> None:
         raise PreflightError("training.precision is bf16, but this device has none", hint=hint)
 
 
+def check_compiler(device: torch.device) -> None:
+    """Compile something small, forwards and backwards.
+
+    Raises:
+        PreflightError: torch.compile lacks what it needs here.
+    """
+    values = torch.ones(2, device=device, requires_grad=True)
+    try:
+        torch.autograd.backward(torch.compile(torch.sigmoid)(values).sum())
+    except Exception as error:
+        first = str(error).partition("\n")[0]
+        raise PreflightError(
+            f"training.compile is true, but nothing can be compiled here: {first}",
+            hint="a processor takes a C++ compiler (g++, or the one that CXX names), a GPU "
+            "Triton and a C compiler; or leave training.compile at false",
+        ) from error
+
+
 def _computes_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))

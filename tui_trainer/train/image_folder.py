@@ -23,7 +23,7 @@ from tui_trainer.train.dataset import Dataset, Split
 from tui_trainer.train.splitting import PARTS, split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -59,13 +59,13 @@ def load(data: ImageFolder, project: Path, size: int, stage: Stage) -> Dataset:
         PreflightError: The folder is not as it must be, or images in it cannot be read: the first
             ones are named.
     """
-    listing = _Listing(project / data.path)
+    listing = _Listing(project / data.path, stage.alive)
     labels = {
         part: np.array([image.label for image in images], np.int64)
         for part, images in listing.parts.items()
     }
     chosen = split(labels, data)
-    cache = _cache_folder() / f"folder-{_key(listing, chosen, size)}"
+    cache = _cache_folder() / f"folder-{_key(listing, chosen, size, stage.alive)}"
     files = {
         name: [listing.parts[part][i] for i in indices] for name, (part, indices) in chosen.items()
     }
@@ -80,7 +80,7 @@ def load(data: ImageFolder, project: Path, size: int, stage: Stage) -> Dataset:
         )
         for name, images in files.items()
     }
-    return Dataset(**splits, classes=len(listing.classes))
+    return Dataset(**splits, classes=len(listing.classes), names=tuple(listing.classes))
 
 
 def class_names(data: ImageFolder, project: Path) -> list[str]:
@@ -89,26 +89,17 @@ def class_names(data: ImageFolder, project: Path) -> list[str]:
     Raises:
         PreflightError: The folder is not as it must be.
     """
-    return _Listing(project / data.path).classes
+    return _classes_in(_parts_in(project / data.path)["train"])
 
 
 class _Listing:
     """What lies in a folder of images."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, alive: Callable[[], None]) -> None:
         self.root = root
-        folders = {
-            part: next((root / name for name in names if (root / name).is_dir()), None)
-            for part, names in _ALSO_CALLED.items()
-        }
-        present = {part: folder for part, folder in folders.items() if folder is not None}
-        if "train" not in present:
-            present = {"train": root}
-        self.classes = _subfolders(present["train"])
-        if not self.classes:
-            raise PreflightError(
-                f"{present['train']} holds no folders of images, one for each class"
-            )
+        self._alive = alive
+        present = _parts_in(root)
+        self.classes = _classes_in(present["train"])
         self.parts = {
             part: self._images(folder, every_class=part == "train")
             for part, folder in present.items()
@@ -124,14 +115,38 @@ class _Listing:
         found = [
             _Image(path, label)
             for label, name in enumerate(self.classes)
-            for path in sorted((folder / name).rglob("*"))
-            if path.suffix.lower() in EXTENSIONS and path.is_file()
+            for path in sorted(self._files_below(folder / name))
+            if path.suffix.lower() in EXTENSIONS
         ]
         empty = set(range(len(self.classes))) - {image.label for image in found}
         if not found or (empty and every_class):
             named = folder / self.classes[min(empty)]
             raise PreflightError(f"{named} holds no images ({', '.join(EXTENSIONS)})")
         return found
+
+    def _files_below(self, folder: Path) -> Iterator[Path]:
+        """A file server may take minutes to name a million of them."""
+        for path in folder.rglob("*"):
+            self._alive()
+            if path.is_file():
+                yield path
+
+
+def _parts_in(root: Path) -> dict[str, Path]:
+    """The folders of the splits that there are; the root itself where none is set apart."""
+    folders = {
+        part: next((root / name for name in names if (root / name).is_dir()), None)
+        for part, names in _ALSO_CALLED.items()
+    }
+    present = {part: folder for part, folder in folders.items() if folder is not None}
+    return present if "train" in present else {"train": root}
+
+
+def _classes_in(folder: Path) -> list[str]:
+    classes = _subfolders(folder)
+    if not classes:
+        raise PreflightError(f"{folder} holds no folders of images, one for each class")
+    return classes
 
 
 def _subfolders(folder: Path) -> list[str]:
@@ -147,10 +162,11 @@ def _cache_folder() -> Path:
     return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "tui-trainer"
 
 
-def _key(listing: _Listing, chosen: dict[str, Chosen], size: int) -> str:
+def _key(listing: _Listing, chosen: dict[str, Chosen], size: int, alive: Callable[[], None]) -> str:
     digest = hashlib.sha256(json.dumps([_FORM, str(listing.root.resolve()), size]).encode())
     for part in PARTS:
         for path, label in listing.parts.get(part, ()):
+            alive()
             status = path.stat()
             facts = (part, str(path), label, status.st_size, status.st_mtime_ns)
             digest.update(json.dumps(facts).encode())

@@ -73,9 +73,11 @@ class Ledger:
         file = self.folder.attempt(self.attempt).epochs_taken_back_file
         write_epochs(file, taken_back)
         first, last = taken_back[0].epoch, taken_back[-1].epoch
-        which = f"epoch {first} is" if first == last else f"epochs {first} to {last} are"
+        which, they = f"epochs {first} to {last} are", "they"
+        if first == last:
+            which, they = f"epoch {first} is", "it"
         self.warn(
-            f"{which} trained again, for want of a checkpoint; what they measured is kept in "
+            f"{which} trained again, for want of a checkpoint; what {they} measured is kept in "
             f"{file.relative_to(self.folder.path)}"
         )
 

@@ -240,7 +240,8 @@ class Training:
         )
         tools = self._tools()
         if not results.clean_file.exists():
-            results.write_clean(self._predictions(tools.network), self._beside(tools))
+            predicted = self._predictions(tools.network)
+            results.write_clean(predicted, self._beside(tools), self.data.names)
         result = results.announce(results.clean_file)
         accuracy = percent(number(result, "accuracy"))
         self.reporter.say(
@@ -263,6 +264,12 @@ class Training:
         """What ways to look that any images can be looked at in say of the test images."""
         ways = tools.beside.items()
         return {name: self._predictions(way.network) for name, way in ways if not way.together}
+
+    def _go_on_preparing(self) -> None:
+        """Between two files of a folder that may hold a million."""
+        self._show("preparing")
+        if self.requests.stop:
+            raise Interrupted
 
     def _go_on(self) -> None:
         """Between two batches of an evaluation, which can be longer than a run may be silent."""
@@ -377,7 +384,7 @@ class Training:
         trained_with = loaded.content["circumstances"].get("own_files") if loaded else None
         before = table(self.provenance, "own_files") if trained_with is None else trained_with
         names = {*own_files.named_by(self.experiment, project), *own.imported(project), *before}
-        self.own_files = own_files.digests(project, names)
+        self.own_files = own_files.digests(project, names, self._go_on_preparing)
         changes = ", ".join(own_files.changes(before, self.own_files))
         if changes and loaded:
             self.ledger.warn(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from tui_trainer.errors import PreflightError
 from tui_trainer.train.corruptions import SIDE, corrupted
@@ -120,23 +121,31 @@ class OodSource:
         settings: The experiment's.
         data: Its data set; labels of a folder are its classes.
         project: The folder that `settings.folder` begins at.
+        size: The pipeline's.
 
     Raises:
-        PreflightError: The folder is missing or damaged, or the images are of a size that the
-            corruptions are not defined for.
+        PreflightError: The folder is missing or damaged, or the images are neither of the size that
+            the corruptions are defined for nor shown to the network at it.
     """
 
-    def __init__(self, settings: Ood, data: Dataset, project: Path) -> None:
+    def __init__(self, settings: Ood, data: Dataset, project: Path, size: int) -> None:
         self.settings = settings
         self._data = data
         self.folder: OodFolder | None = None
         if settings.folder is not None:
             self.folder = open_folder(project / settings.folder, data.classes)
-        if (self.folder is None or settings.probe) and data.test.side != SIDE:
+        if self.corrupts_at_another_size and size != SIDE:
             raise PreflightError(
                 f"corruptions are defined for images of {SIDE} pixels, not of {data.test.side}",
-                hint="measure on files instead: ood.folder",
+                hint=f"with pipeline.size = {SIDE} images are brought to {SIDE} pixels first; "
+                "or measure on files instead: ood.folder, with ood.probe = 0",
             )
+
+    @property
+    def corrupts_at_another_size(self) -> bool:
+        """Whether images are computed, and of another size than they lie in the data set."""
+        computes = self.folder is None or bool(self.settings.probe)
+        return computes and self._data.test.side != SIDE
 
     @property
     def is_labelled(self) -> bool:
@@ -168,7 +177,7 @@ class OodSource:
         count = min(self.settings.probe, len(validation))
         if not count or not pairs:
             return None
-        clean = images_of(validation, 0, count)
+        clean = to_corrupt(validation, 0, count)
         probed = [
             corrupted(clean[at : at + 1], [at], *pairs[at % len(pairs)]) for at in range(count)
         ]
@@ -179,7 +188,10 @@ class OodSource:
     def describe(self) -> dict[str, Any]:
         """What results/ood.json says of where the images are from."""
         if self.folder is None:
-            return {"images_are": KIND, "split": self.settings.split}
+            kind = KIND
+            if self.corrupts_at_another_size:
+                kind += f", of images brought from {self._data.test.side} to {SIDE} pixels"
+            return {"images_are": kind, "split": self.settings.split}
         return {"images_are": f"files of {self.settings.folder}", "split": "test"}
 
     def _computed_parts(self) -> Iterator[Part]:
@@ -262,6 +274,18 @@ def images_of(split: Split, start: int, stop: int) -> NDArray[np.uint8]:
     return images
 
 
+def to_corrupt(split: Split, start: int, stop: int) -> NDArray[np.uint8]:
+    """A range of a split at the corruptions' size, resized as the pipeline does it."""
+    images = images_of(split, start, stop)
+    if split.side == SIDE:
+        return images
+    planes = torch.from_numpy(images).permute(0, 3, 1, 2).float()
+    resized = functional.interpolate(planes, size=(SIDE, SIDE), mode="bilinear", antialias=True)
+    resized_bytes = resized.round_().clamp_(0, 255).to(torch.uint8)
+    array: NDArray[np.uint8] = resized_bytes.permute(0, 2, 3, 1).contiguous().numpy()
+    return array
+
+
 def _tensor(images: NDArray[np.uint8], device: torch.device) -> Tensor:
     # A mapped file cannot be written to, and torch warns of such memory.
     return torch.from_numpy(np.array(images)).to(device).permute(0, 3, 1, 2)
@@ -269,7 +293,7 @@ def _tensor(images: NDArray[np.uint8], device: torch.device) -> Tensor:
 
 def _corrupter(split: Split, name: CorruptionName, severity: int) -> Reader:
     def read(start: int, stop: int) -> NDArray[np.uint8]:
-        return corrupted(images_of(split, start, stop), range(start, stop), name, severity)
+        return corrupted(to_corrupt(split, start, stop), range(start, stop), name, severity)
 
     return read
 

@@ -112,7 +112,7 @@ class Schedule:
     ) -> None:
         self._optimizer = optimizer
         self._settings = experiment.scheduler
-        self._by_batch = _is_stepped_by_batch(experiment.scheduler)
+        self._by_batch = is_stepped_by_batch(experiment.scheduler)
         self._warmup = experiment.warmup
         self._warmup_steps = experiment.warmup.steps or experiment.warmup.epochs * steps_per_epoch
         self._scheduler = _scheduler(experiment, optimizer, steps_per_epoch)
@@ -144,6 +144,11 @@ class Schedule:
     def is_by_batch(self) -> bool:
         """Whether it is stepped after each optimizer step, in place of each epoch."""
         return self._by_batch
+
+    @property
+    def depends_on_metric(self) -> bool:
+        """Whether what is validated decides its way, which nobody can know beforehand."""
+        return isinstance(self._scheduler, lr_scheduler.ReduceLROnPlateau)
 
     @property
     def length(self) -> int | None:
@@ -197,7 +202,8 @@ class Schedule:
             vars(self._scheduler).update(position)
 
 
-def _is_stepped_by_batch(settings: spec.Scheduler) -> bool:
+def is_stepped_by_batch(settings: spec.Scheduler) -> bool:
+    """Whether such a scheduler is stepped after each optimizer step, in place of each epoch."""
     if isinstance(settings, spec.TorchScheduler):
         by_default = "batch" if settings.name in _BY_BATCH else "epoch"
         return (settings.step_each or by_default) == "batch"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 # An environment often lies in the project's folder.
+# What foreign code may end with; a script that parses its command line calls sys.exit.
+FAILURES = (Exception, SystemExit)
 _INSTALLED = {"site-packages", "dist-packages"}
 _NOT_THE_USERS = (Path(__file__).resolve().parents[1], Path(sysconfig.get_path("stdlib")).resolve())
 
@@ -34,10 +36,10 @@ def function(name: str, project: Path) -> Callable[..., Any]:
     _check_place(module_name, project)
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except FAILURES as error:
         raise PreflightError(
             f"{module_name} cannot be imported: {describe(error)}",
-            hint=_alone(project, f"import {module_name}"),
+            hint=_unasked(error) or _alone(project, f"import {module_name}"),
         ) from error
     found = getattr(module, function_name, None)
     if not callable(found):
@@ -59,7 +61,7 @@ def called(name: str, project: Path, **arguments: Any) -> Any:
     _check_parameters(name, wanted, arguments)
     try:
         return wanted(**arguments)
-    except Exception as error:
+    except FAILURES as error:
         module_name, _, function_name = name.partition(":")
         call = f"{function_name}({_given(arguments)})"
         raise PreflightError(
@@ -81,8 +83,12 @@ def imported(project: Path) -> list[str]:
 
 def describe(error: BaseException) -> str:
     """An error of foreign code with the last line of the user's that led to it, as one line."""
-    words = " ".join(str(error).split())
-    return f"{type(error).__name__}: {words}{place_of(error)}"
+    return _described(error, " ".join(str(error).split()))
+
+
+def describe_shortly(error: BaseException) -> str:
+    """As `describe`, without what the error says after its first line."""
+    return _described(error, str(error).partition("\n")[0])
 
 
 def place_of(error: BaseException) -> str:
@@ -94,6 +100,12 @@ def place_of(error: BaseException) -> str:
             place = f" ({Path(file).name}, line {trace.tb_lineno})"
         trace = trace.tb_next
     return place
+
+
+def _described(error: BaseException, words: str) -> str:
+    if isinstance(error, SystemExit):
+        return f"it ends the program with sys.exit({words}){place_of(error)}"
+    return f"{type(error).__name__}: {words}{place_of(error)}"
 
 
 def _is_the_users(file: str) -> bool:
@@ -131,6 +143,13 @@ def _given(arguments: Mapping[str, Any]) -> str:
     return ", ".join(f"{key}={value!r}" for key, value in arguments.items())
 
 
+def _unasked(error: BaseException) -> str:
+    """What helps a module that acts as a program when it is only imported."""
+    if not isinstance(error, SystemExit):
+        return ""
+    return 'put what the module does as a program below: if __name__ == "__main__":'
+
+
 def _alone(project: Path, statement: str) -> str:
     """How the user sees the whole traceback."""
     return f'mend it; to try it alone, in {project}: python -c "{statement}"'
@@ -143,8 +162,10 @@ def _check_place(module_name: str, project: Path) -> None:
         sys.path.append(folder)
     try:
         found = importlib.util.find_spec(module_name)
-    except (ImportError, ValueError) as error:
-        raise PreflightError(f"{module_name} cannot be found: {error}") from error
+    except FAILURES as error:  # it imports the packages that the module lies in
+        raise PreflightError(
+            f"{module_name} cannot be found: {describe(error)}", hint=_unasked(error)
+        ) from error
     if found is None:
         raise PreflightError(
             f"there is no module {module_name} in {project}",

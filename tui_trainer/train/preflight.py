@@ -26,21 +26,21 @@ from tui_trainer.record.finding import Finding
 from tui_trainer.record.heartbeat import Progress
 from tui_trainer.record.preflight import Preflight
 from tui_trainer.record.run_folder import CheckpointName, RunFolder
-from tui_trainer.spec.data import Npz, OwnData
+from tui_trainer.record.told import told_results
 from tui_trainer.spec.model import Classifier, ResNet
 from tui_trainer.spec.snapshot import experiment_from_toml
-from tui_trainer.train import forecast, randomness
+from tui_trainer.train import forecast, hardware, randomness
 from tui_trainer.train.answer import answer
 from tui_trainer.train.checks import Check, Interrupted, tabulate
+from tui_trainer.train.corruptions import SIDE
 from tui_trainer.train.equipment import Equipment
 from tui_trainer.train.rehearsal import Rehearsal
 from tui_trainer.train.reporter import Reporter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tui_trainer.record.experiment_file import LaunchedExperiment
-    from tui_trainer.spec.data import Data
     from tui_trainer.spec.experiment import Experiment
     from tui_trainer.train.dataset import Dataset
     from tui_trainer.train.ledger import Ledger
@@ -150,6 +150,7 @@ class Inspection:
         rehearsal = self._rehearsal
         return (
             Check("device", self._look_at_device),
+            *self._compiler(),
             Check("folder", self._look_at_folder),
             Check("results", self._look_at_results),
             Check("weights", self._look_at_weights),
@@ -157,6 +158,7 @@ class Inspection:
             Check("ood files", self._look_at_ood_files, ("data",)),
             Check("schedule", self._look_at_schedule, ("data",)),
             Check("pipeline", rehearsal.pipeline, ("data",)),
+            Check("augmentation", rehearsal.augmentation, ("pipeline",)),
             Check("network", rehearsal.network, ("data", "weights")),
             Check("step", rehearsal.step, ("network",)),
             Check("validation", rehearsal.validation, ("step",)),
@@ -172,6 +174,15 @@ class Inspection:
         threads = circumstances.threads
         counted = "1 thread" if threads == 1 else f"{threads} threads"
         return Finding("device", "ok", f"{circumstances.device}, {counted}")
+
+    def _compiler(self) -> Sequence[Check]:
+        """Looked for only where it is needed: it takes seconds."""
+        wanted = self._equipment.experiment.training.compile
+        return (Check("compiler", self._look_at_compiler, ("device",)),) if wanted else ()
+
+    def _look_at_compiler(self) -> Finding:
+        hardware.check_compiler(self._equipment.device)
+        return Finding("compiler", "ok", "torch.compile works here")
 
     def _look_at_folder(self) -> Finding:
         return _look_at_folders(self._place, self._within)
@@ -197,16 +208,23 @@ class Inspection:
         source = weights.source_of(settings, self._equipment.project)
         if source is None:
             return Finding("weights", "ok", "the network begins with random ones")
-        weights.check_file(source, settings.name)
+        weights.check_readable(source, settings.name)
         return Finding("weights", "ok", str(source.path))
 
     def _look_at_data(self) -> Finding:
-        data = _with_cure(self._equipment)
+        data = self._equipment.data
         _check_labels(data)
         return Finding("data", "ok", f"{data}; labels from 0 to {data.classes - 1}")
 
     def _look_at_ood_files(self) -> Finding:
         ood = self._equipment.ood
+        if ood is not None and ood.corrupts_at_another_size:
+            side = self._equipment.data.test.side
+            found = f"corruptions are computed of images brought from {side} to {SIDE} pixels"
+            cure = f"their published strengths are for photographs of {SIDE} pixels: compare runs "
+            return Finding(
+                "ood files", "warning", found, cure + "of these data with each other only"
+            )
         if ood is None or ood.folder is None:
             found = "none are named" if ood is None else "none: corruptions are computed"
             return Finding("ood files", "ok", found)
@@ -249,17 +267,40 @@ class Recheck:
         self._experiment = experiment
         self._epochs = read_epochs(run.epochs_file)
         self._left = max(0, epochs - len(self._epochs))
+        self._is_extended = epochs > experiment.epochs
 
     def checks(self) -> Sequence[Check]:
         """Each without torch's help, in no time."""
         return (
             Check("folder", self._look_at_folder),
+            Check("results", self._look_at_results, ("folder",)),
             Check("disk", self._look_at_room, ("folder",)),
             Check("time", self._look_at_time),
         )
 
     def _look_at_folder(self) -> Finding:
         return _look_at_folders(self._run.path, _within(self._run))
+
+    def _look_at_results(self) -> Finding:
+        """Those that a run has at its end, while it is still to train."""
+        folder = self._run.results
+        foreign = sorted(self._untold()) if self._left and not self._is_extended else []
+        if not foreign:
+            return Finding("results", "ok", "nothing stands in the way of its own")
+        return Finding(
+            "results",
+            "warning",
+            f"{folder} holds {', '.join(foreign)}, which is not this run's; nothing is "
+            "overwritten, so its own would not be written",
+            f"move it away before the run ends: mv '{folder / foreign[0]}' elsewhere",
+        )
+
+    def _untold(self) -> Iterator[str]:
+        told = {Path(file).name for file in told_results(self._run).results}
+        told |= {"predictions.npz"} if self._run.clean_results_file.name in told else set()
+        for path in self._run.results.glob("[!.]*"):
+            if path.is_file() and path.name not in told:
+                yield path.name
 
     def _look_at_room(self) -> Finding:
         sizes = [path.stat().st_size for path in self._run.checkpoints.glob("*.pt")]
@@ -295,25 +336,6 @@ def _look_at_folders(place: Path, within: Sequence[Path]) -> Finding:
             raise PreflightError(f"{folder} is no folder", hint="move away what stands there")
         _try_to_write(folder)
     return Finding("folder", "ok", f"{place} can be written to")
-
-
-def _with_cure(equipment: Equipment) -> Dataset:
-    """The data; who refuses it without a cure gets that of its kind."""
-    try:
-        return equipment.data
-    except PreflightError as error:
-        if not error.hint:
-            error.hint = _data_cure(equipment.experiment.data)
-        raise
-
-
-def _data_cure(data: Data) -> str:
-    arrays = "images (count, side, side, 3) as uint8, labels from 0, alike in all parts"
-    if isinstance(data, Npz):
-        return f"data.path names the file, from the project's folder; it holds {arrays}"
-    if isinstance(data, OwnData):
-        return f"{data.name} must return a dict: {arrays}"
-    return ""
 
 
 def _check_labels(data: Dataset) -> None:

@@ -18,7 +18,7 @@ from tui_trainer.record.finding import Finding
 from tui_trainer.record.words import byte_size, percent
 from tui_trainer.spec.learning import CrossEntropy, NoScheduler
 from tui_trainer.spec.training import Warmup
-from tui_trainer.train import models, optim, randomness
+from tui_trainer.train import models, optim, randomness, remains
 from tui_trainer.train.checkpoint import Checkpoints
 from tui_trainer.train.dataset import Dataset
 from tui_trainer.train.equipment import Equipment
@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from tui_trainer.record.finding import Level
     from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.spec.ood import Ood
     from tui_trainer.train.dataset import Split
     from tui_trainer.train.metrics import Predictions
     from tui_trainer.train.ood_files import OodFolder
@@ -51,6 +53,8 @@ _PROBED = 16
 # A learning rate that is right for a training can be too high for its first step.
 _HALVINGS = (0, 4, 8)
 _HARMLESS = 60
+# Colours that happen to be turned down, a box that happens to be large.
+_LOST_BY_CHANCE = 0.1
 # Of a small network's steps several are needed to tell how long one takes.
 _MOST_STEPS, _SECONDS_OF_STEPS = 8, 0.4
 # Resizing on an accelerator may round otherwise for other batches.
@@ -147,6 +151,25 @@ class Rehearsal:
         names = ", ".join(witnessed.by for witnessed in (first, *others))
         return Finding("pipeline", "ok", f"one image is the same {shape} tensor in {names}")
 
+    def augmentation(self) -> Finding:
+        """Augment some images of the first batch, and see what is left of them."""
+        steps, train = self.equipment.experiment.augment, self.small.data.train
+        if not steps:
+            return Finding("augmentation", "ok", "none")
+        images = train.only(torch.arange(_EVALUATED, device=train.labels.device) % len(train))
+        pipeline, seed = self.equipment.pipeline, self.equipment.experiment.seed
+        gone = remains.lost(steps, images, pipeline, seed)
+        count = len(images)
+        found = f"nothing is left of {gone} of {count} images"
+        if not gone:
+            return Finding("augmentation", "ok", f"something is left of each of {count} images")
+        if gone < _LOST_BY_CHANCE * count:
+            return Finding("augmentation", "ok", found)
+        worst = max(steps, key=lambda step: remains.lost((step,), images, pipeline, seed))
+        found += "; their labels are trained on all the same"
+        level: Level = "error" if gone == count else "warning"
+        return Finding("augmentation", level, found, f"is it {worst.name}? weaken it")
+
     def step(self) -> Finding:
         """Let a step lower the loss of one batch: at the run's learning rate, or far below it."""
         start = {name: entry.clone() for name, entry in self.state.network.state_dict().items()}
@@ -236,7 +259,7 @@ class Rehearsal:
         if settings is None or not settings.probe:
             return None
         few = structs.replace(settings, folder=None, probe=min(settings.probe, _PROBED))
-        return OodSource(few, self.small.data, self.equipment.project).probe()
+        return self._source_of(few).probe()
 
     def _step_from(self, start: Mapping[str, Tensor], halvings: int) -> tuple[float, float]:
         """The loss before and after a step from these weights, infinite where it is no number."""
@@ -310,7 +333,11 @@ class Rehearsal:
         if whole.folder is not None:
             folder = _part_of(whole.folder, self.scratch.path / "ood")
             settings = structs.replace(settings, folder=str(folder))
-        return OodSource(settings, self.small.data, self.equipment.project)
+        return self._source_of(settings)
+
+    def _source_of(self, settings: Ood) -> OodSource:
+        size = self.equipment.experiment.pipeline.size
+        return OodSource(settings, self.small.data, self.equipment.project, size)
 
     def _witnessed(self) -> Iterator[Witnessed]:
         """What a network sees of one training image wherever the run shows it images."""

@@ -20,7 +20,7 @@ from tui_trainer.record.tail import read_json
 from tui_trainer.record.told import told_results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from tui_trainer.record.run_folder import RunFolder
@@ -74,13 +74,17 @@ class Results:
         self.place.mkdir(exist_ok=True)
 
     def write_clean(
-        self, predictions: Predictions, beside: Mapping[str, Predictions] | None = None
+        self,
+        predictions: Predictions,
+        beside: Mapping[str, Predictions] | None = None,
+        names: Sequence[str] = (),
     ) -> None:
         """Write what the test found, unless that stands already.
 
         Args:
             predictions: The network's own.
             beside: What other ways to look said of the same images, by name.
+            names: Of the classes, where the data set gives them.
         """
         if self.clean_file.exists():
             return
@@ -94,6 +98,7 @@ class Results:
             {
                 "split": "test",
                 **predictions.as_record(),
+                **({"class_names": list(names)} if names else {}),
                 **{name: other.figures() for name, other in (beside or {}).items()},
                 "predictions_sha256": file_digest(self.predictions_file),
             },

@@ -18,14 +18,13 @@ import torch
 from torch.nn import functional
 
 from tui_trainer.errors import ExitCode, UsageError
-from tui_trainer.spec.ood import CORRUPTIONS
+from tui_trainer.spec.ood import CORRUPTIONS, Ood
 from tui_trainer.spec.snapshot import experiment_from_toml
 from tui_trainer.train import randomness
 from tui_trainer.train.answer import answer
-from tui_trainer.train.class_names import class_names
-from tui_trainer.train.corruptions import SIDE, corrupted
+from tui_trainer.train.corruptions import corrupted
 from tui_trainer.train.equipment import Equipment
-from tui_trainer.train.ood import OodSource, images_of
+from tui_trainer.train.ood import OodSource, to_corrupt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,7 +48,7 @@ class Samples:
         self._experiment = experiment
         self._equipment = Equipment(experiment, project)
         data = self._equipment.data
-        self._names = class_names(experiment.data, project, data.classes)
+        self._names = data.names or tuple(map(str, range(data.classes)))
 
     def answer(self, question: dict[str, Any]) -> dict[str, Any]:
         """The pictures that a question asks for.
@@ -97,7 +96,7 @@ class Samples:
         test = self._source().split
         _check("image", first + 1, len(test))
         numbers = range(first, min(first + count, len(test)))
-        plain = images_of(test, numbers.start, numbers.stop)
+        plain = to_corrupt(test, numbers.start, numbers.stop)
         rows = [_row("original", plain, side)]
         for severity in SEVERITIES:
             changed = corrupted(plain, numbers, chosen, severity)
@@ -109,7 +108,7 @@ class Samples:
         """One test image with every corruption at each severity."""
         test = self._source().split
         _check("image", first + 1, len(test))
-        plain = images_of(test, first, first + 1)
+        plain = to_corrupt(test, first, first + 1)
         ood = self._experiment.ood
         rows = []
         for name in ood.names if ood else CORRUPTIONS:
@@ -123,16 +122,8 @@ class Samples:
 
     def _source(self) -> OodSource:
         """Whose images are corrupted, checked to be of a size that corruptions are defined for."""
-        from tui_trainer.errors import PreflightError
-        from tui_trainer.spec.ood import Ood
-
-        settings = self._experiment.ood or Ood()
-        source = OodSource(settings, self._equipment.data, self._equipment.project)
-        if source.split.side != SIDE:
-            raise PreflightError(
-                f"corruptions are defined for images of {SIDE} pixels, not of {source.split.side}"
-            )
-        return source
+        settings, size = self._experiment.ood or Ood(), self._experiment.pipeline.size
+        return OodSource(settings, self._equipment.data, self._equipment.project, size)
 
     def _label(self, target: Tensor) -> str:
         """The class's name; of a mixture both, with their shares."""

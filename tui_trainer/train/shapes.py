@@ -13,6 +13,8 @@ from torch.nn.modules.module import (
     register_module_parameter_registration_hook,
 )
 
+from tui_trainer.train.own import FAILURES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -47,7 +49,7 @@ def steps(network: nn.Module, images: Tensor) -> list[Step]:
     try:
         with torch.no_grad():
             network(images)
-    except Exception:  # noqa: BLE001  where it stopped is the answer
+    except FAILURES:  # where it stopped is the answer
         return made
     finally:
         for handle in handles:

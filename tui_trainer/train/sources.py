@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from tui_trainer.errors import PreflightError
 from tui_trainer.spec.choices import CLASS_COUNT, IMAGE_STATISTICS
-from tui_trainer.spec.data import Cifar, Digits, ImageFolder
+from tui_trainer.spec.data import Cifar, Digits, ImageFolder, Npz, OwnData
 from tui_trainer.train import arrays, cifar, digits, image_folder
 from tui_trainer.train.staging import Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tui_trainer.spec.data import Data
@@ -34,13 +37,14 @@ def load(
     Raises:
         PreflightError: It is not there, or damaged.
     """
-    if isinstance(data, Cifar):
-        return cifar.load(data, project)
-    if isinstance(data, Digits):
-        return digits.load()
-    if isinstance(data, ImageFolder):
-        return image_folder.load(data, project, size, stage)
-    return arrays.load(data, project, size)
+    with _with_cure(data):
+        if isinstance(data, Cifar):
+            return cifar.load(data, project)
+        if isinstance(data, Digits):
+            return digits.load()
+        if isinstance(data, ImageFolder):
+            return image_folder.load(data, project, size, stage)
+        return arrays.load(data, project, size)
 
 
 def class_count(data: Data, project: Path, size: int) -> int:
@@ -53,4 +57,28 @@ def class_count(data: Data, project: Path, size: int) -> int:
         return CLASS_COUNT[data.name]
     if isinstance(data, ImageFolder):
         return len(image_folder.class_names(data, project))
-    return arrays.load(data, project, size).classes
+    return load(data, project, size).classes
+
+
+@contextmanager
+def _with_cure(data: Data) -> Iterator[None]:
+    """Who refuses data without a cure gets that of their kind."""
+    try:
+        yield
+    except PreflightError as error:
+        error.hint = error.hint or _cure_of(data)
+        raise
+
+
+def _cure_of(data: Data) -> str:
+    arrays = "images (count, side, side, 3) as uint8, labels from 0, alike in all parts"
+    if isinstance(data, Npz):
+        return f"data.path names the file, from the project's folder; it holds {arrays}"
+    if isinstance(data, OwnData):
+        return f"{data.name} must return a dict: {arrays}"
+    if isinstance(data, ImageFolder):
+        return (
+            "data.path names a folder, from the project's, with train/ (and test/, validation/) or "
+            "the classes themselves in it: a folder of images for each class"
+        )
+    return ""

@@ -35,8 +35,8 @@ class Stage:
     warn: Callable[[str], None] = _nobody
     """Hears why a file is read where it lies."""
     alive: Callable[[], None] = _nobody
-    """Called every few megabytes, while another run copies, and after each image that is decoded;
-    what it raises ends the work, and what was half done is removed."""
+    """Called every few megabytes, while another run copies, and after each file that is listed and
+    each image that is decoded; what it raises ends the work, and what was half done is removed."""
 
     def copy_of(self, source: Path) -> Path:
         """A copy on the node whose bytes were checked, or the file itself where there can be none.
@@ -46,6 +46,7 @@ class Stage:
         try:
             folder = _own_folder()
             if folder.stat().st_dev == source.stat().st_dev:
+                self.say(f"not copied, as it lies on the disk of {folder} already: {source}")
                 return source
             return self._copy_in(folder, source)
         except OSError as error:

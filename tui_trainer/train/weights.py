@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import pickle
 import re
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 from torch import nn
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from tui_trainer.spec.model import Classifier
 
     State = dict[str, Tensor]
+    Device = Literal["cpu", "meta"]
 
 # torchvision's DenseNet files are of a time when module names could hold dots.
 _OLD_DENSENET_KEY = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
@@ -67,7 +70,35 @@ def start_from(network: nn.Module, settings: ResNet | Classifier, project: Path)
     source = source_of(settings, project)
     if source is None:
         return
-    state = _read(source, settings.name)
+    # Some of torchvision's networks ask for the version that stands beside the tensors.
+    network.load_state_dict(_fitting(source, settings, network, "cpu"), strict=False)
+
+
+def check(network: nn.Module, settings: ResNet | Classifier, project: Path) -> None:
+    """Make sure that a network can start from its weights, by their names and shapes alone.
+
+    Raises:
+        PreflightError: They are missing, damaged, or those of another network.
+    """
+    source = source_of(settings, project)
+    if source is not None:
+        _fitting(source, settings, network, "meta")
+
+
+def check_readable(source: Source, network: str) -> None:
+    """Make sure that a file holds a table of weights, whosever they are; their values stay unread.
+
+    Raises:
+        PreflightError: It is missing, damaged, or something else.
+    """
+    _read(source, network, "meta")
+
+
+def _fitting(
+    source: Source, settings: ResNet | Classifier, network: nn.Module, device: Device
+) -> State:
+    """The weights that the network takes over from a file; others are refused."""
+    state = _read(source, settings.name, device)
     if source.url:
         state = _published(state, settings)
     if settings.name.startswith("vit_"):
@@ -78,7 +109,7 @@ def start_from(network: nn.Module, settings: ResNet | Classifier, project: Path)
     if settings.weights == "IMAGENET1K_FEATURES":
         # Of these the whole classifier is not a number.
         new.append("classifier")
-    _load(state, network, tuple(f"{name}." for name in new), source)
+    return _kept(state, network, tuple(f"{name}." for name in new), source)
 
 
 def head_of(network: nn.Module) -> str:
@@ -88,18 +119,28 @@ def head_of(network: nn.Module) -> str:
     return str(layers[-1])
 
 
-def _read(source: Source, network: str) -> State:
+def _read(source: Source, network: str, device: Device) -> State:
+    """The table of tensors in a file; on the meta device their values are not read."""
     check_file(source, network)
+    is_mapped = device == "meta" and zipfile.is_zipfile(source.path)
     try:
-        content = torch.load(source.path, map_location="cpu", weights_only=True)
+        content = torch.load(source.path, map_location=device, weights_only=True, mmap=is_mapped)
     except pickle.UnpicklingError as error:
         # PyTorch's own words tell how to load it all the same.
         raise PreflightError(
             f"{source.path} holds no weights: {_instead_of_weights(source.path)}",
             hint="where they were trained: torch.save(network.state_dict(), path)",
         ) from error
-    except (RuntimeError, ValueError, LookupError, EOFError) as error:
-        first = str(error).partition("\n")[0]
+    except (RuntimeError, ValueError, LookupError, EOFError, OSError) as error:
+        # PyTorch looks for the end of a short archive before its beginning.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
+        first = str(error).partition("\n")[0].partition(". ")[0]
+        if not zipfile.is_zipfile(source.path):
+            raise PreflightError(
+                f"{source.path} cannot be read: it is cut off or damaged ({first})",
+                hint="copy it anew from where it was trained",
+            ) from error
         raise PreflightError(f"{source.path} holds no weights: {first}") from error
     # A run's checkpoint keeps them under `model`; `state_dict` is the other common place.
     for key in ("model", "state_dict"):
@@ -171,8 +212,8 @@ def _at_size(state: State, network: nn.Module) -> State:
     return resampled
 
 
-def _load(state: State, network: nn.Module, new: tuple[str, ...], source: Source) -> None:
-    """Load all but what begins anew; refuse weights that are not this network's."""
+def _kept(state: State, network: nn.Module, new: tuple[str, ...], source: Source) -> State:
+    """All but what begins anew; weights that are not this network's are refused."""
     wanted = network.state_dict()
     kept = OrderedDict(
         (key, value)
@@ -185,9 +226,8 @@ def _load(state: State, network: nn.Module, new: tuple[str, ...], source: Source
         raise PreflightError(
             f"{source.path} holds weights of another network: {', '.join(faults[:_SHOWN])}{more}"
         )
-    # Some of torchvision's networks ask for the version that stands there.
     kept._metadata = getattr(state, "_metadata", None)  # type: ignore[attr-defined]  # noqa: SLF001
-    network.load_state_dict(kept, strict=False)
+    return kept
 
 
 def _faults(state: State, wanted: State, new: tuple[str, ...]) -> Iterator[str]:

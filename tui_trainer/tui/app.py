@@ -12,6 +12,7 @@ from textual.theme import Theme
 
 from tui_trainer.launch import launcher
 from tui_trainer.tui import notices
+from tui_trainer.tui.changed_cells import TerminalCells
 from tui_trainer.tui.glyphs import ASCII, UNICODE
 from tui_trainer.tui.memory import Memory
 from tui_trainer.tui.screens.home import Home
@@ -21,11 +22,14 @@ from tui_trainer.tui.terminal import (
     terminal_is_light,
     terminal_speaks_unicode,
 )
+from tui_trainer.tui.widgets.line_view import INKS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rich.console import RenderableType
     from textual.binding import BindingType
+    from textual.screen import Screen
 
     from tui_trainer.tui.operations import Operations
     from tui_trainer.tui.store import View, ViewChanged
@@ -76,6 +80,7 @@ class TrainerApp(App[list[str]]):
     TITLE = "tui-trainer"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = []
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{ink}" for ink in INKS}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - so in Textual
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-medium"), (32, "-tall")]  # noqa: RUF012
 
@@ -85,6 +90,7 @@ class TrainerApp(App[list[str]]):
         super().__init__()
         self._rings = bell
         self._seen: View | None = None
+        self._cells = TerminalCells()
         self.operating = threading.Lock()
         self._folder = folder
         self._operations = operations
@@ -98,7 +104,12 @@ class TrainerApp(App[list[str]]):
         """Show the first screen."""
         glyphs = UNICODE if terminal_speaks_unicode() else ASCII
         store, memory = Store(self._folder), Memory(self._folder)
+        self.app_resume_signal.subscribe(self, lambda _: self._cells.forget())
         self.push_screen(Home(store, memory, self._operations, self.operating, glyphs))
+
+    def on_resize(self) -> None:
+        """A terminal may have moved or lost what stood on it."""
+        self._cells.forget()
 
     def on_view_changed(self, message: ViewChanged) -> None:
         """Tell the terminal, whichever screen is shown, of runs that came to their end."""
@@ -106,6 +117,9 @@ class TrainerApp(App[list[str]]):
         if over and self._rings:
             self.bell()
             self._send(notices.notification(notices.words(over)))
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        super()._display(screen, self._cells.only_changes(renderable))
 
     def _send(self, sequence: str) -> None:
         if sequence and self._driver is not None:

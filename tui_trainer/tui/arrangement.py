@@ -21,11 +21,16 @@ STATES = (
 )
 SORTABLE = (
     *("experiment", "state", "epoch", "val", "test", "ood", "gap"),
-    *("best", "eta", "tries", "where"),
+    *("score", "best", "eta", "tries", "where"),
 )
 """The columns that runs can be sorted by, whether or not the terminal has room for them."""
 # What is better, or nearer, when it is smaller; of all other figures the largest comes first.
 SMALLEST_FIRST = ("experiment", "state", "gap", "eta", "where")
+
+
+GROUPS = ("", "base", "state", "tag")
+"""What the list can be grouped by; an empty one groups nothing."""
+NO_BASE, NO_TAG, NO_RUN = "no base", "no tag", "not run"
 
 
 class Order(NamedTuple):
@@ -54,6 +59,70 @@ class Arrangement:
     folded: Mapping[str, bool] = field(default_factory=dict)
     theme: str = ""
     """The name of the theme that was asked for; empty for the terminal's."""
+    group: str = ""
+    """What the list is grouped by, of `GROUPS`."""
+    thrown_away: tuple[tuple[str, ...], ...] = ()
+    """The runs that each move to the trash took along, the last one last."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupView:
+    """Experiments, or runs, that have something in common."""
+
+    by: str
+    label: str
+    """What they have in common, in words."""
+    experiments: tuple[ExperimentView, ...]
+    """Whole ones; of a group of single runs those that have none."""
+    loose_runs: tuple[RunView, ...] = ()
+
+    @property
+    def key(self) -> RowKey:
+        """What the row is found by again, and its fold; no experiment is called so."""
+        return (f"{self.by}: {self.label}", -1)
+
+    @property
+    def runs(self) -> tuple[RunView, ...]:
+        """Every run in it."""
+        of_experiments = (run for experiment in self.experiments for run in experiment.runs)
+        return (*of_experiments, *self.loose_runs)
+
+
+def grouped(experiments: tuple[ExperimentView, ...], by: str) -> list[GroupView]:
+    """The groups that they fall into: bases as they come, states by urgency, tags by name."""
+    if by == "base":
+        return _grouped_by_base(experiments)
+    label_of = _LABELS[by]
+    members: dict[str, list[RunView]] = {}
+    for run in (run for experiment in experiments for run in experiment.runs):
+        members.setdefault(label_of(run), []).append(run)
+    groups = [
+        GroupView(by=by, label=label, experiments=(), loose_runs=tuple(members[label]))
+        for label in sorted(members, key=_RANKS[by])
+    ]
+    idle = tuple(experiment for experiment in experiments if not experiment.runs)
+    return [*groups, *([GroupView(by=by, label=NO_RUN, experiments=idle)] if idle else [])]
+
+
+def _grouped_by_base(experiments: tuple[ExperimentView, ...]) -> list[GroupView]:
+    families: dict[str, list[ExperimentView]] = {}
+    for experiment in experiments:
+        families.setdefault(experiment.base, []).append(experiment)
+    return [
+        GroupView(by="base", label=f"from {base}" if base else NO_BASE, experiments=tuple(family))
+        for base, family in families.items()
+    ]
+
+
+_LABELS: Mapping[str, Callable[[RunView], str]] = {
+    "state": lambda run: run.state.value,
+    # A run with two tags stands once, so that marks and counts are right.
+    "tag": lambda run: " ".join(f"#{tag}" for tag in run.facts.tags) or NO_TAG,
+}
+_RANKS: Mapping[str, Callable[[str], Any]] = {
+    "state": [state.value for state in STATES].index,
+    "tag": lambda label: (label == NO_TAG, label),
+}
 
 
 def narrowed(

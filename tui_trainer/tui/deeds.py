@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from tui_trainer.errors import TuiTrainerError
+from tui_trainer.record import remarks
 from tui_trainer.record.trash import restore, trash
 from tui_trainer.tui.figures import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from tui_trainer.tui.operations import Operations
     from tui_trainer.tui.store import RunView
@@ -125,13 +127,66 @@ def trashing(undo_key: str) -> Deed:
     )
 
 
-def restoring() -> Deed:
-    """Have back from the trash."""
+def tagging(add: Sequence[str], remove: Sequence[str]) -> Deed:
+    """Give tags, and take some away."""
+    words = " ".join((*add, *(f"-{name}" for name in remove)))
     return Deed(
-        verb="have back",
-        doing="bringing {} back",
-        done="{} back from the trash",
+        verb="tag",
+        doing="tagging {}",
+        done=f"{{}}: tagged {_braced(words)}",
         question="",
         is_possible=lambda _: True,
-        do=lambda run: restore(run.folder.runs, run.folder.run),
+        do=lambda run: remarks.tag(run.folder, add, remove),
     )
+
+
+def noting(words: str) -> Deed:
+    """Add a line to the note."""
+    return Deed(
+        verb="write about",
+        doing="writing about {}",
+        done="added to the note of {}",
+        question="",
+        is_possible=lambda _: True,
+        do=lambda run: remarks.add_to_note(run.folder, words),
+    )
+
+
+def scoring(value: float, board: str) -> Deed:
+    """Record what a leaderboard said."""
+    on = f" on {_braced(board)}" if board else ""
+    return Deed(
+        verb="score",
+        doing="recording the score of {}",
+        done=f"{{}}: score {value:g}{on}",
+        question="",
+        is_possible=lambda _: True,
+        do=lambda run: remarks.score(run.folder, value, board),
+    )
+
+
+def bring_back(runs: Path, names: Sequence[str]) -> Outcome:
+    """Have runs back from the trash, whatever becomes of each."""
+    errors = {name: _error_of_restoring(runs, name) for name in names}
+    back = [name for name in names if errors[name] is None]
+    failed = [error for error in errors.values() if error is not None]
+    those = back[0] if len(back) == 1 else plural(len(back), "run")
+    words = [f"{those} back from the trash"] if back else []
+    words += [
+        error.message if isinstance(error, TuiTrainerError) else str(error) for error in failed
+    ]
+    hints = [error.hint for error in failed if isinstance(error, TuiTrainerError)]
+    return Outcome("\n".join(words), "".join(hints[-1:]), bool(failed), ())
+
+
+def _error_of_restoring(runs: Path, name: str) -> TuiTrainerError | OSError | None:
+    try:
+        restore(runs, name)
+    except (TuiTrainerError, OSError) as error:
+        return error
+    return None
+
+
+def _braced(words: str) -> str:
+    """Words of a user, in a text whose `{}` stands for the runs."""
+    return words.replace("{", "{{").replace("}", "}}")

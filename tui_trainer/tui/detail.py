@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 # More of a log than this is read with `tui-trainer logs`: it would take a key a while to search it.
 LOG_BYTES = 128 << 10
+LONGEST_CLASS_NAME = 24
 
 
 class Tab(Enum):
@@ -122,7 +123,8 @@ class PreflightTable:
 class ClassAccuracy(NamedTuple):
     """Accuracy on the images of one class."""
 
-    label: int
+    name: str
+    """The label where the data set has no names."""
     accuracy: float
 
 
@@ -339,11 +341,14 @@ def _worst(clean: Mapping[str, Any]) -> Iterator[ClassAccuracy]:
     worst = clean.get("worst_classes")
     if not isinstance(by_class, list) or not isinstance(worst, list):
         return
+    known = clean.get("class_names")
+    names = known if isinstance(known, list) else []
     for label in worst:
         is_label = isinstance(label, int) and 0 <= label < len(by_class)
         accuracy = number({"at": by_class[label]}, "at") if is_label else None
         if accuracy is not None:
-            yield ClassAccuracy(label, accuracy)
+            name = names[label] if label < len(names) else label
+            yield ClassAccuracy(plain_line(str(name), LONGEST_CLASS_NAME), accuracy)
 
 
 def _corruptions(measured: Mapping[str, Any]) -> Iterator[Corruption]:

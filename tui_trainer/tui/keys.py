@@ -25,16 +25,24 @@ class Key(NamedTuple):
 
 MOVE, RUNS, LOOK, APP = "Move", "Runs", "Look", "App"
 PAGE, COMPARISON, QUESTION = "Page", "Comparison", "Question"
-PICTURES = "Pictures"
+PICTURES, FORM = "Pictures", "Form"
 
 OPEN = Key("enter", "open", "launch the experiment; open the run's page", RUNS, "launch")
+PLAN = Key("L", "plan_launch", "launch with changes: settings, preflight, forecast", RUNS, "plan")
+NEW = Key("n", "new", "write a new experiment from this run or experiment", RUNS, "new")
 RESUME = Key("r", "resume", "resume the run from its last good checkpoint", RUNS, "resume")
 STOP = Key("s", "stop", "save a checkpoint, then stop the run", RUNS, "stop")
 STOP_NOW = Key("S", "stop_now", "stop the run at once, without a checkpoint (asks)", RUNS)
 RESUME_DEAD = Key("R", "resume_dead", "resume every run that died (asks)", RUNS)
 TRASH = Key("D", "trash", "move the run to the trash (asks)", RUNS)
 UNDO = Key("u", "undo", "have back what was last moved to the trash", RUNS)
-MARK = Key("space", "mark", "mark the run: r, s, S, D mean the marked ones", RUNS, "mark")
+TAG = Key("t", "tag", "tag the run; -word takes a tag away", RUNS, "tag")
+NOTE = Key("n", "note", "add to the run's note, or write it in your editor", RUNS, "note")
+SCORE = Key("=", "score", "record what a leaderboard said of the run", RUNS)
+EVALUATE = Key("e", "evaluate", "measure the run, on clean images and others", RUNS, "evaluate")
+PREDICT = Key("p", "predict", "write the run's submission", RUNS)
+EDIT = Key("E", "edit", "the experiment in your editor; on its page the log", RUNS)
+MARK = Key("space", "mark", "mark the run: keys then mean the marked ones", RUNS, "mark")
 UNMARK = Key("M", "unmark", "take all marks away", RUNS)
 COMPARE = Key("c", "compare", "compare the marked runs", RUNS, "compare")
 HELP = Key("?", "help", "this help", APP, "help")
@@ -45,11 +53,12 @@ PAGE_DOWN = Key("pagedown,ctrl+f", "page(1)", "one page down", MOVE)
 PAGE_UP = Key("pageup,ctrl+b", "page(-1)", "one page up", MOVE)
 TOP = Key("g,home", "top", "first row", MOVE)
 BOTTOM = Key("G,end", "bottom", "last row", MOVE)
-FOLD = Key("h,left", "fold", "fold the experiment's runs", MOVE, "fold")
+FOLD = Key("h,left", "fold", "fold the experiment's runs, then its group", MOVE, "fold")
 UNFOLD = Key("l,right", "unfold", "unfold the experiment's runs", MOVE)
 FILTER = Key("/", "filter", "show only runs like: state:crashed val<90 depth=4", LOOK, "filter")
 SORT = Key("o", "sort", "sort by the next column, in the end by none", LOOK, "sort")
 REVERSE = Key("O", "reverse", "sort the other way round", LOOK)
+GROUP = Key("b", "group", "group by base, by state, by tag, not at all", LOOK, "group")
 HIDE_FINISHED = Key("f", "hide_finished", "hide finished runs, and show them again", LOOK)
 NEXT_PLOT = Key("tab", "next_plot", "loss or accuracy, where only one has room", LOOK, "loss/acc")
 LOG_SCALE = Key("|", "log_scale", "loss on a logarithmic scale, and back", LOOK, "log loss")
@@ -84,36 +93,65 @@ PALETTE = Key(":", "palette", "find anything: what keys do, runs, colours", APP,
 YES = Key("y", "answer(True)", "yes, do it", QUESTION)
 NO = Key("n,escape,q,ctrl+c", "answer(False)", "no, leave everything as it is", QUESTION)
 FIND = Key("enter", "find", "look for what was typed", QUESTION)
+TAKE = Key("enter", "take", "take what was typed", QUESTION)
+WRITE = Key("ctrl+e", "write", "write the whole note in your editor", QUESTION)
 ERASE = Key("backspace", "erase", "take the last character back", QUESTION)
-GIVE_UP = Key("escape,ctrl+c", "give_up", "look for nothing", QUESTION)
+GIVE_UP = Key("escape,ctrl+c", "give_up", "leave it", QUESTION)
 CHOOSE = Key("enter", "choose", "do it, or go there", QUESTION)
 FOUND_BELOW = Key("down,ctrl+n,tab", "move(1)", "the next one that was found", QUESTION)
 FOUND_ABOVE = Key("up,ctrl+p", "move(-1)", "the one before", QUESTION)
 CLOSE_PALETTE = Key("escape,ctrl+c", "close", "do nothing", QUESTION)
 CLOSE_HELP = Key("escape,q,?,enter,ctrl+c", "close", "close the help", QUESTION)
+LEAVE_FORM = Key("escape,ctrl+c", "close", "back; what was typed is there again", FORM, "back")
+ENTER = Key("enter", "enter", "the next line; on what can be done: do it", FORM, "next")
+COMPLETE = Key("tab", "complete", "complete what is typed, or the next line", FORM, "complete")
+NEXT_LINE = Key("down", "go(1)", "the next line", FORM)
+LAST_LINE = Key("up,shift+tab", "go(-1)", "the line before", FORM)
+TO_RIGHT = Key("right", "shift(1)", "to the right; the next choice", FORM)
+TO_LEFT = Key("left", "shift(-1)", "to the left; the choice before", FORM)
+LINE_BEGIN = Key("home,ctrl+a", "shift(-10000)", "to the beginning of the line", FORM)
+LINE_END = Key("end,ctrl+e", "shift(10000)", "to the end of the line", FORM)
+ERASE_LEFT = Key("backspace", "erase", "take the character before the cursor back", FORM)
+DELETE = Key("delete,ctrl+d", "delete", "take the character at the cursor away", FORM)
+ERASE_LINE = Key("ctrl+u", "erase_line", "empty the line", FORM)
+HELP_FORM = Key("f1", "help", "this help", FORM)
+REHEARSE = Key("ctrl+r", "rehearse", "run the preflight", FORM, "preflight")
+LAUNCH = Key("ctrl+l", "launch", "launch", FORM, "launch")
+OUTLOOK = Key(
+    "ctrl+o", "outlook", "learning rate or preflight, where one has room", FORM, "lr/preflight"
+)
+SAMPLES_OF_FORM = Key("ctrl+p", "samples", "pictures of what it would train on", FORM, "pictures")
+COPY = Key("ctrl+y", "copy", "copy the command line to the terminal's clipboard", FORM, "copy")
+WRITE_EXPERIMENT = Key(
+    "ctrl+s", "write", "write the experiment into experiments.toml", FORM, "write"
+)
+SCROLL_DOWN = Key("pagedown,ctrl+f", "page(1)", "scroll what is below the form", FORM)
+SCROLL_UP = Key("pageup,ctrl+b", "page(-1)", "scroll it back", FORM)
 
+SCROLL_KEYS = (DOWN, UP, PAGE_DOWN, PAGE_UP, TOP, BOTTOM)
+SPOKEN_KEYS = (TAG, NOTE, SCORE, EVALUATE, PREDICT, EDIT)
 HOME_KEYS = (
-    *(OPEN, RESUME, RESUME_DEAD, STOP, STOP_NOW, TRASH, UNDO, MARK, UNMARK, COMPARE),
-    *(FILTER, SORT, REVERSE, HIDE_FINISHED, NEXT_PLOT, LOG_SCALE, BACK, THEME, SAMPLES),
-    *(DOWN, UP, PAGE_DOWN, PAGE_UP, TOP, BOTTOM, FOLD, UNFOLD),
+    *(OPEN, PLAN, NEW, RESUME, RESUME_DEAD, STOP, STOP_NOW, TRASH, UNDO, MARK, UNMARK, COMPARE),
+    *SPOKEN_KEYS,
+    *(FILTER, SORT, REVERSE, GROUP, HIDE_FINISHED, NEXT_PLOT, LOG_SCALE, BACK, THEME, SAMPLES),
+    *(*SCROLL_KEYS, FOLD, UNFOLD),
     *(PALETTE, HELP, LEAVE),
 )
 # The most wanted first: what has no room in the footer is left out of it. The way back stands
 # where the way there stood.
 HOME_FOOTER = (
-    *(BACK, OPEN, RESUME, STOP, COMPARE, FILTER, HELP, MARK, LEAVE, PALETTE),
-    *(SORT, FOLD, SAMPLES, NEXT_PLOT, LOG_SCALE),
+    *(BACK, OPEN, RESUME, STOP, COMPARE, FILTER, HELP, MARK, LEAVE, PLAN, PALETTE, NEW),
+    *(SAMPLES, SORT, TAG, NOTE, FOLD, NEXT_PLOT, LOG_SCALE, EVALUATE, GROUP),
 )
-SCROLL_KEYS = (DOWN, UP, PAGE_DOWN, PAGE_UP, TOP, BOTTOM)
 RUN_KEYS = (
-    *(BACK, RESUME, STOP, STOP_NOW),
+    *(BACK, RESUME, STOP, STOP_NOW, PLAN),
     *(PALETTE, HELP, LEAVE),
     *(TAB, THEME),
 )
 CURVES_KEYS = (NEXT_PLOT, LOG_SCALE, SMOOTHING, X_AXIS, ZOOM, SERIES)
 ATTEMPT_KEYS = (EARLIER, LATER)
 LOG_KEYS = (SEARCH, NEXT_MATCH, LAST_MATCH, TO_TRACEBACK)
-PAGE_KEYS = (*RUN_KEYS, *SCROLL_KEYS, *CURVES_KEYS, *ATTEMPT_KEYS, *LOG_KEYS)
+PAGE_KEYS = (*LOG_KEYS, *RUN_KEYS, *SPOKEN_KEYS, *SCROLL_KEYS, *CURVES_KEYS, *ATTEMPT_KEYS)
 COMPARE_KEYS = (CLOSE_COMPARISON, NEXT_FIGURE, LEFT, RIGHT, *SCROLL_KEYS, LOG_SCALE, PALETTE, HELP)
 SAMPLES_KEYS = (
     *(CLOSE_SAMPLES, NEXT_SAMPLES, LAST_SAMPLES, NEXT_EPOCH, LAST_EPOCH),
@@ -121,16 +159,20 @@ SAMPLES_KEYS = (
 )
 SEARCH_KEYS = (FIND, ERASE, GIVE_UP)
 PALETTE_KEYS = (CHOOSE, FOUND_BELOW, FOUND_ABOVE, PAGE_DOWN, PAGE_UP, ERASE, CLOSE_PALETTE)
+ASK_KEYS = (TAKE, ERASE, GIVE_UP)
+NOTE_KEYS = (*ASK_KEYS, WRITE)
 CONFIRM_KEYS = (YES, NO)
-HELP_KEYS = (CLOSE_HELP, *SCROLL_KEYS)
-KEYS = tuple(
-    dict.fromkeys(
-        (
-            *(*HOME_KEYS, *PAGE_KEYS, *COMPARE_KEYS, *SAMPLES_KEYS),
-            *(*CONFIRM_KEYS, *SEARCH_KEYS, *PALETTE_KEYS, CLOSE_HELP),
-        )
-    )
+FORM_KEYS = (
+    *(LEAVE_FORM, ENTER, COMPLETE, NEXT_LINE, LAST_LINE, TO_RIGHT, TO_LEFT, LINE_BEGIN, LINE_END),
+    *(ERASE_LEFT, DELETE, ERASE_LINE, SCROLL_DOWN, SCROLL_UP, HELP_FORM),
 )
+LAUNCH_KEYS = (*FORM_KEYS, REHEARSE, LAUNCH, OUTLOOK, SAMPLES_OF_FORM, COPY)
+NEW_KEYS = (*FORM_KEYS, WRITE_EXPERIMENT)
+HELP_KEYS = (CLOSE_HELP, *SCROLL_KEYS)
+OF_QUESTIONS = (*CONFIRM_KEYS, *SEARCH_KEYS, *PALETTE_KEYS, *NOTE_KEYS, CLOSE_HELP)
+OF_FORMS = (*LAUNCH_KEYS, *NEW_KEYS)
+OF_SCREENS = (*HOME_KEYS, *PAGE_KEYS, *COMPARE_KEYS, *SAMPLES_KEYS)
+KEYS = tuple(dict.fromkeys((*OF_SCREENS, *OF_QUESTIONS, *OF_FORMS)))
 
 _SHOWN = {
     "enter": "Enter",
@@ -146,8 +188,17 @@ _SHOWN = {
     "home": "Home",
     "end": "End",
     "backspace": "Backspace",
+    "delete": "Del",
+    "f1": "F1",
+    "shift+tab": "Shift+Tab",
 }
-_TEXTUAL = {":": "colon", "|": "vertical_line", "?": "question_mark", "/": "slash"}
+_TEXTUAL = {
+    ":": "colon",
+    "|": "vertical_line",
+    "?": "question_mark",
+    "/": "slash",
+    "=": "equals_sign",
+}
 
 
 def bindings(keys: tuple[Key, ...]) -> list[Binding]:
@@ -157,6 +208,12 @@ def bindings(keys: tuple[Key, ...]) -> list[Binding]:
         for key in keys
         for name in key.keys.split(",")
     ]
+
+
+def left_by(own: tuple[Key, ...], keys: tuple[Key, ...]) -> tuple[Key, ...]:
+    """The keys whose names a place does not give to keys of its own."""
+    taken = {name for key in own for name in key.keys.split(",")}
+    return tuple(key for key in keys if not taken & set(key.keys.split(",")))
 
 
 def shown(key: Key) -> str:

@@ -16,10 +16,13 @@ from tui_trainer.record.durable import replace_quickly
 from tui_trainer.record.fields import table, text
 from tui_trainer.record.tail import read_json
 from tui_trainer.spec.find import find_project
-from tui_trainer.tui.arrangement import SORTABLE, Arrangement, Order
+from tui_trainer.tui.arrangement import GROUPS, SORTABLE, Arrangement, Order
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+# Further back `tui-trainer restore` lists what there is.
+MOST_THROWN_AWAY = 50
 
 
 @dataclass
@@ -74,6 +77,8 @@ def _record(arrangement: Arrangement) -> dict[str, Any]:
         "marked": [f"{experiment}/{number}" for experiment, number in sorted(arrangement.marked)],
         "folded": dict(arrangement.folded),
         "theme": arrangement.theme,
+        "group": arrangement.group,
+        "thrown_away": arrangement.thrown_away[-MOST_THROWN_AWAY:],
     }
 
 
@@ -88,7 +93,17 @@ def _arrangement(record: Mapping[str, Any]) -> Arrangement:
         marked=frozenset(map(_row_key, marked)) if isinstance(marked, list) else frozenset(),
         folded={name: value for name, value in folded.items() if isinstance(value, bool)},
         theme=text(record, "theme"),
+        group=group if (group := text(record, "group")) in GROUPS else "",
+        thrown_away=tuple(_thrown_away(record.get("thrown_away"))),
     )
+
+
+def _thrown_away(moves: object) -> Iterator[tuple[str, ...]]:
+    for move in moves if isinstance(moves, list) else ():
+        known = move if isinstance(move, list) else []
+        names = tuple(name for name in known if isinstance(name, str))
+        if names:
+            yield names
 
 
 def _row_key(run: object) -> tuple[str, int]:

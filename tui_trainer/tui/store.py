@@ -5,9 +5,11 @@ No other part of the app touches the disk: one that hangs makes figures old, not
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from textual.message import Message
@@ -15,6 +17,7 @@ from textual.message import Message
 from tui_trainer.errors import InvalidExperimentsError, TuiTrainerError
 from tui_trainer.record.index import Index, Run
 from tui_trainer.record.plain_text import LONGEST_SHOWN_LINE, plain_line, plain_text
+from tui_trainer.record.run_folder import all_runs
 from tui_trainer.record.state import State, new_in_cause
 from tui_trainer.record.tail import identity, read_end
 from tui_trainer.spec.find import find_project
@@ -23,11 +26,12 @@ from tui_trainer.study.facts import Facts, facts_of
 from tui_trainer.tui.detail import Detail, DetailReader, Tab
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from tui_trainer.record.epochs import Epoch
-    from tui_trainer.record.heartbeat import Progress
+    from tui_trainer.record.heartbeat import Progress, Usage
+    from tui_trainer.record.remarks import Score
     from tui_trainer.record.run_folder import RunFolder
 
 POLL_SECONDS = 1.0
@@ -35,6 +39,8 @@ POLL_SECONDS = 1.0
 QUIET_POLLS = 3
 # Of one core at the most, however many runs there are: a login node belongs to everybody.
 POLL_SHARE = 0.1
+# A start shows what it has read by then; each next part may take twice as long as the one before.
+FIRST_PART_SECONDS = 0.1
 # Ends that a log may explain; more of it than this is read with `tui-trainer logs`.
 EXPLAINED_BY_LOG = {State.FAILED, State.CRASHED, State.LOST, State.INTERRUPTED}
 LOG_BYTES, LOG_LINES = 8192, 40
@@ -63,9 +69,10 @@ class RunView:
     cause: str
     end_of_log: tuple[str, ...]
     """The last lines of its newest attempt's log; empty unless it ended badly."""
-    epochs: tuple[Epoch, ...]
+    epochs: Sequence[Epoch]
     planned_epochs: int
     progress: Progress | None
+    usage: Usage | None
     best: Epoch | None
     clean_accuracy: float | None
     ood: OodView | None
@@ -78,6 +85,8 @@ class RunView:
     alarms: tuple[str, ...]
     """The kinds of the alarms among the warnings, in words."""
     skipped_lines: int
+    scores: tuple[str, ...]
+    """What each leaderboard said last, in words, the newest first."""
     facts: Facts
     """What filter, order and comparison ask for."""
 
@@ -123,6 +132,8 @@ class ExperimentView:
     """Why it cannot be launched; empty for one that can."""
     is_defined: bool
     """Whether experiments.toml still has it."""
+    base: str
+    """The label of what it inherits from; empty for none."""
     runs: tuple[RunView, ...]
 
     @property
@@ -147,6 +158,10 @@ class View:
     """What keeps the view from being whole, in one line."""
     done_at: str = ""
     """When the last live run will be done, as a time of day."""
+    unread: int = 0
+    """Runs that were not looked at yet, after the start."""
+    read_only: str = ""
+    """The folder that this user may not write to; empty where nothing stands in the way."""
 
     @property
     def runs(self) -> tuple[RunView, ...]:
@@ -212,6 +227,8 @@ class Store:
     folder: Path
     seen: View = field(default_factory=lambda: View(project=None))
     """The newest that was told of."""
+    assessed: set[tuple[str, RowKey]] = field(default_factory=set)
+    """What is being evaluated or predicted with at this moment, as asked from this app."""
     _path: Path | None = None
     _stamp: tuple[int, int, int] | None = None
     _project: Project | None = None
@@ -229,6 +246,9 @@ class Store:
     def watch(self, tell: Callable[[Message], object]) -> None:
         """Look until `close`, and tell of each change; for a thread of its own."""
         told: View | None = None
+        for part in self._first_parts():
+            self.seen = told = part
+            tell(ViewChanged(part))
         while not self._closed:
             began, worked = time.monotonic(), time.thread_time()
             view = self.look()
@@ -265,16 +285,45 @@ class Store:
     def look(self) -> View:
         """The project as it is now; what cannot be read now is shown as it last was."""
         self._read_project()
+        return self._view(self._read_runs() or self._project_warning)
+
+    def _view(self, warning: str) -> View:
         if self._project is None:
             return View(project=None, warning=self._project_warning)
-        warning = self._read_runs() or self._project_warning
         return View(
             project=self._project,
             title=plain_line(self._project.name),
             experiments=_experiment_views(self._project, self._view_runs(self._read_logs())),
             warning=plain_line(warning),
             done_at=_done_at(self._runs),
+            read_only=_read_only(self._project.folder),
         )
+
+    def _first_parts(self) -> Iterator[View]:
+        """While runs are read for the first time, now and then what is known of them so far."""
+        self._read_project()
+        if self._project is None:
+            return
+        runs = self._project.folder / "runs"
+        self._index, read, patience = Index(runs), list[Run](), FIRST_PART_SECONDS
+        told_at = time.monotonic()
+        with contextlib.suppress(OSError):  # which `look` tells of
+            folders = sorted(all_runs(runs), key=self._place)
+            for folder in folders:
+                if self._closed:
+                    return
+                read.append(self._index.look_at(folder))
+                if time.monotonic() - told_at > patience:
+                    self._runs = sorted(read, key=_by_name_and_number)
+                    view = self._view(self._project_warning)
+                    yield replace(view, done_at="", unread=len(folders) - len(read))
+                    told_at, patience = time.monotonic(), 2 * patience
+
+    def _place(self, folder: RunFolder) -> tuple[int, int]:
+        """What stands higher in the list is read earlier."""
+        names = () if self._project is None else tuple(self._project.bases)
+        name = folder.experiment_name
+        return (names.index(name) if name in names else len(names), -folder.number)
 
     def _tell_of_focus(self) -> None:
         wanted = self._focus
@@ -353,6 +402,17 @@ class Store:
         return [self._seen[path].view for path in folders]
 
 
+def _by_name_and_number(run: Run) -> tuple[str, int]:
+    return (run.folder.experiment_name, run.folder.number)
+
+
+def _read_only(project: Path) -> str:
+    """The folder of runs, or of the project where that has none yet, if it may not be written."""
+    runs = project / "runs"
+    place = runs if runs.is_dir() else project
+    return "" if os.access(place, os.W_OK | os.X_OK) else plain_line(str(place))
+
+
 def _see(run: Run, log: EndOfLog | None, before: SeenRun | None) -> SeenRun:
     if before is not None and before.run is run and before.log is log:
         return before
@@ -412,6 +472,7 @@ def _experiment_view(
         planned_epochs=0 if experiment is None else experiment.epochs,
         fault="" if experiment is not None else fault,
         is_defined=name in project.bases,
+        base=plain_line(project.bases.get(name) or ""),
         runs=tuple(reversed(family)),
     )
 
@@ -428,6 +489,7 @@ def _run_view(run: Run, log: EndOfLog | None) -> RunView:
         epochs=run.epochs,
         planned_epochs=run.planned_epochs,
         progress=run.progress,
+        usage=run.usage,
         best=run.best,
         clean_accuracy=run.clean_accuracy,
         ood=_ood_view(run),
@@ -438,8 +500,13 @@ def _run_view(run: Run, log: EndOfLog | None) -> RunView:
         warnings=tuple(plain_line(warning.message) for warning in run.history.warnings),
         alarms=tuple(plain_line(a.kind.replace("_", " ")) for a in run.history.alarms),
         skipped_lines=run.skipped_lines,
+        scores=tuple(map(_score_words, reversed(run.remarks.scores))),
         facts=facts_of(run),
     )
+
+
+def _score_words(score: Score) -> str:
+    return f"{score.value:g}" + (f" on {plain_line(score.board)}" if score.board else "")
 
 
 def _ood_view(run: Run) -> OodView | None:

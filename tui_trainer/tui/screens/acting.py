@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.tui.deeds import Deed
+    from tui_trainer.tui.form import Form
     from tui_trainer.tui.glyphs import Glyphs
     from tui_trainer.tui.keys import Key
     from tui_trainer.tui.operations import Operations
@@ -45,7 +46,8 @@ class Operated(Message):
         hint: str = "",
         ink: str = "accent",
         launched: RunFolder | None = None,
-        thrown_away: tuple[RunView, ...] = (),
+        thrown_away: tuple[str, ...] = (),
+        brought_back: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         self.words = words
@@ -53,6 +55,7 @@ class Operated(Message):
         self.ink = ink
         self.launched = launched
         self.thrown_away = thrown_away
+        self.brought_back = brought_back
 
 
 class Acting(Screen[None]):
@@ -74,6 +77,7 @@ class Acting(Screen[None]):
         self._operating = operating
         self._glyphs = glyphs
         self._is_asking = False
+        self._forms: dict[tuple[str, ...], Form] = {}
         self._notice_timer: Timer | None = None
 
     # What a screen says of itself.
@@ -88,6 +92,11 @@ class Acting(Screen[None]):
         """The run that is looked at."""
         raise NotImplementedError
 
+    @property
+    def _selected_experiment(self) -> str:
+        """The experiment that is looked at, itself or by a run of it; empty for none."""
+        raise NotImplementedError
+
     def _show_selected(self) -> None:
         """Show what keys act on, and the keys."""
         raise NotImplementedError
@@ -96,6 +105,11 @@ class Acting(Screen[None]):
     def _keys_here(self) -> tuple[Key, ...]:
         """The keys that the help lists."""
         raise NotImplementedError
+
+    @property
+    def _idle_keys(self) -> set[Key]:
+        """Those of them that would do nothing now, so that nobody is offered them."""
+        return set() if self._shows_one_plot else {keys.NEXT_PLOT}
 
     @property
     def _is_busy(self) -> bool:
@@ -152,7 +166,8 @@ class Acting(Screen[None]):
 
     def action_palette(self) -> None:
         """Find anything by its name."""
-        open_palette(self, self._keys_here, self._glyphs, self._store.seen)
+        offered = [key for key in self._keys_here if key not in self._idle_keys]
+        open_palette(self, offered, self._glyphs, self._store.seen)
 
     def action_leave(self) -> None:
         """End the app; runs go on."""
@@ -160,8 +175,17 @@ class Acting(Screen[None]):
 
     # What is done to runs, each in a thread of its own.
 
+    def _may_write(self) -> bool:
+        """Whether anything can be done to runs here; where not it is said."""
+        place = self._store.seen.read_only
+        if place:
+            self._say(f"nothing can be changed: {place} is read only for you", ink="warn")
+        return not place
+
     def _do(self, deed: Deed) -> None:
         """Do it to the runs that are meant and can take it; ask first where it says so."""
+        if not self._may_write():
+            return
         meant = self._meant
         runs = [run for run in meant if deed.is_possible(run)]
         if not meant:
@@ -185,10 +209,12 @@ class Acting(Screen[None]):
     def _carry_out(self, deed: Deed, runs: Sequence[RunView]) -> Operated:
         outcome = deeds.carry_out(deed, runs)
         ink = "bad" if outcome.is_bad else "accent"
-        gone = outcome.done if deed.can_be_undone else ()
+        gone = tuple(run.folder.run for run in outcome.done) if deed.can_be_undone else ()
         return Operated(outcome.words, hint=outcome.hint, ink=ink, thrown_away=gone)
 
     def _operate(self, words: str, operation: Callable[[], Operated]) -> None:
+        if not self._may_write():
+            return
         # A key pressed twice must not launch twice.
         if self._is_busy:
             self._say("one moment: the last thing asked for is still being done")
@@ -205,6 +231,10 @@ class Acting(Screen[None]):
                 outcome = Operated(error.message, hint=error.hint, ink="bad")
             except OSError as error:
                 outcome = Operated(str(error), ink="bad")
+        self.tell(app, outcome)
+
+    def tell(self, app: App[list[str]], outcome: Operated) -> None:
+        """Say how something went, from any thread, also where this screen is closed by now."""
         self._screen_to_tell(app).post_message(outcome)
 
     def _screen_to_tell(self, app: App[list[str]]) -> Acting:

@@ -10,12 +10,13 @@ from tui_trainer.study.compare import compare
 from tui_trainer.tui import charts, figures, keys
 from tui_trainer.tui.screens.help import Help
 from tui_trainer.tui.screens.palette import open_palette
+from tui_trainer.tui.screens.scrolling import Scrolling
 from tui_trainer.tui.widgets.headline import STATE_INKS
 from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
 from tui_trainer.tui.widgets.line import Line, Span, fit, fit_line
-from tui_trainer.tui.widgets.pages import Pages
 from tui_trainer.tui.widgets.plot import Plot
 from tui_trainer.tui.widgets.rule import Rule
+from tui_trainer.tui.widgets.words import Words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +34,7 @@ LONGEST_NAME, LONGEST_KEY, LONGEST_VALUE = 34, 28, 24
 GAP = "  "
 
 
-class Compare(Screen[None]):
+class Compare(Scrolling, Screen[None]):
     """Compares runs; the first one is what the others are measured by."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.COMPARE_KEYS)]
@@ -52,7 +53,7 @@ class Compare(Screen[None]):
         yield Rule(glyphs, widget_id="compared")
         yield Plot(glyphs, widget_id="curves")
         yield Rule(glyphs, widget_id="above-table")
-        yield Pages(glyphs, widget_id="table")
+        yield Words(glyphs, widget_id="table")
         yield KeyBar(glyphs)
 
     def on_mount(self) -> None:
@@ -93,22 +94,6 @@ class Compare(Screen[None]):
         self._first_value = max(0, min(self._first_value + runs, len(self._drawn) - 1))
         self._show_all()
 
-    def action_move(self, rows: int) -> None:
-        """Scroll the table."""
-        self.query_one(Pages).move(rows)
-
-    def action_page(self, pages: int) -> None:
-        """Scroll the table by pages."""
-        self.query_one(Pages).move_pages(pages)
-
-    def action_top(self) -> None:
-        """To the table's first line."""
-        self.query_one(Pages).move_to_end(last=False)
-
-    def action_bottom(self) -> None:
-        """To the table's last line."""
-        self.query_one(Pages).move_to_end(last=True)
-
     def action_palette(self) -> None:
         """Find anything by its name."""
         open_palette(self, keys.COMPARE_KEYS, self._glyphs)
@@ -118,6 +103,10 @@ class Compare(Screen[None]):
         self.app.push_screen(Help(self._glyphs, keys.COMPARE_KEYS))
 
     # What is shown.
+
+    @property
+    def _scrolled(self) -> Words:
+        return self.query_one(Words)
 
     @property
     def _drawn(self) -> tuple[RunView, ...]:
@@ -140,7 +129,7 @@ class Compare(Screen[None]):
         marks = [self._glyphs.marks[run.state] for run in self._drawn]
         lines = list(_figure_lines(comparison.runs, list(zip(marks, states, strict=True))))
         lines += [(), *_difference_lines(comparison.differences, self._first_value, self._width)]
-        self.query_one(Pages).show(lines)
+        self._scrolled.show(lines)
         self.query_one(KeyBar).show(self._offers(chosen.is_loss))
 
     @property

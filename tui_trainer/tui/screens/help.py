@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.screen import ModalScreen
 
 from tui_trainer.tui import keys
+from tui_trainer.tui.screens.scrolling import Scrolling
 from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
 from tui_trainer.tui.widgets.line import Line, Span
-from tui_trainer.tui.widgets.pages import Pages
+from tui_trainer.tui.widgets.words import Words
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 KEY_WIDTH = 16
 
 
-class Help(ModalScreen[None]):
+class Help(Scrolling, ModalScreen[None]):
     """Shows the keys by group."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.HELP_KEYS)]
@@ -32,7 +33,7 @@ class Help(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """The keys."""
-        yield Pages(self._glyphs, help_lines(self._shown), widget_id="help")
+        yield Words(self._glyphs, help_lines(self._shown), widget_id="help")
         closes, down, up = (keys.shown(key) for key in (keys.CLOSE_HELP, keys.DOWN, keys.UP))
         keybar = KeyBar(self._glyphs)
         keybar.show([Offer(closes, "closes this help"), Offer(f"{down} {up}", "scroll")])
@@ -42,21 +43,9 @@ class Help(ModalScreen[None]):
         """Back to where the help was asked for."""
         self.dismiss()
 
-    def action_move(self, rows: int) -> None:
-        """Scroll."""
-        self.query_one(Pages).move(rows)
-
-    def action_page(self, pages: int) -> None:
-        """Scroll by pages."""
-        self.query_one(Pages).move_pages(pages)
-
-    def action_top(self) -> None:
-        """To the first key."""
-        self.query_one(Pages).move_to_end(last=False)
-
-    def action_bottom(self) -> None:
-        """To the last key."""
-        self.query_one(Pages).move_to_end(last=True)
+    @property
+    def _scrolled(self) -> Words:
+        return self.query_one(Words)
 
 
 def help_lines(shown: tuple[keys.Key, ...]) -> list[Line]:

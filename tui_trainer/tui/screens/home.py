@@ -13,12 +13,15 @@ from tui_trainer.record.plain_text import plain_line
 from tui_trainer.study.facts import settings_of
 from tui_trainer.study.filter import Filter, understand_filter
 from tui_trainer.tui import charts, deeds, figures, keys
-from tui_trainer.tui.arrangement import Arrangement, Order, narrowed
-from tui_trainer.tui.screens.acting import Acting, Operated
+from tui_trainer.tui.arrangement import GROUPS, Arrangement, GroupView, Order, narrowed
+from tui_trainer.tui.screens.acting import Operated
 from tui_trainer.tui.screens.compare import Compare
 from tui_trainer.tui.screens.palette import Asked  # noqa: TC001 - Textual looks at it
+from tui_trainer.tui.screens.planning import Planning
 from tui_trainer.tui.screens.run import RunPage
 from tui_trainer.tui.screens.samples import Samples, subject_of
+from tui_trainer.tui.screens.scrolling import Scrolling
+from tui_trainer.tui.screens.speaking import Speaking
 from tui_trainer.tui.store import ExperimentView, RunView, Store, View, ViewChanged
 from tui_trainer.tui.widgets.filter_line import FilterLine
 from tui_trainer.tui.widgets.headline import Headline
@@ -33,6 +36,7 @@ from tui_trainer.tui.widgets.words import Words
 if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
@@ -43,7 +47,7 @@ if TYPE_CHECKING:
     from tui_trainer.tui.store import RowKey
 
 
-class Home(Acting):
+class Home(Scrolling, Planning, Speaking):
     """Shows the store's view and acts on the selected row.
 
     Args:
@@ -75,10 +79,10 @@ class Home(Acting):
         self._memory = memory
         self._arrangement = Arrangement()
         self._filter = Filter()
-        self._thrown_away: list[tuple[RunView, ...]] = []
         self._view: View | None = None
         self._log_scale = False
         self._awaited: RowKey | None = None
+        self._new_experiment = ""
 
     def compose(self) -> ComposeResult:
         """The widgets, from top to bottom."""
@@ -100,6 +104,8 @@ class Home(Acting):
     def on_mount(self) -> None:
         """Begin to look."""
         self.run_worker(self._recall_and_watch, thread=True)
+        # Whichever screen it is chosen on.
+        self.watch(self.app, "theme", self._remember_theme, init=False)
 
     def on_unmount(self) -> None:
         """Look no more."""
@@ -113,6 +119,7 @@ class Home(Acting):
         self.query_one("#warning", Words).show(_warning(view, self._glyphs))
         self._show_list()
         self._go_to_awaited_run()
+        self._go_to_new_experiment()
         for screen in self.app.screen_stack:
             if isinstance(screen, Compare):
                 screen.show(view.runs)
@@ -127,7 +134,10 @@ class Home(Acting):
     def on_operated(self, message: Operated) -> None:
         """Remember what can be had back; go to a new run as soon as the store has seen it."""
         if message.thrown_away:
-            self._thrown_away.append(message.thrown_away)
+            self._arrange(thrown_away=(*self._arrangement.thrown_away, message.thrown_away))
+        if message.brought_back:
+            left = tuple(x for x in self._arrangement.thrown_away if x != message.brought_back)
+            self._arrange(thrown_away=left)
         if message.launched is not None:
             self._awaited = (message.launched.experiment_name, message.launched.number)
             self._go_to_awaited_run()
@@ -168,8 +178,10 @@ class Home(Acting):
     # What keys do, in the order of the key table.
 
     def action_open(self) -> None:
-        """Launch the experiment, or open the run's page."""
-        row = self._selected
+        """Launch the experiment, open the run's page, or fold and unfold the group."""
+        row = self._list.selected
+        if isinstance(row, GroupView):
+            self._list.fold(folded=not self._list.folded.get(row.key[0], False))
         if isinstance(row, RunView):
             acting = (self._store, self._operations, self._operating, self._glyphs)
             self.app.push_screen(RunPage(*acting, row))
@@ -178,6 +190,8 @@ class Home(Acting):
 
     def action_resume_dead(self) -> None:
         """Resume every run that died, whatever the list shows."""
+        if not self._may_write():
+            return
         runs = () if self._view is None else self._view.runs
         dead = [run for run in runs if run.state.has_died]
         if not dead:
@@ -193,17 +207,20 @@ class Home(Acting):
 
     def action_undo(self) -> None:
         """Have back what was last moved to the trash from here."""
-        if self._thrown_away:
-            self._do_to(deeds.restoring(), self._thrown_away.pop())
-        else:
+        thrown_away = self._arrangement.thrown_away
+        if not thrown_away:
             self._say("nothing was moved to the trash from here: tui-trainer restore lists it")
+        elif self._view is not None and self._view.project is not None:
+            runs = self._view.project.folder / "runs"
+            work = partial(self._bring_back, runs, thrown_away[-1])
+            self._operate("bringing back from the trash", work)
 
     def action_mark(self) -> None:
         """Mark the run, or every run of the experiment that is shown; again to take it back."""
-        row = self._selected
+        row = self._list.selected
         if row is None:
             return
-        rows = {run.key for run in (row.runs if isinstance(row, ExperimentView) else (row,))}
+        rows = {run.key for run in ((row,) if isinstance(row, RunView) else row.runs)}
         marked = self._arrangement.marked
         self._arrange(marked=marked - rows if rows <= marked else marked | rows)
         self._list.move(1)
@@ -240,25 +257,14 @@ class Home(Acting):
         else:
             self._say(f"{keys.shown(keys.SORT)} sorts by a column first")
 
+    def action_group(self) -> None:
+        """Group by the next thing that runs can have in common; in the end by none."""
+        now = GROUPS.index(self._arrangement.group)
+        self._arrange(group=GROUPS[(now + 1) % len(GROUPS)])
+
     def action_hide_finished(self) -> None:
         """Hide finished runs, or show them again."""
         self._arrange(hides_finished=not self._arrangement.hides_finished)
-
-    def action_move(self, rows: int) -> None:
-        """Move the cursor."""
-        self._list.move(rows)
-
-    def action_page(self, pages: int) -> None:
-        """Move the cursor by pages."""
-        self._list.move_pages(pages)
-
-    def action_top(self) -> None:
-        """To the first row."""
-        self._list.move_to_end(last=False)
-
-    def action_bottom(self) -> None:
-        """To the last row."""
-        self._list.move_to_end(last=True)
 
     def action_fold(self) -> None:
         """Fold the experiment's runs."""
@@ -283,11 +289,6 @@ class Home(Acting):
         self._close_filter_line()
         self._arrange(filter="")
 
-    def action_theme(self) -> None:
-        """Change between dark and light, and remember it."""
-        super().action_theme()
-        self._arrange(theme=self.app.theme)
-
     def action_samples(self) -> None:
         """Pictures of what the experiment, or the run as it was launched, trains on."""
         row = self._selected
@@ -302,12 +303,22 @@ class Home(Acting):
     # What is selected.
 
     @property
+    def _scrolled(self) -> RunList:
+        return self._list
+
+    @property
     def _list(self) -> RunList:
         return self.query_one(RunList)
 
     @property
     def _selected(self) -> ExperimentView | RunView | None:
-        return self._list.selected
+        row = self._list.selected
+        return None if isinstance(row, GroupView) else row
+
+    @property
+    def _selected_group(self) -> GroupView | None:
+        row = self._list.selected
+        return row if isinstance(row, GroupView) else None
 
     @property
     def _selected_run(self) -> RunView | None:
@@ -316,6 +327,17 @@ class Home(Acting):
         if isinstance(row, ExperimentView):
             return row.runs[0] if row.runs else None
         return row
+
+    @property
+    def _selected_experiment(self) -> str:
+        row = self._selected
+        if row is None:
+            return ""
+        return row.name if isinstance(row, ExperimentView) else row.experiment
+
+    @property
+    def _selected_for_new(self) -> RunView | None:
+        return self._selected if isinstance(self._selected, RunView) else None
 
     @property
     def _marked(self) -> list[RunView]:
@@ -327,6 +349,9 @@ class Home(Acting):
         return [marked[key] for key in dict.fromkeys((*shown, *marked))]
 
     # How the list is arranged.
+
+    def _remember_theme(self, theme: str) -> None:
+        self._arrange(theme=theme)
 
     def _recall_and_watch(self) -> None:
         self.post_message(self.Recalled(self._memory.recall()))
@@ -354,7 +379,11 @@ class Home(Acting):
             all_of_them += f", {keys.shown(keys.HIDE_FINISHED)} the finished ones"
         empty = f"none of {figures.plural(len(view.runs), 'run')} is to be seen here; {all_of_them}"
         self._list.show(
-            shown, arrangement.order, arrangement.marked, empty if view.experiments else ""
+            shown,
+            arrangement.order,
+            arrangement.marked,
+            empty if view.experiments else "",
+            arrangement.group,
         )
         self.query_one(Headline).show(view, tuple(self._scope(view, shown)))
         self.query_one(FilterLine).say(self._filter_fault)
@@ -383,6 +412,8 @@ class Home(Acting):
         if parts:
             count = sum(len(experiment.runs) for experiment in shown)
             parts.append((Span(f"{count} of {len(view.runs)}", "strong"),))
+        if arrangement.group:
+            parts.append((Span(f"by {arrangement.group}", "accent"),))
         if self._marked:
             marks = f"{self._glyphs.marked} {len(self._marked)} marked"
             parts.append((Span(marks, "accent"),))
@@ -398,6 +429,8 @@ class Home(Acting):
     def _show_selected(self) -> None:
         row, run = self._selected, self._selected_run
         self.query_one(KeyBar).show(self._offers(row))
+        if self._selected_group is not None:
+            self._show_group(self._selected_group)
         if row is None:
             return
         experiment = self._experiment_of(row)
@@ -406,6 +439,26 @@ class Home(Acting):
         self._show_charts(run)
         self._show_ending(run)
         self.query_one(StatusLine).show(row if run is None else run)
+
+    @property
+    def _idle_keys(self) -> set[keys.Key]:
+        idle = super()._idle_keys
+        if not self._arrangement.filter:
+            idle |= {keys.BACK}
+        if not self._arrangement.order.column:
+            idle |= {keys.REVERSE}
+        if not self._arrangement.marked:
+            idle |= {keys.UNMARK}
+        return idle
+
+    def _show_group(self, group: GroupView) -> None:
+        """A group has no curves of its own."""
+        self.query_one("#selected", Rule).show(group.label, figures.plural(len(group.runs), "run"))
+        words = f"{keys.shown(keys.DOWN)} goes to its runs"
+        self.query_one("#loss", Plot).show(charts.no_chart("loss", words))
+        self.query_one("#accuracy", Plot).show(charts.no_chart("accuracy %", ""))
+        self._show_ending(None)
+        self.query_one(StatusLine).show(None)
 
     def _experiment_of(self, row: ExperimentView | RunView) -> ExperimentView | None:
         if isinstance(row, ExperimentView):
@@ -433,23 +486,22 @@ class Home(Acting):
     def _offers(self, row: ExperimentView | RunView | None) -> list[Offer]:
         if self._is_asking:
             return []
-        if row is None:
+        if row is None and self._selected_group is None:
             ways_out = (keys.BACK,) if self._arrangement.filter else ()
             offered = (*ways_out, keys.HELP, keys.LEAVE)
             return [Offer(keys.shown(key), key.short) for key in offered]
-        left_out = set() if self._shows_one_plot else {keys.NEXT_PLOT}
-        if not self._arrangement.filter:
-            left_out |= {keys.BACK}
+        left_out = self._idle_keys
         if len(self._marked) < 2:
             left_out |= {keys.COMPARE}
-        if self._arrangement.order.column:
+        if self._arrangement.order.column or row is None:
             left_out |= {keys.FOLD}
         possible = {
-            keys.OPEN: isinstance(row, RunView) or not row.fault,
+            keys.OPEN: not isinstance(row, ExperimentView) or not row.fault,
             keys.RESUME: any(each.state.is_resumable for each in self._meant),
             keys.STOP: any(each.state.is_live for each in self._meant),
         }
-        words = {keys.OPEN: "show" if isinstance(row, RunView) else "launch", keys.BACK: "all"}
+        opens = {RunView: "show", ExperimentView: "launch"}.get(type(row), "fold")
+        words = {keys.OPEN: opens, keys.BACK: "all"}
         return [
             Offer(keys.shown(key), words.get(key, key.short), possible.get(key, True))
             for key in keys.HOME_FOOTER
@@ -459,6 +511,8 @@ class Home(Acting):
     # What is done to runs, each in a thread of its own.
 
     def _launch_or_ask(self, experiment: ExperimentView) -> None:
+        if not self._may_write():
+            return
         if experiment.fault or not experiment.is_defined:
             gone = f"{experiment.label} is no longer in experiments.toml"
             self._say(experiment.fault or gone, ink="bad")
@@ -478,10 +532,17 @@ class Home(Acting):
         folder = self._operations.launch(self._view.project, name)
         return Operated(f"launched {plain_line(folder.run)}", launched=folder)
 
+    def _bring_back(self, runs: Path, names: Sequence[str]) -> Operated:
+        outcome = deeds.bring_back(runs, names)
+        ink = "bad" if outcome.is_bad else "accent"
+        return Operated(outcome.words, hint=outcome.hint, ink=ink, brought_back=tuple(names))
+
     @property
     def _meant(self) -> list[RunView]:
-        """The marked runs, or else the selected one."""
-        run = self._selected_run
+        """The marked runs, or else the selected one, or those of the selected group."""
+        group, run = self._selected_group, self._selected_run
+        if group is not None:
+            return self._marked or list(group.runs)
         return self._marked or ([] if run is None else [run])
 
     @property
@@ -491,6 +552,20 @@ class Home(Acting):
     @property
     def _keys_here(self) -> tuple[keys.Key, ...]:
         return keys.HOME_KEYS
+
+    def _written(self, name: str) -> None:
+        super()._written(name)
+        self._new_experiment = name
+
+    def _go_to_new_experiment(self) -> None:
+        """To an experiment that was written here, as soon as the store has seen it."""
+        name, experiments = (
+            self._new_experiment,
+            () if self._view is None else self._view.experiments,
+        )
+        if any(experiment.name == name for experiment in experiments):
+            self._new_experiment = ""
+            self._list.select((name, 0))
 
     def _go_to_awaited_run(self) -> None:
         if self._awaited is None or self._view is None:

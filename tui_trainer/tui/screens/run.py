@@ -10,8 +10,10 @@ from textual.containers import Horizontal
 from tui_trainer.tui import charts, keys
 from tui_trainer.tui.detail import Attempts, Config, Detail, Log, PreflightTable, Tab
 from tui_trainer.tui.run_files import Files
-from tui_trainer.tui.screens.acting import Acting
+from tui_trainer.tui.screens.planning import Planning
+from tui_trainer.tui.screens.scrolling import Scrolling
 from tui_trainer.tui.screens.search import Search
+from tui_trainer.tui.screens.speaking import Speaking, edit_copy
 from tui_trainer.tui.store import Focus, FocusChanged, RunView, Store
 from tui_trainer.tui.widgets.attempts_page import AttemptsPage
 from tui_trainer.tui.widgets.config_page import ConfigPage
@@ -23,7 +25,7 @@ from tui_trainer.tui.widgets.plot import Plot
 from tui_trainer.tui.widgets.preflight_page import PreflightPage
 from tui_trainer.tui.widgets.results_page import ResultsPage
 from tui_trainer.tui.widgets.run_heading import RunHeading
-from tui_trainer.tui.widgets.status_line import Ending, StatusLine
+from tui_trainer.tui.widgets.status_line import Ending, FiguresLine, draw_said
 from tui_trainer.tui.widgets.words import Words
 
 if TYPE_CHECKING:
@@ -38,9 +40,11 @@ if TYPE_CHECKING:
 
 # What led to a line stands above it.
 ROWS_ABOVE_MATCH = 3
+# Keys whose names mean something else on other pages: n, t.
+_OF_SOME_PAGES = {key.action.partition("(")[0] for key in (*keys.LOG_KEYS, keys.TAG, keys.NOTE)}
 
 
-class RunPage(Acting):
+class RunPage(Scrolling, Planning, Speaking):
     """Shows one run and acts on it.
 
     Args:
@@ -74,12 +78,13 @@ class RunPage(Acting):
         """The widgets, from top to bottom."""
         glyphs = self._glyphs
         yield RunHeading(glyphs)
+        yield Words(glyphs, widget_id="said")
         with Horizontal(id="plots"):
             yield Plot(glyphs, widget_id="loss")
             yield Plot(glyphs, widget_id="accuracy")
         yield Ending(glyphs)
         yield PageView(glyphs)
-        yield StatusLine(glyphs)
+        yield FiguresLine(glyphs)
         yield Words(glyphs, widget_id="notice")
         yield KeyBar(glyphs)
 
@@ -112,22 +117,6 @@ class RunPage(Acting):
         """Show one of the pages."""
         if Tab(number) is not self._tab:
             self._open(Tab(number))
-
-    def action_move(self, rows: int) -> None:
-        """Show later or earlier rows."""
-        self._page.move(rows)
-
-    def action_page(self, pages: int) -> None:
-        """Show later or earlier rows, as many as are seen."""
-        self._page.move_pages(pages)
-
-    def action_top(self) -> None:
-        """To the first row."""
-        self._page.move_to_end(last=False)
-
-    def action_bottom(self) -> None:
-        """To the last row, and to those that are added."""
-        self._page.move_to_end(last=True)
 
     def action_next_plot(self) -> None:
         """Show the other plot, where only one has room."""
@@ -196,7 +185,27 @@ class RunPage(Acting):
             self._found_at = line
             self._go_to_line(line)
 
+    def action_edit(self) -> None:
+        """Open a copy of what is shown of the log; from the other pages experiments.toml."""
+        detail = self._detail
+        if isinstance(detail, Log):
+            name = f"{self._shown_run.experiment}-{self._shown_run.folder.number}-log.txt"
+            self._in_editor(lambda: edit_copy(name, "\n".join(detail.lines)))
+        else:
+            super().action_edit()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether a key does it on this page: of two with one name the other one does."""
+        del parameters
+        return action not in _OF_SOME_PAGES or action in {
+            key.action.partition("(")[0] for key in self._keys_here
+        }
+
     # What is shown.
+
+    @property
+    def _scrolled(self) -> PageView:
+        return self._page
 
     @property
     def _page(self) -> PageView:
@@ -253,12 +262,21 @@ class RunPage(Acting):
         return [self._shown_run]
 
     @property
+    def _selected_experiment(self) -> str:
+        return self._shown_run.experiment
+
+    @property
+    def _selected_for_new(self) -> RunView:
+        return self._shown_run
+
+    @property
     def _keys_here(self) -> tuple[keys.Key, ...]:
         if self._tab is Tab.CURVES:
-            return (*keys.RUN_KEYS, *keys.CURVES_KEYS)
+            return (*keys.RUN_KEYS, *keys.CURVES_KEYS, *keys.SPOKEN_KEYS)
         of_log = keys.LOG_KEYS if self._tab is Tab.LOG else ()
         of_attempt = keys.ATTEMPT_KEYS if self._tab.is_of_one_attempt else ()
-        return (*keys.RUN_KEYS, *of_log, *of_attempt, *keys.SCROLL_KEYS)
+        spoken = keys.left_by(of_log, keys.SPOKEN_KEYS)
+        return (*keys.RUN_KEYS, *of_log, *of_attempt, *spoken, *keys.SCROLL_KEYS)
 
     def _open(self, tab: Tab) -> None:
         """Show a page as soon as the store has read it."""
@@ -274,10 +292,16 @@ class RunPage(Acting):
 
     def _show_selected(self) -> None:
         run = self._shown_run
-        self.query_one(RunHeading).show(run, self._tab)
+        read_only = bool(self._store.seen.read_only)
+        self.query_one(RunHeading).show(run, self._tab, is_read_only=read_only)
+        self.query_one("#said", Words).show(draw_said(run))
         self._show_charts()
         self._show_ending()
-        self.query_one(StatusLine).show(run)
+        self.query_one(FiguresLine).show(run)
+        self._show_keys()
+        self.call_after_refresh(self._show_keys)  # what has room is known once it is laid out
+
+    def _show_keys(self) -> None:
         self.query_one(KeyBar).show(self._offers())
 
     def _show_charts(self) -> None:
@@ -299,7 +323,7 @@ class RunPage(Acting):
             return []
         state = self._shown_run.state
         possible = {keys.RESUME: state.is_resumable, keys.STOP: state.is_live}
-        left_out = {keys.NEXT_PLOT} if not self._shows_one_plot else set()
+        left_out = {keys.PLAN} | self._idle_keys
         return [
             Offer(keys.shown(key), key.short, possible.get(key, True))
             for key in self._keys_here

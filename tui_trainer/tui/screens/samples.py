@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,7 +12,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from tui_trainer.errors import TuiTrainerError
-from tui_trainer.launch.conversation import Conversation
+from tui_trainer.launch.core_question import Conversation, Withdrawn
 from tui_trainer.record.experiment_file import read_experiment
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.spec.snapshot import experiment_to_toml
@@ -18,6 +20,7 @@ from tui_trainer.tui import keys
 from tui_trainer.tui.pictures import Look, Sheet
 from tui_trainer.tui.screens.help import Help
 from tui_trainer.tui.screens.palette import open_palette
+from tui_trainer.tui.screens.scrolling import Scrolling
 from tui_trainer.tui.store import RunView
 from tui_trainer.tui.terminal import terminal_has_colours
 from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
@@ -81,7 +84,7 @@ class Place:
         return {"kind": "augmented", "epoch": self.epoch, "batch": self.batch, "count": IMAGES}
 
 
-class Samples(Screen[None]):
+class Samples(Scrolling, Screen[None]):
     """Shows pictures of one experiment.
 
     Args:
@@ -109,8 +112,9 @@ class Samples(Screen[None]):
         self._zoom = 0
         self._is_waiting = True
         self._wanted: SimpleQueue[Place | None] = SimpleQueue()
-        self._core: Conversation | None = None
-        self._is_closed = False
+        # What the user's own modules print would stand on the screen.
+        project, nowhere = str(subject.project), subprocess.DEVNULL
+        self._core = Conversation("samples", project, talk=nowhere)
 
     def compose(self) -> ComposeResult:
         """The widgets, from top to bottom."""
@@ -122,15 +126,14 @@ class Samples(Screen[None]):
         """Ask for the first pictures."""
         words = f"the training core makes them; it takes some seconds to start {self._ellipsis}"
         self._page.show(WordsPage(words))
-        self.run_worker(self._converse, thread=True)
+        # Of the app: a screen that is left would wait for its threads.
+        self.app.run_worker(self._converse, thread=True)
         self._go_to(self._place)
 
     def on_unmount(self) -> None:
         """Let the core go, whatever it is doing."""
-        self._is_closed = True
+        self._core.withdraw()
         self._wanted.put(None)
-        if self._core is not None:
-            self._core.close()
 
     def on_samples_answered(self, message: Answered) -> None:
         """Show it, unless something else is wanted by now."""
@@ -180,22 +183,6 @@ class Samples(Screen[None]):
         self._zoom = (self._zoom + 1) % len(ZOOMS)
         self._show_sheet(from_top=False)
 
-    def action_move(self, rows: int) -> None:
-        """Show later or earlier rows."""
-        self._page.move(rows)
-
-    def action_page(self, pages: int) -> None:
-        """Show later or earlier rows, as many as are seen."""
-        self._page.move_pages(pages)
-
-    def action_top(self) -> None:
-        """To the first row."""
-        self._page.move_to_end(last=False)
-
-    def action_bottom(self) -> None:
-        """To the last row."""
-        self._page.move_to_end(last=True)
-
     def action_palette(self) -> None:
         """Find anything by its name."""
         open_palette(self, keys.SAMPLES_KEYS, self._glyphs)
@@ -205,6 +192,10 @@ class Samples(Screen[None]):
         self.app.push_screen(Help(self._glyphs, keys.SAMPLES_KEYS))
 
     # What is asked and shown.
+
+    @property
+    def _scrolled(self) -> PageView:
+        return self._page
 
     @property
     def _page(self) -> PageView:
@@ -280,29 +271,24 @@ class Samples(Screen[None]):
 
     def _converse(self) -> None:
         """Ask for what is wanted, the newest first, until the screen is closed."""
-        try:
-            text = self._subject.read()
-            self._core = Conversation("samples", str(self._subject.project))
-            if self._is_closed:
-                self._core.close()
+        with closing(self._core), suppress(Withdrawn):
+            try:
+                self._core.ask({"experiment": self._subject.read()})
+            except (TuiTrainerError, OSError) as error:
+                self._tell(self._place, error)
                 return
-            self._core.ask({"experiment": text})
-        except (TuiTrainerError, OSError) as error:
-            self._tell(self._place, error)
-            return
-        while (place := self._newest_wanted()) is not None:
-            self._answer(self._core, place)
+            while (place := self._newest_wanted()) is not None:
+                self._answer(place)
 
-    def _answer(self, core: Conversation, place: Place) -> None:
+    def _answer(self, place: Place) -> None:
         try:
-            self.post_message(self.Answered(place, core.ask(place.question)))
+            self.post_message(self.Answered(place, self._core.ask(place.question)))
         except (TuiTrainerError, OSError) as error:
             self._tell(place, error)
 
     def _tell(self, place: Place, error: TuiTrainerError | OSError) -> None:
-        if not self._is_closed:
-            told = error if isinstance(error, TuiTrainerError) else TuiTrainerError(str(error))
-            self.post_message(self.Answered(place, told))
+        told = error if isinstance(error, TuiTrainerError) else TuiTrainerError(str(error))
+        self.post_message(self.Answered(place, told))
 
     def _newest_wanted(self) -> Place | None:
         place = self._wanted.get()

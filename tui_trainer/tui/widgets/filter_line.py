@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.tui.glyphs import Glyphs
 
-EXAMPLE = "state:crashed  ood>0.4  epoch<10  depth=4  -word"
+EXAMPLE = "state:crashed  ood>0.4  tag:base  depth=4  -word"
 
 
 class FilterLine(Vertical):

@@ -62,6 +62,8 @@ def draw_headline(view: View, width: int, glyphs: Glyphs, scope: Line = ()) -> L
         name += [Span(f" {glyphs.dot} ", "muted"), Span(view.title, "strong")]
         if width < WIDTH_FOR_OWN_NAME:
             name, gap = [Span(f" {view.title}", "strong")], Span("  ")
+    if view.read_only:
+        name += [Span(f" {glyphs.dot} ", "muted"), Span("read only", "warn")]
     counts = Counter(run.state for run in view.runs)
     groups = [_count(state, counts[state], glyphs) for state in STATES if counts[state]]
     line = [*name, gap, *([gap, *scope] if scope else [])]
@@ -70,6 +72,8 @@ def draw_headline(view: View, width: int, glyphs: Glyphs, scope: Line = ()) -> L
             break
         line += [gap, *group]
     done = [Span(f"all done by {view.done_at} ", "muted")] if view.done_at else []
+    if view.unread:
+        done = [Span(f"reading {view.unread} more ", "muted")]
     return fit_line(justify(line, done, width, glyphs.ellipsis), width, glyphs.ellipsis)
 
 

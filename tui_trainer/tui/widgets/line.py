@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.cells import cell_len, chop_cells, set_cell_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 
 class Span(NamedTuple):
@@ -92,25 +92,3 @@ def justify(left: Iterable[Span], right: Iterable[Span], width: int, ellipsis: s
 def as_text(line: Iterable[Span]) -> str:
     """The line without its inks."""
     return "".join(span.text for span in line)
-
-
-def change(old: Iterable[Span], new: Iterable[Span], width: int) -> tuple[int, int] | None:
-    """The first cell where two lines differ and the one after the last, or None."""
-    before, after = _cells(old, width), _cells(new, width)
-    different = [cell for cell in range(width) if before[cell] != after[cell]]
-    return (different[0], different[-1] + 1) if different else None
-
-
-def _cells(line: Iterable[Span], width: int) -> list[tuple[str, str]]:
-    cells = list(_each_cell(line))[:width]
-    return cells + [(" ", "")] * (width - len(cells))
-
-
-def _each_cell(line: Iterable[Span]) -> Iterator[tuple[str, str]]:
-    for text, ink in line:
-        if text.isascii():
-            yield from ((character, ink) for character in text)
-            continue
-        for character in text:
-            # The second cell of a wide character changes with the first one.
-            yield from ((character, ink) for _ in range(cell_len(character)))

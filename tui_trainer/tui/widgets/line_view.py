@@ -1,15 +1,14 @@
-"""The base of every widget: draws lines and sends the terminal only the cells that changed."""
+"""The base of every widget: draws lines and repaints those that changed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui_trainer.tui.widgets.line import Line, change
 from tui_trainer.tui.widgets.pixel_style import pixel_style
 
 if TYPE_CHECKING:
@@ -19,10 +18,12 @@ if TYPE_CHECKING:
     from textual.events import Resize
 
     from tui_trainer.tui.glyphs import Glyphs
+    from tui_trainer.tui.widgets.line import Line
 
+# The app has them as its component classes: as each widget's own they took most of the start.
 INKS = (
     *("strong", "muted", "faint", "accent", "good", "warn", "bad"),
-    *("cursor", "key", "train", "validation", "ood"),
+    *("cursor", "caret", "key", "train", "validation", "ood"),
     *(f"curve{number}" for number in range(1, 9)),
 )
 
@@ -31,10 +32,8 @@ class LineView(Widget):
     """A widget that is a number of lines.
 
     A subclass draws all lines at once from its data; `redraw` compares them with what is shown.
-    Textual would repaint the whole widget, at 120x40 some 14 KB a second while a run is live.
+    Textual would repaint the whole widget.
     """
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{ink}" for ink in INKS}
 
     def __init__(self, glyphs: Glyphs, widget_id: str | None = None) -> None:
         super().__init__(id=widget_id)
@@ -56,13 +55,10 @@ class LineView(Widget):
             self._shown_width = width
             self.refresh()
             return
-        # One region a line: Textual sends a line from its widget's left edge to the region's right
-        # one, so that a second region would send the first one's cells again.
         regions = [
-            Region(begin, y, end - begin, 1)
+            Region(0, y, width, 1)
             for y, (before, after) in enumerate(zip(old, new, strict=True))
-            if before != after and (differing := change(before, after, width))
-            for begin, end in (differing,)
+            if before != after
         ]
         if regions:
             self.refresh(*regions)
@@ -94,6 +90,6 @@ class LineView(Widget):
         if style is None:
             style = self.rich_style
             for ink in inks.split():
-                style += self.get_component_rich_style(f"ink--{ink}", partial=True)
+                style += self.app.get_component_styles(f"ink--{ink}").partial_rich_style
             self._styles[inks] = style
         return style

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from tui_trainer.tui import keys
-from tui_trainer.tui.widgets.line import Line, Span, fit_line, justify, width_of
-from tui_trainer.tui.widgets.line_view import LineView
+from tui_trainer.tui.widgets.line import Line, Span, fit_line, justify
+from tui_trainer.tui.widgets.scrolled import Scrolled, with_scroll_mark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from textual import events
 
     from tui_trainer.tui.glyphs import Glyphs
 
@@ -48,7 +46,7 @@ class NoPage:
         return ()
 
 
-class PageView(LineView):
+class PageView(Scrolled):
     """Shows a page under its title."""
 
     def __init__(self, glyphs: Glyphs) -> None:
@@ -56,7 +54,6 @@ class PageView(LineView):
         self._shown_page: Page | None = None
         self._rows: Sequence[Line] = ()
         self._laid_out_for = 0
-        self._top = 0
         self._is_at_end = False
 
     def show(self, page: Page) -> None:
@@ -82,23 +79,10 @@ class PageView(LineView):
         """Cells that a row may cover; the last one of the widget tells where in the page one is."""
         return max(0, self.size.width - 1)
 
-    def move(self, rows: int) -> None:
-        """Show later rows, or earlier ones for a negative number."""
-        self.go_to(self._top + rows)
-
-    def move_pages(self, pages: int) -> None:
-        """As `move`, by what is seen at once."""
-        self.move(pages * max(1, self._room - 1))
-
-    def move_to_end(self, *, last: bool) -> None:
-        """Show the last rows, or the first ones."""
-        self.go_to(len(self._rows) if last else 0)
-
     def go_to(self, row: int) -> None:
-        """Show a row first, as far as there are rows to fill the place."""
-        self._top = min(max(0, row), self._last_top)
-        self._is_at_end = self._top == self._last_top and row > 0
-        self.redraw()
+        """Show a row first; at the end, what is added there is seen as well."""
+        self._is_at_end = row > 0 and row >= self._last_top
+        super().go_to(row)
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """The title, and as many rows as there is room for, with where they stand in the page."""
@@ -107,26 +91,19 @@ class PageView(LineView):
         if width != self._laid_out_for:
             self._rows = self._shown_page.rows(self.row_width, self.glyphs)
             self._laid_out_for = width
-        begin = self._last_top if self._is_at_end else min(self._top, self._last_top)
-        self._top = begin
+        self._top = self._last_top if self._is_at_end else min(self._top, self._last_top)
         title = justify(
             self._shown_page.title(width, self.glyphs),
             self._about_end(self._shown_page),
             width,
             self.glyphs.ellipsis,
         )
-        seen = self._rows[begin : begin + self._room]
-        return [title, *(self._with_mark(row, at, width) for at, row in enumerate(seen))]
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Three rows on."""
-        event.stop()
-        self.move(3)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Three rows back."""
-        event.stop()
-        self.move(-3)
+        seen = [
+            fit_line(row, self.row_width, self.glyphs.ellipsis)
+            for row in self._rows[self._top : self._top + self._room]
+        ]
+        hidden = self._last_top
+        return [title, *with_scroll_mark(seen, self.row_width, self._top, hidden, self.glyphs)]
 
     def _about_end(self, page: Page) -> Line:
         """Whether rows that are added will be seen, where that is what one looks for."""
@@ -136,21 +113,9 @@ class PageView(LineView):
         return (Span("follows its end " if self._is_at_end else f"{bottom} follows ", "muted"),)
 
     @property
-    def _room(self) -> int:
-        return max(0, self.size.height - 1)
+    def _count(self) -> int:
+        return len(self._rows)
 
     @property
-    def _last_top(self) -> int:
-        return max(0, len(self._rows) - self._room)
-
-    def _with_mark(self, row: Line, at: int, width: int) -> Line:
-        """The row with its part of the bar that tells where in the page one is."""
-        row = fit_line(row, width - 1, self.glyphs.ellipsis)
-        count, room = len(self._rows), self._room
-        if count <= room:
-            return row
-        begin = self._top * room // count
-        end = max(begin + 1, (self._top + room) * room // count)
-        if not begin <= at < end:
-            return row
-        return (*row, Span(" " * (width - 1 - width_of(row))), Span(self.glyphs.scroll, "faint"))
+    def _room(self) -> int:
+        return max(0, self.size.height - 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tui_trainer.tui.widgets.braille import Canvas
 from tui_trainer.tui.widgets.line import Line, Span, fit, fit_line
@@ -103,12 +103,19 @@ class Plot(LineView):
     def __init__(self, glyphs: Glyphs, *, widget_id: str) -> None:
         super().__init__(glyphs, widget_id)
         self._chart: Chart | None = None
+        self._is_due = False
 
     def show(self, chart: Chart) -> None:
-        """Show this from now on."""
+        """Show this from now on; curves take a while, so a key's own answer is shown before."""
         if chart != self._chart:
             self._chart = chart
-            self.redraw()
+            if not self._is_due:
+                self._is_due = True
+                self.call_after_refresh(self._redraw_now)
+
+    def _redraw_now(self) -> None:
+        self._is_due = False
+        self.redraw()
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """The chart in the widget's size."""
@@ -207,10 +214,11 @@ def _picture(chart: Chart, scale: Scale, width: int, height: int, glyphs: Glyphs
             canvas.draw(points, owner)
     ticks = dict(zip((_row(tick, scale, rows) for tick in scale.ticks), labels, strict=True))
     ends = _end_rows(chart, scale, rows)
+    marks = _Marks.of(chart, scale, canvas, glyphs)
     lines = [
         (
             *_axis(ticks.get(row), left, glyphs),
-            *_cells(canvas, row, chart, scale, glyphs),
+            *_cells(canvas, row, chart, marks, glyphs),
             *_end(chart, ends.get(row), glyphs),
         )
         for row in range(rows)
@@ -288,20 +296,34 @@ def _axis(label: str | None, left: int, glyphs: Glyphs) -> Line:
     return (Span(label.rjust(left), "muted"), Span(glyphs.axis_tick_y, "faint"))
 
 
-def _cells(canvas: Canvas, row: int, chart: Chart, scale: Scale, glyphs: Glyphs) -> Iterator[Span]:
-    """The row's cells up to where the lines end, so that labels stand beside their ends."""
-    signs = _signs(chart) if glyphs.is_ascii else ()
-    columns = _at(
-        max(x for series in chart.series for x, _ in series.points), chart, canvas.columns
-    )
-    begins = {_at(x, chart, canvas.columns) for x in chart.begins}
-    best = _best_cell(chart, scale, canvas)
+class _Marks(NamedTuple):
+    """What is the same for every row of a picture; to ask all points for it takes long."""
+
+    columns: int
+    """Up to where the lines end, so that labels stand beside their ends."""
+    begins: set[int]
+    best: tuple[int, int] | None
+    signs: Sequence[str]
+
+    @classmethod
+    def of(cls, chart: Chart, scale: Scale, canvas: Canvas, glyphs: Glyphs) -> _Marks:
+        end = max(x for series in chart.series for x, _ in series.points)
+        return cls(
+            columns=min(_at(end, chart, canvas.columns) + 1, canvas.columns),
+            begins={_at(x, chart, canvas.columns) for x in chart.begins},
+            best=_best_cell(chart, scale, canvas),
+            signs=_signs(chart) if glyphs.is_ascii else (),
+        )
+
+
+def _cells(canvas: Canvas, row: int, chart: Chart, marks: _Marks, glyphs: Glyphs) -> Iterator[Span]:
+    """The row's cells up to where the lines end."""
     cells: list[tuple[str, str]] = []
-    for column in range(min(columns + 1, canvas.columns)):
-        sign, owner = _signed(canvas, column, row, chart, signs)
-        if (column, row) == best:
+    for column in range(marks.columns):
+        sign, owner = _signed(canvas, column, row, chart, marks.signs)
+        if (column, row) == marks.best:
             cells.append((glyphs.best, "strong"))
-        elif owner is None and column in begins:
+        elif owner is None and column in marks.begins:
             cells.append((glyphs.begin, "faint"))
         else:
             cells.append((sign, "" if owner is None else chart.series[owner].ink))

@@ -48,12 +48,18 @@ class PreflightPage:
         found = self.table.found
         if found is None:
             return [(Span("   nothing was found yet, or it cannot be read", "muted"),)]
-        order = {"error": 0, "warning": 1}
-        findings = sorted(found.findings, key=lambda finding: order.get(finding.level, 2))
-        return [row for finding in findings for row in _rows(finding, width, glyphs)]
+        findings = in_order(found.findings)
+        return [row for finding in findings for row in finding_rows(finding, width, glyphs)]
 
 
-def _rows(finding: Finding, width: int, glyphs: Glyphs) -> Iterator[Line]:
+def in_order(findings: Sequence[Finding]) -> list[Finding]:
+    """What needs a person first."""
+    order = {"error": 0, "warning": 1}
+    return sorted(findings, key=lambda finding: order.get(finding.level, 2))
+
+
+def finding_rows(finding: Finding, width: int, glyphs: Glyphs) -> Iterator[Line]:
+    """How it stands, what was found, and below it what to do about it."""
     mark, ink = {
         "ok": (glyphs.good, "good"),
         "warning": (glyphs.warning, "warn"),

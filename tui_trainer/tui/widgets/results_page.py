@@ -58,8 +58,8 @@ class ResultsPage:
         if not self.results.worst:
             return
         spans = [Span(f" {fit('worst classes', TITLE)}", "strong")]
-        for label, accuracy in self.results.worst:
-            spans += [Span(f"{label}: ", "muted"), Span(f"{figures.percent(accuracy)}   ")]
+        for name, accuracy in self.results.worst:
+            spans += [Span(f"{name}: ", "muted"), Span(f"{figures.percent(accuracy)}   ")]
         yield tuple(spans)
 
     def _corruptions(self, glyphs: Glyphs) -> Iterator[Line]:

@@ -23,27 +23,32 @@ class RunHeading(LineView):
         super().__init__(glyphs)
         self._run: RunView | None = None
         self._tab = Tab.CURVES
+        self._is_read_only = False
 
-    def show(self, run: RunView, tab: Tab) -> None:
-        """Show these from now on."""
-        self._run, self._tab = run, tab
+    def show(self, run: RunView, tab: Tab, *, is_read_only: bool) -> None:
+        """Show these from now on, and whether nothing can be done to the run."""
+        self._run, self._tab, self._is_read_only = run, tab, is_read_only
         self.redraw()
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """A line about the run, and a rule with the pages in it."""
         if self._run is None:
             return []
-        about = draw_about(self._run, width, self.glyphs)
+        how = (Span("read only   ", "warn"),) if self._is_read_only else ()
+        about = draw_about(self._run, self._tab, width, self.glyphs, how)
         return [about, draw_tabs(self._tab, width, self.glyphs)][:height]
 
 
-def draw_about(run: RunView, width: int, glyphs: Glyphs) -> Line:
-    """Name, state and cause on the left; how far it is and for how long on the right."""
+def draw_about(run: RunView, tab: Tab, width: int, glyphs: Glyphs, how: Line = ()) -> Line:
+    """Name, state and cause on the left; how far it is on the right, after `how` it is looked at.
+
+    Beside curves a bad end is told whole, and not here as well.
+    """
     state = Span(f"{glyphs.marks[run.state]} {run.state.value}", STATE_INKS[run.state])
     left = [Span(f" {run.label}", "strong"), Span("   "), state]
-    if run.cause:
+    if run.cause and not (run.ended_badly and tab is Tab.CURVES):
         left.append(Span(f"  {run.new_in_cause}"))
-    right = list(_right(run))
+    right = [*how, *_right(run)]
     return fit_line(justify(left, right, width, glyphs.ellipsis), width, glyphs.ellipsis)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,16 +10,23 @@ from textual.message import Message
 
 from tui_trainer.record.state import State
 from tui_trainer.tui import figures, keys
-from tui_trainer.tui.arrangement import NO_ORDER, Order, in_order, where
+from tui_trainer.tui.arrangement import (
+    NO_ORDER,
+    STATES,
+    GroupView,
+    Order,
+    grouped,
+    in_order,
+    where,
+)
 from tui_trainer.tui.store import ExperimentView, Row, RowKey, RunView
 from tui_trainer.tui.widgets.bar import bar
 from tui_trainer.tui.widgets.headline import STATE_INKS
 from tui_trainer.tui.widgets.line import Line, Span, fit, fit_line, width_of
-from tui_trainer.tui.widgets.line_view import LineView
-from tui_trainer.tui.widgets.pages import with_scroll_mark
+from tui_trainer.tui.widgets.scrolled import Scrolled, with_scroll_mark
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from textual import events
 
@@ -26,7 +34,6 @@ if TYPE_CHECKING:
 
 # An experiment with more runs than this begins folded, unless one of them is live.
 RUNS_SHOWN_AT_FIRST = 5
-WHEEL_ROWS = 3
 # Columns from which on nothing gives way to the accuracy out of distribution.
 ROOM_FOR_ALL = 110
 # Columns from which on a run's attempts and its host have columns of their own.
@@ -60,13 +67,14 @@ class Layout:
     test: Column
     ood: Column
     ood_gap: Column
+    score: Column
     best: Column
     eta: Column
     tries: Column
     where: Column
 
     @classmethod
-    def of(cls, width: int, longest_name: int, *, has_ood: bool) -> Layout:
+    def of(cls, width: int, longest_name: int, *, has_ood: bool, has_score: bool = False) -> Layout:
         """The columns that fit, the name and the note taking what is left.
 
         Where runs are measured out of distribution, a narrow list tells that in place of the best
@@ -87,6 +95,7 @@ class Layout:
             test=Column("test", 5 if medium else 0),
             ood=Column("ood", 5 if shows_ood else 0),
             ood_gap=Column("gap", 5 if shows_ood else 0),
+            score=Column("score", 7 if has_score and width >= ROOM_FOR_ALL else 0),
             best=Column("best", 10 if medium and (not shows_ood or width >= ROOM_FOR_ALL) else 0),
             eta=Column("eta", 5 if medium else 0),
             tries=Column("tries", 5 if width >= ROOM_FOR_WHERE else 0),
@@ -105,7 +114,10 @@ class Layout:
     @property
     def given_up(self) -> tuple[Column, ...]:
         """The last columns, which a dead run has less use for than for its cause."""
-        return (self.test, self.ood, self.ood_gap, self.best, self.eta, self.tries, self.where)
+        return (
+            *(self.test, self.ood, self.ood_gap, self.score, self.best),
+            *(self.eta, self.tries, self.where),
+        )
 
     @property
     def room_for_note(self) -> int:
@@ -121,12 +133,14 @@ class Look(NamedTuple):
     is_marked: bool = False
     is_alone: bool = False
     """Whether a run stands under no experiment."""
+    is_in_group: bool = False
 
 
 PLAIN = Look()
+ListRow = Row | GroupView
 
 
-class RunList(LineView):
+class RunList(Scrolled):
     """Shows experiments and runs; one row is the cursor's."""
 
     class CursorMoved(Message):
@@ -138,20 +152,20 @@ class RunList(LineView):
         self._folded: dict[str, bool] = {}
         self._folded_at_first: dict[str, bool] = {}
         self._order = NO_ORDER
+        self._group = ""
         self._marked: Collection[RowKey] = ()
         self._empty = ""
         self._columns: tuple[str, ...] = ()
-        self._rows: list[Row] = []
+        self._rows: list[ListRow] = []
         self._cursor = 0
-        self._top = 0
 
     @property
-    def selected(self) -> Row | None:
+    def selected(self) -> ListRow | None:
         """The row under the cursor."""
         return self._rows[self._cursor] if self._rows else None
 
     @property
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> Sequence[ListRow]:
         """Every row, from top to bottom."""
         return self._rows
 
@@ -179,63 +193,80 @@ class RunList(LineView):
         order: Order = NO_ORDER,
         marked: Collection[RowKey] = (),
         empty: str = "",
+        group: str = "",
     ) -> None:
         """Show these from now on, or `empty` where there are none; the cursor stays with its row.
 
         Runs that are sorted by a column stand alone, best first; experiments without one follow.
+        With a `group` the rows stand under what they have in common.
         """
         self._experiments, self._order, self._marked = experiments, order, marked
-        self._empty = empty
+        self._empty, self._group = empty, group
         self._arrange(None if self.selected is None else self.selected.key)
 
     def select(self, key: RowKey) -> bool:
         """Put the cursor on a row, unfolding its experiment; False where there is no such row."""
         if key[1]:
             self._folded[key[0]] = False
+        for group in self._groups:
+            if any(run.key == key for run in group.runs):
+                self._folded[group.key[0]] = False
         self._arrange(key)
         return self.selected is not None and self.selected.key == key
 
-    def move(self, rows: int) -> None:
-        """Move the cursor, as far as there are rows."""
-        self._put_cursor(self._cursor + rows)
-
-    def move_pages(self, pages: int) -> None:
-        """Move the cursor by what fits on the screen."""
-        self.move(pages * max(1, self._visible_rows - 1))
-
-    def move_to_end(self, *, last: bool) -> None:
-        """Move the cursor to the first or the last row."""
-        self._put_cursor(len(self._rows) - 1 if last else 0)
+    def go_to(self, row: int) -> None:
+        """Put the cursor on a row, as far as there are rows."""
+        self._cursor = max(0, min(row, len(self._rows) - 1))
+        self.redraw()
+        self.post_message(self.CursorMoved())
 
     def fold(self, *, folded: bool) -> None:
-        """Fold or unfold the experiment that the cursor is in."""
+        """Fold or unfold what the cursor is in: the experiment, and once that is, its group."""
         row = self.selected
         if row is None:
             return
-        name = row.name if isinstance(row, ExperimentView) else row.experiment
-        self._folded[name] = folded
-        self._arrange((name, 0) if folded else row.key)
+        key = self._foldable(row, folded=folded)
+        if key is not None:
+            self._folded[key[0]] = folded
+            self._arrange(key if folded else row.key)
+
+    def _foldable(self, row: ListRow, *, folded: bool) -> RowKey | None:
+        if isinstance(row, GroupView):
+            return row.key
+        if isinstance(row, RunView) and not self._runs_stand_alone:
+            return (row.experiment, 0)
+        if isinstance(row, ExperimentView) and not (folded and self._is_folded(row)):
+            return row.key
+        above = (each for each in reversed(self._rows[: self._cursor]))
+        return next((each.key for each in above if isinstance(each, GroupView)), None)
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """Column titles, and the rows that have room."""
         if width < 1 or height < 1:
             return []
         self._scroll_to_cursor()
-        longest = max((width_of(_name(row, self.glyphs)) for row in self._rows), default=0)
-        has_ood = any(run.ood for experiment in self._experiments for run in experiment.runs)
-        layout = Layout.of(width - self._is_cut, longest, has_ood=has_ood)
+        plain = Look(is_alone=self._runs_stand_alone, is_in_group=bool(self._group))
+        longest = max((width_of(_name(row, self.glyphs, plain)) for row in self._rows), default=0)
+        runs = [run for experiment in self._experiments for run in experiment.runs]
+        layout = Layout.of(
+            width - self._is_cut,
+            longest,
+            has_ood=any(run.ood for run in runs),
+            has_score=any(run.scores for run in runs),
+        )
         if not self._rows and self._empty:
             words = [Span(f"   {self._empty}", "muted")]
             return [(), fit_line(words, width, self.glyphs.ellipsis)][:height]
         self._columns = tuple(column.title for column in layout.columns if column.title)
         lines = [draw_titles(layout, self.glyphs, self._order)]
-        for index in range(self._top, min(self._top + self._visible_rows, len(self._rows))):
+        for index in range(self._top, min(self._top + self._room, len(self._rows))):
             row = self._rows[index]
-            is_folded = isinstance(row, ExperimentView) and self._is_folded(row)
+            is_folded = not isinstance(row, RunView) and self._is_folded(row)
             is_selected = index == self._cursor
-            look = Look(is_folded, is_selected, self._is_marked(row), bool(self._order.column))
+            is_alone, is_in_group = self._runs_stand_alone, bool(self._group)
+            look = Look(is_folded, is_selected, self._is_marked(row), is_alone, is_in_group)
             lines.append(draw_row(row, layout, self.glyphs, look))
-        hidden = len(self._rows) - self._visible_rows
+        hidden = len(self._rows) - self._room
         if not self._is_cut:
             return lines
         rows = with_scroll_mark(lines[1:], layout.width, self._top, hidden, self.glyphs)
@@ -246,22 +277,22 @@ class RunList(LineView):
         index = self._top + event.y - 1
         if event.y < 1 or index >= len(self._rows):
             return
-        self._put_cursor(index)
+        self.go_to(index)
         row = self._rows[index]
-        if event.x < 3 and isinstance(row, ExperimentView):
+        if event.x < 5 and not isinstance(row, RunView):
             self.fold(folded=not self._is_folded(row))
 
-    def on_mouse_scroll_down(self) -> None:
-        """Down by a few rows."""
-        self.move(WHEEL_ROWS)
-
-    def on_mouse_scroll_up(self) -> None:
-        """Up by a few rows."""
-        self.move(-WHEEL_ROWS)
+    @property
+    def _count(self) -> int:
+        return len(self._rows)
 
     @property
-    def _visible_rows(self) -> int:
+    def _room(self) -> int:
         return max(1, self.size.height - 1)
+
+    @property
+    def _place(self) -> int:
+        return self._cursor
 
     def _arrange(self, key: RowKey | None) -> None:
         """Lay the rows out anew, with the cursor on `key` or as near as can be."""
@@ -272,44 +303,60 @@ class RunList(LineView):
         if key is not None:
             beside = families.get(key[0], self._cursor)
             self._cursor = at.get(key, at.get((key[0], 0), beside))
-        self._put_cursor(self._cursor)
+        self.go_to(self._cursor)
 
-    def _arranged(self) -> Iterator[Row]:
+    @property
+    def _groups(self) -> list[GroupView]:
+        return grouped(self._experiments, self._group) if self._group else []
+
+    @property
+    def _runs_stand_alone(self) -> bool:
+        """Whether runs stand under no experiment of theirs."""
+        return bool(self._order.column) or self._group in {"state", "tag"}
+
+    def _arranged(self) -> Iterator[ListRow]:
+        if not self._group:
+            yield from self._members(self._experiments, ())
+        for group in self._groups:
+            yield group
+            if not self._is_folded(group):
+                yield from self._members(group.experiments, group.loose_runs)
+
+    def _members(
+        self, experiments: tuple[ExperimentView, ...], loose: tuple[RunView, ...]
+    ) -> Iterator[Row]:
         if self._order.column:
-            runs = [run for experiment in self._experiments for run in experiment.runs]
-            yield from in_order(runs, self._order)
-            yield from (experiment for experiment in self._experiments if not experiment.runs)
+            runs = [run for experiment in experiments for run in experiment.runs]
+            yield from in_order([*runs, *loose], self._order)
+            yield from (experiment for experiment in experiments if not experiment.runs)
             return
-        for experiment in self._experiments:
+        yield from loose
+        for experiment in experiments:
             yield experiment
             if not self._is_folded(experiment):
                 yield from experiment.runs
 
-    def _is_folded(self, experiment: ExperimentView) -> bool:
+    def _is_folded(self, experiment: ExperimentView | GroupView) -> bool:
+        if isinstance(experiment, GroupView):
+            return self._folded.get(experiment.key[0], False)
         many = len(experiment.runs) > RUNS_SHOWN_AT_FIRST
         at_first = many and not any(run.state.is_live for run in experiment.runs)
         at_first = self._folded_at_first.setdefault(experiment.name, at_first)
         return self._folded.get(experiment.name, at_first)
 
-    def _is_marked(self, row: Row) -> bool:
+    def _is_marked(self, row: ListRow) -> bool:
         """Whether it is, or hides a run that is."""
         if isinstance(row, RunView):
             return row.key in self._marked
         return self._is_folded(row) and any(run.key in self._marked for run in row.runs)
 
-    def _put_cursor(self, index: int) -> None:
-        self._cursor = max(0, min(index, len(self._rows) - 1))
-        self.redraw()
-        self.post_message(self.CursorMoved())
-
     def _scroll_to_cursor(self) -> None:
-        lowest_top = max(0, len(self._rows) - self._visible_rows)
-        top = min(self._top, self._cursor, lowest_top)
-        self._top = max(top, self._cursor - self._visible_rows + 1)
+        top = min(self._top, self._cursor, self._last_top)
+        self._top = max(top, self._cursor - self._room + 1)
 
     @property
     def _is_cut(self) -> bool:
-        return len(self._rows) > self._visible_rows
+        return len(self._rows) > self._room
 
 
 def draw_titles(layout: Layout, glyphs: Glyphs, order: Order = NO_ORDER) -> Line:
@@ -337,9 +384,12 @@ def _sorted_title(column: Column, order: Order, glyphs: Glyphs) -> str:
     return f"{mark}{space}{column.title}" if column.right else f"{column.title}{space}{mark}"
 
 
-def draw_row(row: Row, layout: Layout, glyphs: Glyphs, look: Look) -> Line:
+def draw_row(row: ListRow, layout: Layout, glyphs: Glyphs, look: Look) -> Line:
     """One row of the list."""
-    if isinstance(row, ExperimentView):
+    cells: Iterable[Span]
+    if isinstance(row, GroupView):
+        cells = _group_cells(row, layout, glyphs)
+    elif isinstance(row, ExperimentView):
         cells = _experiment_cells(row, layout, glyphs, folded=look.is_folded)
     else:
         cells = _run_cells(row, layout, glyphs)
@@ -352,8 +402,15 @@ def draw_row(row: Row, layout: Layout, glyphs: Glyphs, look: Look) -> Line:
     return tuple(Span(text, f"{ink} cursor") for text, ink in (*line, filler))
 
 
-def _name(row: Row, glyphs: Glyphs, look: Look = PLAIN) -> Line:
+def _name(row: ListRow, glyphs: Glyphs, look: Look = PLAIN) -> Line:
     mark = Span(glyphs.marked, "accent") if look.is_marked else Span(" ")
+    if isinstance(row, GroupView):
+        fold = glyphs.folded if look.is_folded else glyphs.unfolded
+        return (Span(fold, "muted"), mark, Span(row.label, "accent"))
+    return (Span("  " if look.is_in_group else ""), *_member_name(row, mark, glyphs, look))
+
+
+def _member_name(row: Row, mark: Span, glyphs: Glyphs, look: Look) -> Line:
     if isinstance(row, RunView):
         family, slash, number = row.label.rpartition("/")
         if look.is_alone:
@@ -363,6 +420,20 @@ def _name(row: Row, glyphs: Glyphs, look: Look = PLAIN) -> Line:
     if row.runs:
         fold = glyphs.folded if look.is_folded else glyphs.unfolded
     return (Span(fold, "muted"), mark, Span(row.label, "strong"))
+
+
+def _group_cells(group: GroupView, layout: Layout, glyphs: Glyphs) -> Iterator[Span]:
+    """How much is in it, and how that stands."""
+    yield Span(" " * layout.gap)
+    counts = Counter(run.state for run in group.runs)
+    experiments = len(group.experiments)
+    parts = [figures.plural(experiments, "experiment")] if experiments else []
+    parts += [figures.plural(len(group.runs), "run")] if group.runs else []
+    yield Span(f" {glyphs.dot} ".join(parts), "muted")
+    for state in STATES:
+        if counts[state] and group.by != "state":
+            yield Span(f"   {glyphs.marks[state]}", STATE_INKS[state])
+            yield Span(f" {counts[state]}", "muted")
 
 
 def _fit_name(name: Line, width: int, glyphs: Glyphs) -> Line:
@@ -424,6 +495,7 @@ def _figures(run: RunView, layout: Layout, glyphs: Glyphs) -> Iterator[Span]:
         (layout.test, figures.percent(run.clean_accuracy), ""),
         (layout.ood, figures.percent(run.ood.accuracy if run.ood else None), ""),
         (layout.ood_gap, figures.percent(run.ood.gap if run.ood else None), "muted"),
+        (layout.score, _score(run), ""),
         (layout.best, _best(run), "muted"),
         (layout.eta, "" if run.eta_seconds is None else figures.duration(run.eta_seconds), "muted"),
         (layout.tries, str(run.attempt or ""), "muted"),
@@ -459,6 +531,11 @@ def _best(run: RunView) -> str:
     return f"{figures.percent(run.best.validation_accuracy)} @{run.best.epoch:>3}"
 
 
+def _score(run: RunView) -> str:
+    score = run.facts.figures.get("score")
+    return "" if score is None else f"{score:.4g}"
+
+
 def _cause_needs_room(run: RunView, layout: Layout) -> bool:
     """Whether the cause takes the place of figures that a dead run has no use for."""
     return bool(run.cause) and not run.state.is_live and layout.width < 130
@@ -472,8 +549,11 @@ def _note(run: RunView, layout: Layout, glyphs: Glyphs) -> Line:
     if not run.cause:
         has_column = bool(layout.tries.width)
         again = run.attempt > 1 and not has_column
-        attempt = Span(f"attempt {run.attempt}" if again else "", "muted")
-        return (attempt,) if width_of([attempt]) <= room else ()
+        words = [f"attempt {run.attempt}"] if again else []
+        words += [f"#{tag}" for tag in run.facts.tags]
+        while words and width_of([Span(" ".join(words))]) > room:
+            del words[-1]
+        return (Span(" ".join(words), "muted"),)
     cause = Span(run.new_in_cause, "muted" if run.state is State.QUEUED else "")
     if width_of([cause]) > room and room < SHORTEST_NOTE:
         return ()

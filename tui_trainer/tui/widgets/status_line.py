@@ -48,9 +48,26 @@ class StatusLine(LineView):
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """One line, and where there is room for a second one a long warning below it."""
+        facts = self.facts()
         if height < 2:
-            return [draw_status(self._row, width, self.glyphs)][:height]
-        return draw_status_and_note(self._row, width, self.glyphs)
+            return [_laid_out(facts, width, self.glyphs)][:height]
+        return draw_status_and_note(facts, width, self.glyphs)
+
+    def facts(self) -> Sequence[Line]:
+        """The most telling first."""
+        return () if self._row is None else tuple(_facts(self._row, self.glyphs))
+
+
+class FiguresLine(StatusLine):
+    """The same below a heading, which tells the state and what was said."""
+
+    def facts(self) -> Sequence[Line]:
+        """Without those."""
+        row = self._row
+        if not isinstance(row, RunView):
+            return ()
+        told = (_state(row, self.glyphs), *_said(row))
+        return tuple(fact for fact in _facts(row, self.glyphs) if fact not in told)
 
 
 class Ending(LineView):
@@ -104,15 +121,9 @@ def _ending(run: RunView, width: int, glyphs: Glyphs) -> tuple[list[Line], list[
     return cause, [(), title, *((Span("   "), Span(row, "muted")) for row in rows)]
 
 
-def draw_status(row: Row | None, width: int, glyphs: Glyphs) -> Line:
-    """The most telling facts first; those that have no room are left out, warnings are cut."""
-    return () if row is None else _laid_out(_facts(row, glyphs), width, glyphs)
-
-
-def draw_status_and_note(row: Row | None, width: int, glyphs: Glyphs) -> list[Line]:
+def draw_status_and_note(facts: Sequence[Line], width: int, glyphs: Glyphs) -> list[Line]:
     """Two lines: a blank one above the status, or below it the warning that would be cut in it."""
-    status = draw_status(row, width, glyphs)
-    facts = [] if row is None else list(_facts(row, glyphs))
+    status = _laid_out(facts, width, glyphs)
     note = next((fact for fact in facts if isinstance(fact, Cut)), ())
     if as_text(note) in as_text(status):
         return [(), status]
@@ -155,6 +166,8 @@ def _live_facts(run: RunView, glyphs: Glyphs) -> Iterator[Line]:
         yield from _progress(run, run.progress, glyphs)
     yield from _alarms(run, glyphs)
     yield from _ood(run)
+    yield from _said(run)
+    yield from _usage(run)
     yield from _newest_epoch(run)
     yield from _attempt(run)
     yield from _skipped(run, glyphs)
@@ -173,6 +186,13 @@ def _progress(run: RunView, progress: Progress, glyphs: Glyphs) -> Iterator[Line
         yield (Span(progress.stage, "accent"),)
     if progress.images_per_second:
         yield _fact(f"{progress.images_per_second:.0f}", "img/s", word_first=False)
+
+
+def _usage(run: RunView) -> Iterator[Line]:
+    """In percent of one processor, as `top` says it."""
+    if run.usage is not None:
+        memory = figures.size(run.usage.memory_bytes)
+        yield (*_fact(f"{100 * run.usage.processors:.0f} %", "cpu"), *_fact(memory, ", memory"))
 
 
 def _newest_epoch(run: RunView) -> Iterator[Line]:
@@ -197,6 +217,7 @@ def _ended_facts(run: RunView, glyphs: Glyphs) -> Iterator[Line]:
     if run.best is not None:
         best = f"{figures.percent(run.best.validation_accuracy)} %"
         yield _fact(f"{best} at epoch {run.best.epoch}", "best")
+    yield from _said(run)
     yield from _warnings(run, glyphs)
     seconds = sum(epoch.seconds or 0.0 for epoch in run.epochs)
     if seconds:
@@ -214,6 +235,23 @@ def _ood(run: RunView) -> Iterator[Line]:
     accuracy = _fact(f"{figures.percent(run.ood.accuracy)} %", word)
     gap = () if run.ood.gap is None else _fact(f"{figures.percent(run.ood.gap)} pt", ", gap")
     yield (*accuracy, *gap)
+
+
+def _said(run: RunView) -> Iterator[Line]:
+    """What people said of it, but the note."""
+    if run.facts.tags:
+        yield (Span(" ".join(f"#{tag}" for tag in run.facts.tags), "accent"),)
+    if run.scores:
+        yield _fact(run.scores[0], "score")
+
+
+def draw_said(run: RunView) -> list[Line]:
+    """All that people said of it, as one line; none where nobody did."""
+    facts = list(_said(run))
+    if run.facts.note:
+        facts.append(_fact(run.facts.note, "note"))
+    spans = [span for fact in facts for span in (*fact, Span(GAP))]
+    return [(Span(" "), *spans)] if spans else []
 
 
 def _state(run: RunView, glyphs: Glyphs) -> Line:

@@ -1,11 +1,11 @@
-"""A few lines of text at a place of their own: the first start, help, a question, a notice."""
+"""Lines of text at a place of their own: a question, a notice, help; scrolled where it is short."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from tui_trainer.tui.widgets.line import Line, fit_line
-from tui_trainer.tui.widgets.line_view import LineView
+from tui_trainer.tui.widgets.scrolled import Scrolled, with_scroll_mark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tui_trainer.tui.glyphs import Glyphs
 
 
-class Words(LineView):
+class Words(Scrolled):
     """Shows the lines it was given, each cut to the width."""
 
     def __init__(
@@ -26,7 +26,7 @@ class Words(LineView):
         self.display = bool(lines)
 
     def show(self, lines: Sequence[Line]) -> None:
-        """Show these from now on."""
+        """Show these from now on, from the same place."""
         if tuple(lines) == self._lines:
             return
         grew = len(lines) != len(self._lines)
@@ -39,8 +39,17 @@ class Words(LineView):
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """One row for each line."""
         del container, viewport, width
-        return len(self._lines)
+        return self._count
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
-        """As many of the lines as there is room for."""
-        return [fit_line(line, width, self.glyphs.ellipsis) for line in self._lines[:height]]
+        """The lines from the place on that was scrolled to."""
+        hidden = self._last_top
+        self._top = min(self._top, hidden)
+        room = width - 1 if hidden else width
+        lines = self._lines[self._top : self._top + height]
+        fitting = [fit_line(line, room, self.glyphs.ellipsis) for line in lines]
+        return with_scroll_mark(fitting, room, self._top, hidden, self.glyphs)
+
+    @property
+    def _count(self) -> int:
+        return len(self._lines)

@@ -1,0 +1,110 @@
+"""Asks for a line of text, at the foot of the screen that it is about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.screen import ModalScreen
+
+from tui_trainer.record.plain_text import plain_line
+from tui_trainer.tui import keys
+from tui_trainer.tui.widgets.line import Line, Span, width_of
+from tui_trainer.tui.widgets.rule import Rule
+from tui_trainer.tui.widgets.words import Words
+
+if TYPE_CHECKING:
+    from textual import events
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+    from tui_trainer.tui.glyphs import Glyphs
+
+LONGEST = 1000
+
+
+class Ask(ModalScreen[str]):
+    """Takes what is typed, and ends with it; with nothing where it was given up.
+
+    Args:
+        question: What is asked for.
+        hint: What can be typed.
+        glyphs: The signs that the terminal can show.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.ASK_KEYS)]
+    offered: ClassVar[tuple[keys.Key, ...]] = keys.ASK_KEYS
+
+    def __init__(self, question: str, hint: str, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._question = question
+        self._hint = hint
+        self._glyphs = glyphs
+        self._typed = ""
+
+    def compose(self) -> ComposeResult:
+        """A rule, the question with what is typed, and the keys."""
+        yield Rule(self._glyphs, widget_id="above-question")
+        yield Words(self._glyphs)
+
+    def on_mount(self) -> None:
+        """Nothing is typed yet."""
+        self._take("")
+
+    def on_resize(self) -> None:
+        """What has no room any more is cut at its beginning."""
+        self._take(self._typed)
+
+    def on_key(self, event: events.Key) -> None:
+        """Take one more character."""
+        if event.is_printable and event.character:
+            event.stop()
+            self._take(self._typed + event.character)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Take what another program copied."""
+        self._take(self._typed + plain_line(event.text, LONGEST))
+
+    def action_take(self) -> None:
+        """End with what was typed."""
+        self.dismiss(self._typed.strip())
+
+    def action_erase(self) -> None:
+        """Take the last character back."""
+        self._take(self._typed[:-1])
+
+    def action_give_up(self) -> None:
+        """End with nothing."""
+        self.dismiss("")
+
+    def _take(self, typed: str) -> None:
+        self._typed = typed[:LONGEST]
+        hint: list[Span] = []
+        for key in self.offered:
+            if key is not keys.ERASE:
+                word = _WORDS[key]
+                hint += [Span(f" {keys.shown(key)}", "key"), Span(f" {word}  ", "muted")]
+        self.query_one(Words).show([self._line(), (*hint, Span(f" {self._hint}", "muted"))])
+
+    def _line(self) -> Line:
+        question = Span(f" {self._question} ", "strong")
+        room = self.size.width - width_of([question]) - 2
+        shown = self._typed
+        while len(shown) > 1 and width_of([Span(shown)]) > room:
+            shown = shown[1:]
+        return question, Span(shown), Span(self._glyphs.cursor, "accent")
+
+
+class AskForNote(Ask):
+    """Takes a line of a note, or `WRITE_IT`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings((keys.WRITE,))]
+    offered = keys.NOTE_KEYS
+
+    def action_write(self) -> None:
+        """End with the wish to write all of it."""
+        self.dismiss(WRITE_IT)
+
+
+WRITE_IT = "\x05"
+"""No text that can be typed: the note is to be written in an editor."""
+_WORDS = {keys.TAKE: "takes it", keys.GIVE_UP: "leaves it", keys.WRITE: "in your editor"}

@@ -1,0 +1,223 @@
+"""What screens of runs share besides: what is said of runs, measured of them, and edited."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual.app import SuspendNotSupported
+
+from tui_trainer.errors import ExitCode, TuiTrainerError
+from tui_trainer.launch import editor
+from tui_trainer.record import remarks
+from tui_trainer.record.remarks import is_tag, read_remarks
+from tui_trainer.spec.find import find_project
+from tui_trainer.tui import deeds, keys
+from tui_trainer.tui.screens.acting import Acting, Operated
+from tui_trainer.tui.screens.ask import WRITE_IT, Ask, AskForNote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from textual.app import App
+
+    from tui_trainer.launch.unattended import Answer, What
+    from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.tui.store import RunView
+
+DOING = {"evaluate": "evaluating", "predict": "predicting with"}
+DONE = {"evaluate": "evaluated", "predict": "predicted with"}
+MOST_TAGS_NAMED = 8
+
+
+class Speaking(Acting):
+    """A screen from which runs are tagged, written about, scored, measured and edited."""
+
+    # What keys do, in the order of the key table.
+
+    def action_tag(self) -> None:
+        """Ask for tags, and give them to the run or the marked ones."""
+        if runs := self._meant_or_say("tag"):
+            known = sorted({tag for run in self._store.seen.runs for tag in run.facts.tags})
+            used = f"; used so far: {' '.join(known[:MOST_TAGS_NAMED])}" if known else ""
+            self._ask_for(f"tag {deeds.named(runs)}:", f"-word takes away{used}", self._tag, runs)
+
+    def action_note(self) -> None:
+        """Ask for a line of the note, or let all of it be written."""
+        if runs := self._meant_or_say("write about"):
+            question, hint = f"note on {deeds.named(runs)}:", ""
+            self._push_question(AskForNote(question, hint, self._glyphs), partial(self._note, runs))
+
+    def action_score(self) -> None:
+        """Ask what a leaderboard said."""
+        if runs := self._meant_or_say("score"):
+            hint = "a number, and which leaderboard if there are more"
+            self._ask_for(f"score of {deeds.named(runs)}:", hint, self._score, runs)
+
+    def action_evaluate(self) -> None:
+        """Measure the run, or the marked ones."""
+        self._assess("evaluate")
+
+    def action_predict(self) -> None:
+        """Write the submission of the run, or of the marked ones."""
+        self._assess("predict")
+
+    def action_edit(self) -> None:
+        """Open experiments.toml at the experiment."""
+        project = self._store.seen.project
+        line = 1 if project is None else project.line_of(self._selected_experiment)
+        try:
+            # Also one that cannot be read, which is why it is to be edited.
+            path = find_project(self._store.folder) if project is None else project.path
+        except TuiTrainerError as error:
+            self._say(error.message, error.hint)
+        else:
+            self._in_editor(lambda: editor.edit(path, line))
+
+    # What was asked for.
+
+    def _meant_or_say(self, verb: str) -> list[RunView]:
+        """The runs that keys act on, if there are any and they may be written to."""
+        runs = self._meant
+        if not runs:
+            self._say(f"there is no run to {verb} here; {keys.shown(keys.OPEN)} launches one")
+        return runs if runs and self._may_write() else []
+
+    def _ask_for(
+        self,
+        question: str,
+        hint: str,
+        take: Callable[[Sequence[RunView], str], None],
+        runs: Sequence[RunView],
+    ) -> None:
+        self._push_question(Ask(question, hint, self._glyphs), partial(take, runs))
+
+    def _push_question(self, question: Ask, take: Callable[[str], None]) -> None:
+        def answered(words: str | None) -> None:
+            self._is_asking = False
+            self._show_selected()
+            if words:
+                take(words)
+
+        self._is_asking = True
+        self._show_selected()
+        self.app.push_screen(question, answered)
+
+    def _tag(self, runs: Sequence[RunView], words: str) -> None:
+        names = words.replace(",", " ").split()
+        add = [name for name in names if not name.startswith("-")]
+        remove = [name[1:] for name in names if name.startswith("-")]
+        wrong = next((name for name in (*add, *remove) if not is_tag(name)), None)
+        if wrong is not None:
+            self._say(f"`{wrong}` cannot be a tag: one word without / , and quotes", ink="bad")
+            return
+        self._do_to(deeds.tagging(add, remove), runs)
+
+    def _score(self, runs: Sequence[RunView], words: str) -> None:
+        number, _, board = words.partition(" ")
+        try:
+            value = float(number.replace(",", "."))
+        except ValueError:
+            self._say(f"`{number}` is no number, which a score begins with", ink="bad")
+            return
+        self._do_to(deeds.scoring(value, board.strip()), runs)
+
+    def _note(self, runs: Sequence[RunView], words: str) -> None:
+        if words != WRITE_IT:
+            self._do_to(deeds.noting(words), runs)
+        elif len(runs) > 1:
+            self._say("only one note at a time can be written in an editor")
+        else:
+            self._in_editor(partial(_write_note, runs[0].folder))
+
+    def _in_editor(self, edit: Callable[[], None]) -> None:
+        """Give the terminal to the editor until it ends."""
+        failed: Operated | None = None
+        try:
+            editor.editor()
+            with self.app.suspend():
+                # Textual comes back from an end, not from an error.
+                failed = _failure(edit)
+        except SuspendNotSupported:
+            where = "a browser has no terminal for an editor; edit the file elsewhere"
+            failed = Operated(where, ink="bad")
+        except TuiTrainerError as error:
+            failed = Operated(error.message, hint=error.hint, ink="bad")
+        if failed is not None:
+            self._say(failed.words, failed.hint, ink=failed.ink)
+        self._store.look_soon()
+
+    def forget_assessed(self, what: What, runs: Sequence[RunView]) -> None:
+        """They can be measured again."""
+        self._store.assessed -= {(what, run.key) for run in runs}
+
+    # What is measured, by a process that goes on when the app is left.
+
+    def _assess(self, what: What) -> None:
+        meant = self._meant_or_say(what)
+        able = [run for run in meant if run.epochs]
+        runs = [run for run in able if (what, run.key) not in self._store.assessed]
+        if runs:
+            self._store.assessed |= {(what, run.key) for run in runs}
+            self._say(f"{DOING[what]} {deeds.named(runs)}; it goes on if you leave")
+            work = partial(_assess, self._operations.assess, runs, what, self)
+            # A daemon: whoever leaves the app does not wait for it.
+            threading.Thread(target=work, args=(self.app,), daemon=True, name=what).start()
+        elif able:
+            self._say(f"{deeds.named(able)}: that is being done already")
+        elif meant:
+            self._say(f"{deeds.named(meant)}: no epoch is finished, so that there is no checkpoint")
+
+
+def _assess(
+    assess: Callable[[Sequence[RunFolder], What], Iterable[Answer]],
+    runs: Sequence[RunView],
+    what: What,
+    screen: Speaking,
+    app: App[list[str]],
+) -> None:
+    """For a thread of its own: begin, wait, and tell the screen of each answer."""
+    left = {run.folder.run: run for run in runs}
+    try:
+        for answer in assess([run.folder for run in runs], what):
+            run = left.pop(answer.run, None)
+            if run is not None:
+                screen.forget_assessed(what, [run])
+                screen.tell(app, _outcome(answer, what))
+    except OSError as error:
+        screen.tell(app, Operated(f"{what} could not be started: {error}", ink="bad"))
+    else:
+        if left:
+            words = f"{what} ended before it was done with {deeds.named(list(left.values()))}"
+            screen.tell(app, Operated(words, hint="tui-trainer does it as a command", ink="bad"))
+    screen.forget_assessed(what, list(left.values()))
+
+
+def _outcome(answer: Answer, what: What) -> Operated:
+    if answer.exit_code == ExitCode.DONE:
+        return Operated(f"{DONE[what]} {answer.run}\n{answer.words}")
+    return Operated(f"{what} {answer.run}: {answer.words}", hint=answer.hint, ink="bad")
+
+
+def _failure(edit: Callable[[], None]) -> Operated | None:
+    try:
+        edit()
+    except TuiTrainerError as error:
+        return Operated(error.message, hint=error.hint, ink="bad")
+    except OSError as error:
+        said = f"{error.filename or 'the file'}: {error.strerror or error}"
+        return Operated(said, ink="bad")
+    return None
+
+
+def _write_note(folder: RunFolder) -> None:
+    before = read_remarks(folder).note
+    after = editor.edit_text(before, f"note-{folder.experiment_name}-{folder.number}.txt")
+    if after != before:
+        remarks.rewrite_note(folder, after, was=before)
+
+
+def edit_copy(name: str, words: str) -> None:
+    """Show a text in the editor as a copy, so that nothing is written where it comes from."""
+    editor.edit_text(words, name)
