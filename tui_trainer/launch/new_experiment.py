@@ -38,7 +38,7 @@ def write_experiment(project: Project, added: Addition) -> None:
         )
     about = path.stat()
     if not about.st_mode & 0o222 or not os.access(path, os.W_OK):
-        raise UsageError(f"{path} is read-only; nothing was written", hint=f"chmod u+w {path}")
+        raise UsageError(f"{path.name} is read-only; nothing was written", hint=f"chmod u+w {path}")
     with _alone(path):
         content = read_bytes(path)
         if _text_of(content, path) != project.text:

@@ -29,7 +29,7 @@ PICTURES, FORM = "Pictures", "Form"
 
 OPEN = Key("enter", "open", "launch the experiment; open the run's page", RUNS, "launch")
 PLAN = Key("L", "plan_launch", "launch with changes: settings, preflight, forecast", RUNS, "plan")
-NEW = Key("n", "new", "write a new experiment from this run or experiment", RUNS, "new")
+NEW = Key("N", "new", "write a new experiment from this run or experiment", RUNS, "new")
 RESUME = Key("r", "resume", "resume the run from its last good checkpoint", RUNS, "resume")
 STOP = Key("s", "stop", "save a checkpoint, then stop the run", RUNS, "stop")
 STOP_NOW = Key("S", "stop_now", "stop the run at once, without a checkpoint (asks)", RUNS)
