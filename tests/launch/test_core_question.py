@@ -73,7 +73,7 @@ def test_a_conversation_that_is_withdrawn_ends_with_its_process(project: Path) -
 
 OWN_DATA = """
 import os
-def rude():
+def rude(size):
     os._exit(7)
 """
 

@@ -57,7 +57,7 @@ def help_lines(shown: tuple[keys.Key, ...]) -> list[Line]:
         for index, key in enumerate(members):
             lines.append(
                 (
-                    Span(f"  {group if index == 0 else '':<{width}}", "strong"),
+                    Span(f" {group if index == 0 else '':<{width}}", "strong"),
                     Span(f"{keys.shown_all(key):<{KEY_WIDTH}}", "key"),
                     Span(key.words),
                 )
