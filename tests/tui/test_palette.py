@@ -79,6 +79,19 @@ async def test_tabs_filters_and_colours_are_found(study: Path) -> None:
         assert told.app.theme == commands.LIGHT
 
 
+async def test_what_would_do_nothing_here_is_not_offered(study: Path) -> None:
+    async with story(study) as told:
+        await told.go_to("cnn4/3")
+        for key in (keys.UNMARK, keys.NEXT_PLOT, keys.REVERSE):
+            await told.press(keys.PALETTE)
+            await told.type(key.words[:14])
+            await told.sees_no(key.words)
+            await told.press(keys.CLOSE_PALETTE)
+        await told.press(keys.MARK, keys.PALETTE)
+        await told.type("take all marks")
+        await told.sees(keys.UNMARK.words)
+
+
 async def test_a_click_chooses(study: Path) -> None:
     async with story(study) as told:
         await told.go_to("cnn4/3")

@@ -71,6 +71,20 @@ async def test_pictures_of_a_run_are_of_what_it_was_launched_with(
         assert told.screen.isascii()
 
 
+async def test_a_launch_that_is_planned_shows_pictures_as_it_is_changed(tmp_path: Path) -> None:
+    async with story(write_project(tmp_path), (120, 40)) as told:
+        await told.go_to("cnn4")
+        await told.press(keys.PLAN)
+        await told.type("epochs=7")
+        await told.press(keys.SAMPLES_OF_FORM)
+        await told.sees("cnn4", "epoch 1 of 7", "as trained", "▀▀▀▀")
+        await told.press(keys.CLOSE_SAMPLES)
+        await told.sees("what it comes to", "epochs=7")
+        await told.type("x")
+        await told.press(keys.SAMPLES_OF_FORM)
+        await told.sees("there is nothing to show")
+
+
 async def test_what_is_wrong_is_told_where_the_pictures_would_be(tmp_path: Path) -> None:
     text = '[experiments.one]\ndata = { name = "cifar10" }\n[experiments.two]\nepochs = -1\n'
     async with story(write_project(tmp_path, text), (80, 24)) as told:
