@@ -52,18 +52,18 @@ def note(
     as_json: JsonOption = False,
 ) -> None:
     """Write a note about a run: a line more of it, or all of it in $EDITOR."""
+    from tui_trainer.launch.note import write_note
     from tui_trainer.record import remarks
 
     folder = find(context, run)
-    before = remarks.read_remarks(folder).note
     if remove and words:
         raise UsageError("--remove takes the whole note away; it wants no text")
     if remove:
-        remarks.rewrite_note(folder, "", was=before)
+        remarks.rewrite_note(folder, "", was=remarks.read_remarks(folder).note)
     elif words:
         remarks.add_to_note(folder, " ".join(words))
     elif sys.stdin.isatty() and sys.stdout.isatty() and not as_json:
-        _edit(folder, before)
+        write_note(folder)
     told = _told(folder)
     _print(told if as_json else [told["note"]] if told["note"] else [], as_json)
 
@@ -106,15 +106,6 @@ def _run_if_meant(context: typer.Context, name: str) -> RunFolder | None:
     with contextlib.suppress(UsageError):
         return find(context, name)
     return None
-
-
-def _edit(folder: RunFolder, before: str) -> None:
-    from tui_trainer.launch.editor import edit_text
-    from tui_trainer.record import remarks
-
-    after = edit_text(before, f"note-{folder.experiment_name}-{folder.number}.txt")
-    if after != before:
-        remarks.rewrite_note(folder, after, was=before)
 
 
 def _told(folder: RunFolder) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from textual.app import SuspendNotSupported
 
 from tui_trainer.errors import ExitCode, TuiTrainerError
 from tui_trainer.launch import editor
-from tui_trainer.record import remarks
-from tui_trainer.record.remarks import is_tag, read_remarks
+from tui_trainer.launch.note import write_note
+from tui_trainer.record.remarks import is_tag
 from tui_trainer.spec.find import find_project
 from tui_trainer.tui import deeds, keys
 from tui_trainer.tui.screens.acting import Acting, Operated
@@ -129,7 +129,7 @@ class Speaking(Acting):
         elif len(runs) > 1:
             self._say("only one note at a time can be written in an editor")
         else:
-            self._in_editor(partial(_write_note, runs[0].folder))
+            self._in_editor(partial(write_note, runs[0].folder))
 
     def _in_editor(self, edit: Callable[[], None]) -> None:
         """Give the terminal to the editor until it ends."""
@@ -209,13 +209,6 @@ def _failure(edit: Callable[[], None]) -> Operated | None:
         said = f"{error.filename or 'the file'}: {error.strerror or error}"
         return Operated(said, ink="bad")
     return None
-
-
-def _write_note(folder: RunFolder) -> None:
-    before = read_remarks(folder).note
-    after = editor.edit_text(before, f"note-{folder.experiment_name}-{folder.number}.txt")
-    if after != before:
-        remarks.rewrite_note(folder, after, was=before)
 
 
 def edit_copy(name: str, words: str) -> None:
