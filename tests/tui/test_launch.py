@@ -207,3 +207,25 @@ async def test_what_cannot_be_launched_says_so(tmp_path: Path) -> None:
         await told.go_to("bad")
         await told.press(keys.PLAN)
         await told.sees("bad cannot be run as it is")
+
+
+async def test_of_several_launches_those_that_failed_can_be_tried_again(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    for name in ("cnn2", "cnn4"):
+        RunWriter(project, name).start().train(2).end(0)
+    async with story(project) as told:
+        await told.sees("✓ 2 finished")
+        for label in ("cnn2/1", "cnn4/1"):
+            await told.go_to(label)
+            await told.press(keys.MARK)
+        told.operations.unlaunched = {"cnn4": OSError(28, "No space left on device", "runs")}
+        await told.press(keys.PLAN)
+        await told.type("epochs=3")
+        await told.press(keys.LAUNCH)
+        await told.sees("launched cnn2/2", "✕ cnn4: runs: No space left on device")
+        told.operations.unlaunched = {}
+        await told.press(keys.UNMARK)
+        await plan(told, "cnn4")
+        await told.sees("epochs=3")
+        await told.press(keys.LAUNCH)
+        await told.did("launch cnn2 epochs=3", "launch cnn4 epochs=3", "launch cnn4 epochs=3")

@@ -6,7 +6,7 @@ import os
 import tempfile
 from typing import TYPE_CHECKING
 
-from tui_trainer.errors import UsageError
+from tui_trainer.errors import UsageError, told
 from tui_trainer.launch.editor import edit_text
 from tui_trainer.record.remarks import read_remarks, rewrite_note
 
@@ -30,9 +30,8 @@ def write_note(folder: RunFolder) -> None:
     try:
         rewrite_note(folder, after, was=before)
     except (UsageError, OSError) as error:
-        why = UsageError.of_system(error) if isinstance(error, OSError) else error
         kept = _kept(after, name)
-        raise UsageError(why.message, hint=f"what you wrote is in {kept}") from error
+        raise UsageError(told(error).message, hint=f"what you wrote is in {kept}") from error
 
 
 def _kept(words: str, name: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from textual.containers import Horizontal
 from textual.message import Message
 
-from tui_trainer.errors import TuiTrainerError
+from tui_trainer.errors import TuiTrainerError, told
 from tui_trainer.launch.core_question import Withdrawn
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.record.preflight import Preflight
@@ -381,16 +381,15 @@ class LaunchScreen(FormScreen[WantedLaunch]):
         table = None if record is None else Preflight.from_record(record)
         return self.Rehearsed(asked, name, table, fault)
 
-    def _ask(self, asked: Asked, told: Callable[[dict[str, Any] | None, str], Message]) -> None:
+    def _ask(self, asked: Asked, answered: Callable[[dict[str, Any] | None, str], Message]) -> None:
         def wait() -> None:
             try:
-                message = told(asked.answer(), "")
+                message = answered(asked.answer(), "")
             except Withdrawn:
                 return
-            except TuiTrainerError as error:
-                message = told(None, f"{error.message} {error.hint}".rstrip())
-            except OSError as error:
-                message = told(None, str(error))
+            except (TuiTrainerError, OSError) as error:
+                said = told(error)
+                message = answered(None, f"{said.message} {said.hint}".rstrip())
             self.post_message(message)
 
         # Of the app: a screen that is left would wait for its threads.

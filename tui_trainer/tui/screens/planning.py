@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
-from tui_trainer.errors import TuiTrainerError
+from tui_trainer.errors import TuiTrainerError, told
 from tui_trainer.record.experiment_file import read_experiment
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.tui import keys
@@ -16,8 +16,10 @@ from tui_trainer.tui.screens.launch import LaunchScreen, WantedLaunch, launch_fo
 from tui_trainer.tui.screens.new import NewExperiment, Source, new_form
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
+    from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.spec.project import Project
     from tui_trainer.tui.screens.form import FormScreen
     from tui_trainer.tui.store import RunView
 
@@ -103,18 +105,47 @@ class Planning(Acting):
         self._operate(doing, partial(self._launch_all, wanted))
 
     def _launch_all(self, wanted: WantedLaunch) -> Operated:
+        """Launch one after the other, whatever becomes of each; what failed can be tried again."""
         project = self._store.seen.project
         if project is None:
             return Operated("there is no experiments.toml any more", ink="bad")
-        launched = [self._operations.launch(project, name, wanted.changes) for name in wanted.names]
-        self._forms.pop(wanted.names, None)
-        words = ", ".join(plain_line(folder.run) for folder in launched)
-        return Operated(f"launched {words}", launched=launched[-1])
+        outcomes = {name: self._launched(project, name, wanted.changes) for name in wanted.names}
+        launched = [each for each in outcomes.values() if not isinstance(each, TuiTrainerError)]
+        failed = {name: e for name, e in outcomes.items() if isinstance(e, TuiTrainerError)}
+        form = self._forms.pop(wanted.names, None)
+        if failed and form is not None:
+            self._forms[tuple(failed)] = form
+        return _how_it_went(launched, failed, is_one=len(wanted.names) == 1)
+
+    def _launched(
+        self, project: Project, name: str, changes: Sequence[str]
+    ) -> RunFolder | TuiTrainerError:
+        try:
+            return self._operations.launch(project, name, changes)
+        except (TuiTrainerError, OSError) as error:
+            return told(error)
 
     def _read_source(self, run: RunView) -> None:
         try:
             launched = read_experiment(run.folder).experiment
         except (TuiTrainerError, OSError) as error:
-            self.post_message(Operated(str(error).partition("\n")[0], ink="bad"))
+            said = told(error)
+            words = said.message.partition("\n")[0]
+            self.post_message(Operated(words, hint=said.hint, ink="bad"))
         else:
             self.post_message(self.SourceRead(Source(run.experiment, run.label, launched)))
+
+
+def _how_it_went(
+    launched: Sequence[RunFolder], failed: Mapping[str, TuiTrainerError], *, is_one: bool
+) -> Operated:
+    runs = ", ".join(plain_line(folder.run) for folder in launched)
+    words = [f"launched {runs}"] if launched else []
+    for name, error in failed.items():
+        words.append(error.message if is_one else f"{plain_line(name)}: {error.message}")
+    return Operated(
+        "\n".join(words),
+        hint=next((error.hint for error in failed.values() if error.hint), ""),
+        ink="bad" if failed else "accent",
+        launched=launched[-1] if launched else None,
+    )
