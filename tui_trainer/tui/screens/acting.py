@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 from textual.screen import Screen
 
-from tui_trainer.errors import TuiTrainerError
+from tui_trainer.errors import TuiTrainerError, told
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.tui import deeds, keys
 from tui_trainer.tui.screens.confirm import Confirm
@@ -55,6 +55,12 @@ class Operated(Message):
         self.launched = launched
         self.thrown_away = thrown_away
         self.brought_back = brought_back
+
+
+def failure(error: TuiTrainerError | OSError) -> Operated:
+    """That it could not be done, and why."""
+    said = told(error)
+    return Operated(said.message, hint=said.hint, ink="bad")
 
 
 class Acting(Screen[None]):
@@ -203,7 +209,11 @@ class Acting(Screen[None]):
         # A key pressed twice must not launch twice.
         if self._is_busy:
             self._say("one moment: the last thing asked for is still being done")
-            return
+        else:
+            self._begin(words, operation)
+
+    def _begin(self, words: str, operation: Callable[[], Operated]) -> None:
+        """Do it, after what is still being done."""
         self._say(f"{words} {self._glyphs.ellipsis}")
         work = partial(self._operate_in_thread, self.app, operation)
         self.app.run_worker(work, thread=True)
@@ -212,10 +222,8 @@ class Acting(Screen[None]):
         with self._operating:
             try:
                 outcome = operation()
-            except TuiTrainerError as error:
-                outcome = Operated(error.message, hint=error.hint, ink="bad")
-            except OSError as error:
-                outcome = Operated(str(error), ink="bad")
+            except (TuiTrainerError, OSError) as error:
+                outcome = failure(error)
         self.tell(app, outcome)
 
     def tell(self, app: App[list[str]], outcome: Operated) -> None:
