@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tui_trainer.record.heartbeat import Progress, Usage
     from tui_trainer.record.remarks import Score
     from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.tui.form import Form
 
 POLL_SECONDS = 1.0
 # Where nothing is live, only another terminal's launch or an edit can change what is shown.
@@ -229,6 +230,8 @@ class Store:
     """The newest that was told of."""
     assessed: set[tuple[str, RowKey]] = field(default_factory=set)
     """What is being evaluated or predicted with at this moment, as asked from this app."""
+    forms: dict[tuple[str, ...], Form] = field(default_factory=dict)
+    """Forms as they were left, by what they are for; whichever screen they were opened on."""
     _path: Path | None = None
     _stamp: tuple[int, int, int] | None = None
     _project: Project | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from textual.containers import Horizontal
@@ -22,7 +21,6 @@ from tui_trainer.tui.schedule_chart import schedule_chart
 from tui_trainer.tui.screens.form import FormScreen, command_lines
 from tui_trainer.tui.widgets.form_view import FormRow, FormView
 from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
-from tui_trainer.tui.widgets.line import Span
 from tui_trainer.tui.widgets.page_view import PageView
 from tui_trainer.tui.widgets.plot import Plot
 from tui_trainer.tui.widgets.preflight_page import in_order
@@ -348,11 +346,6 @@ class LaunchScreen(FormScreen[WantedLaunch]):
         if self.form.action:
             offers[1] = offers[1]._replace(word=self.form.action)
         return offers
-
-    def _say(self, words: str) -> None:
-        line = (Span(f" {self._glyphs.dot} ", "accent"), Span(words))
-        self.query_one("#notice", Words).show([line])
-        self.set_timer(5.0, partial(self.query_one("#notice", Words).show, []))
 
     # Questions to the core, each in a thread of its own.
 

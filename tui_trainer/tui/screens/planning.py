@@ -16,7 +16,7 @@ from tui_trainer.tui.screens.launch import LaunchScreen, WantedLaunch, launch_fo
 from tui_trainer.tui.screens.new import NewExperiment, Source, new_form
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.spec.project import Project
@@ -59,9 +59,10 @@ class Planning(Acting):
             why = "cannot be run as it is" if gone in project.bases else "is no longer defined"
             self._say(f"{plain_line(gone)} {why}: see experiments.toml", ink="bad")
         else:
-            form = self._forms.get(names) or launch_form(project.experiments[names[0]])
+            words = _of_launch(names)
+            form = self._store.forms.get(words) or launch_form(project.experiments[names[0]])
             seen = (self._store, self._operations, self._glyphs)
-            self._fill_in(names, LaunchScreen(names, form, *seen), self._launch_wanted)
+            self._fill_in(words, LaunchScreen(names, form, *seen), self._launch_wanted)
 
     def action_new(self) -> None:
         """Fill in an experiment that begins as the selected run or experiment."""
@@ -78,7 +79,7 @@ class Planning(Acting):
         project, source = self._store.seen.project, message.source
         if project is not None:
             words = ("new", source.label)
-            form = self._forms.get(words) or new_form(project, source)
+            form = self._store.forms.get(words) or new_form(project, source)
             screen = NewExperiment(source, form, self._store, self._glyphs)
             self._fill_in(words, screen, partial(self._forget_and_tell, words))
 
@@ -90,14 +91,14 @@ class Planning(Acting):
         """Show a form, which is there again as it was left until it was done."""
 
         def take(wanted: object | None) -> None:
-            self._forms[words] = screen.form
+            self._store.forms[words] = screen.form
             if wanted is not None:
                 do(wanted)
 
         self.app.push_screen(screen, take)
 
     def _forget_and_tell(self, words: tuple[str, ...], name: str) -> None:
-        self._forms.pop(words, None)
+        self._store.forms.pop(words, None)
         self._written(name)
 
     def _launch_wanted(self, wanted: WantedLaunch) -> None:
@@ -112,9 +113,9 @@ class Planning(Acting):
         outcomes = {name: self._launched(project, name, wanted.changes) for name in wanted.names}
         launched = [each for each in outcomes.values() if not isinstance(each, TuiTrainerError)]
         failed = {name: e for name, e in outcomes.items() if isinstance(e, TuiTrainerError)}
-        form = self._forms.pop(wanted.names, None)
+        form = self._store.forms.pop(_of_launch(wanted.names), None)
         if failed and form is not None:
-            self._forms[tuple(failed)] = form
+            self._store.forms[_of_launch(failed)] = form
         return _how_it_went(launched, failed, is_one=len(wanted.names) == 1)
 
     def _launched(
@@ -134,6 +135,11 @@ class Planning(Acting):
             self.post_message(Operated(words, hint=said.hint, ink="bad"))
         else:
             self.post_message(self.SourceRead(Source(run.experiment, run.label, launched)))
+
+
+def _of_launch(names: Iterable[str]) -> tuple[str, ...]:
+    """What a launch's form is remembered by."""
+    return ("launch", *names)
 
 
 def _how_it_went(
