@@ -1,6 +1,6 @@
 """Looks at experiments and runs in one thread and tells the screen what changed.
 
-No other part of the app touches the disk: one that hangs makes figures old, not keys slow.
+What is shown is read nowhere else: a disk that hangs makes figures old, not keys slow.
 """
 
 from __future__ import annotations
