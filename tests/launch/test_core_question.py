@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tui_trainer.errors import RunCrashedError
 from tui_trainer.launch.core_question import Question, Withdrawn
 from tui_trainer.launch.launcher import rehearse
 from tui_trainer.spec.project import load_project
@@ -52,3 +53,12 @@ def test_a_question_withdrawn_before_it_was_asked_starts_nothing() -> None:
     with pytest.raises(Withdrawn):
         question.answer()
     assert question._process is None
+
+
+@pytest.mark.parametrize(
+    ("talk", "where"), [(None, "stands above"), (subprocess.DEVNULL, "tui-trainer nothing shows")]
+)
+def test_where_stands_what_a_core_without_an_answer_said(talk: int | None, where: str) -> None:
+    with pytest.raises(RunCrashedError) as caught:
+        Question("nothing", talk=talk).answer()
+    assert where in caught.value.hint

@@ -102,10 +102,10 @@ class Question:
             record = json.loads(output)
         except ValueError:
             how = exit_cause(code) or "without an answer"
+            said = "stands above" if self._talk is None else f"tui-trainer {self._module} shows"
             raise RunCrashedError(
                 f"the process that was asked for {self._module} ended: {how}",
-                hint="what it said stands above; own code that calls os._exit ends it without a "
-                "word",
+                hint=f"what it said {said}; own code that calls os._exit ends it without a word",
             ) from None
         if code:
             kind = _ERRORS.get(code, RunCrashedError)

@@ -132,6 +132,7 @@ class NewExperiment(FormScreen[str]):
             self._changed()
             self._say("experiments.toml was changed meanwhile: look at the table again", ink="bad")
         elif preview is None or preview.wanted != wanted:
+            self._changed()  # the table under way may be one of an older file
             self._say("one moment: the table is being made")
         elif preview.added is None:
             self._say(preview.fault, ink="bad")
