@@ -86,9 +86,9 @@ def score(
     folder = find(context, run)
     if value is not None:
         remarks.score(folder, value, board)
-    told = _told(folder)
-    lines = [f"{folder.run}: {_score(each)}" for each in told["scores"]]
-    _print(told if as_json else lines or [f"{folder.run}: no score"], as_json)
+    scores = remarks.read_remarks(folder).scores
+    lines = [f"{folder.run}: {each.words}" for each in scores] or [f"{folder.run}: no score"]
+    _print(_told(folder) if as_json else lines, as_json)
 
 
 def _runs_and_tags(context: typer.Context, names: list[str]) -> tuple[list[RunFolder], list[str]]:
@@ -116,10 +116,6 @@ def _told(folder: RunFolder) -> dict[str, Any]:
 
 def _tags(tags: list[str]) -> str:
     return " ".join(tags) or "no tags"
-
-
-def _score(score: dict[str, Any]) -> str:
-    return f"{score['value']:g}" + (f" on {score['board']}" if score["board"] else "")
 
 
 def _print(told: Any, as_json: bool) -> None:

@@ -36,6 +36,11 @@ class Score(NamedTuple):
     value: float
     time: float
 
+    @property
+    def words(self) -> str:
+        """`0.41 on public`."""
+        return f"{self.value:g}{f' on {self.board}' if self.board else ''}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Remarks:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from tui_trainer.record.epochs import Epoch
     from tui_trainer.record.heartbeat import Progress, Usage
-    from tui_trainer.record.remarks import Score
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.tui.form import Form
 
@@ -503,13 +502,9 @@ def _run_view(run: Run, log: EndOfLog | None) -> RunView:
         warnings=tuple(plain_line(warning.message) for warning in run.history.warnings),
         alarms=tuple(plain_line(a.kind.replace("_", " ")) for a in run.history.alarms),
         skipped_lines=run.skipped_lines,
-        scores=tuple(map(_score_words, reversed(run.remarks.scores))),
+        scores=tuple(plain_line(score.words) for score in reversed(run.remarks.scores)),
         facts=facts_of(run),
     )
-
-
-def _score_words(score: Score) -> str:
-    return f"{score.value:g}" + (f" on {plain_line(score.board)}" if score.board else "")
 
 
 def _ood_view(run: Run) -> OodView | None:
