@@ -97,10 +97,10 @@ class _Asked:
 
     def _ended(self, code: int) -> RunCrashedError:
         how = exit_cause(code) or "without an answer"
-        above = "what it said stands above; " if self._talk is None else ""
+        shown = "stands above" if self._talk is None else f"is shown by tui-trainer {self._module}"
         return RunCrashedError(
             f"the process that was asked for {self._module} ended: {how}",
-            hint=f"{above}own code that calls os._exit ends it without a word",
+            hint=f"what it said {shown}; own code that calls os._exit ends it without a word",
         )
 
 

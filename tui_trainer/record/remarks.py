@@ -36,6 +36,11 @@ class Score(NamedTuple):
     value: float
     time: float
 
+    @property
+    def words(self) -> str:
+        """`0.41 on public`."""
+        return f"{self.value:g}{f' on {self.board}' if self.board else ''}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Remarks:
@@ -107,10 +112,13 @@ def add_to_note(folder: RunFolder, words: str) -> None:
     """Add a line to the note: of two people who add at once, neither loses anything.
 
     Raises:
-        UsageError: The note would be too long.
+        UsageError: There are no words, or the note would be too long.
         OSError: As for `tag`.
     """
-    _note(folder, words, adds=True, before=len(read_remarks(folder).note))
+    if not plain_text(words).strip():
+        raise UsageError("there are no words to add to the note")
+    note = read_remarks(folder).note
+    _note(folder, words, adds=True, before=len(f"{note}\n" if note else ""))
 
 
 def rewrite_note(folder: RunFolder, words: str, *, was: str) -> None:

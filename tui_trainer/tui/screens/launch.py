@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from textual.containers import Horizontal
 from textual.message import Message
 
-from tui_trainer.errors import TuiTrainerError
+from tui_trainer.errors import TuiTrainerError, told
 from tui_trainer.launch.core_question import Withdrawn
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.record.preflight import Preflight
@@ -24,7 +24,6 @@ from tui_trainer.tui.screens.form import FormScreen, command_lines
 from tui_trainer.tui.screens.samples import Samples, Subject
 from tui_trainer.tui.widgets.form_view import FormRow, FormView
 from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
-from tui_trainer.tui.widgets.line import Span
 from tui_trainer.tui.widgets.page_view import PageView
 from tui_trainer.tui.widgets.plot import Plot
 from tui_trainer.tui.widgets.preflight_page import in_order
@@ -365,11 +364,6 @@ class LaunchScreen(FormScreen[WantedLaunch]):
             offers[1] = offers[1]._replace(word=self.form.action)
         return offers
 
-    def _say(self, words: str) -> None:
-        line = (Span(f" {self._glyphs.dot} ", "accent"), Span(words))
-        self.query_one("#notice", Words).show([line])
-        self.set_timer(5.0, partial(self.query_one("#notice", Words).show, []))
-
     # Questions to the core, each in a thread of its own.
 
     def _ask_schedule(self) -> None:
@@ -397,16 +391,15 @@ class LaunchScreen(FormScreen[WantedLaunch]):
         table = None if record is None else Preflight.from_record(record)
         return self.Rehearsed(asked, name, table, fault)
 
-    def _ask(self, asked: Asked, told: Callable[[dict[str, Any] | None, str], Message]) -> None:
+    def _ask(self, asked: Asked, answered: Callable[[dict[str, Any] | None, str], Message]) -> None:
         def wait() -> None:
             try:
-                message = told(asked.answer(), "")
+                message = answered(asked.answer(), "")
             except Withdrawn:
                 return
-            except TuiTrainerError as error:
-                message = told(None, f"{error.message} {error.hint}".rstrip())
-            except OSError as error:
-                message = told(None, str(error))
+            except (TuiTrainerError, OSError) as error:
+                said = told(error)
+                message = answered(None, f"{said.message} {said.hint}".rstrip())
             self.post_message(message)
 
         # Of the app: a screen that is left would wait for its threads.
