@@ -324,6 +324,7 @@ def verdicts(rounds: dict[str, list[Watched]]) -> Iterator[tuple[str, bool]]:
         yield "first frame no later than LEET's", middle(ours, lambda w: w.first_frame) <= theirs
     yield "key p50 ≤ 10 ms", statistics.median(keys) <= KEY_MEDIAN
     yield "key max ≤ 30 ms", max(keys) <= KEY_WORST
+    yield "new epochs are shown as they come", all(watched.followed for watched in ours)
     yield "idle 0 bytes", not any(watched.idle.bytes for watched in ours)
     yield "idle ≤ 0.5 % CPU", middle(ours, lambda w: w.idle.cpu) <= IDLE_CPU
     yield "live ≤ 1 kB/s", middle(ours, lambda w: w.live.bytes) <= LIVE_BYTES

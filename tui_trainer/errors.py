@@ -55,6 +55,11 @@ class UsageError(TuiTrainerError):
         return cls(f"{error.filename or 'input or output'}: {error.strerror or error}")
 
 
+def told(error: TuiTrainerError | OSError) -> TuiTrainerError:
+    """An error as a user is told of it: what the system says is put in words."""
+    return UsageError.of_system(error) if isinstance(error, OSError) else error
+
+
 class InvalidExperimentsError(TuiTrainerError):
     """experiments.toml, or a change given on the command line, is wrong.
 

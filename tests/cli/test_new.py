@@ -29,7 +29,8 @@ def test_a_dry_run_and_a_mistake_write_nothing(tui_trainer: CommandLine) -> None
     for words, wanted in (
         (("one", "--from", "two"), "already"),
         (("a b", "--from", "two"), "cannot be a name"),
-        (("x", "--from", "three"), "three"),
+        (("x", "--from", "tow"), 'no experiment "tow"; did you mean `two`?'),
+        (("x", "--from", "two/7"), "there is no run `two/7`"),
         (("x", "--from", "one", "--set", "model.dpth=2"), "did you mean `depth`?"),
     ):
         done = tui_trainer("new", *words)

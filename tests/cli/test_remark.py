@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import stat
 import subprocess
 from typing import TYPE_CHECKING
@@ -125,3 +126,26 @@ def test_an_editor_that_fails_or_is_none_changes_nothing(
     nowhere = {"PATH": str(tmp_path)}
     assert "VISUAL and EDITOR are not set" in on_terminal(tui_trainer, nowhere, "note", "one")
     assert tui_trainer.json("note", "one")["note"] == ""
+
+
+@pytest.mark.usefixtures("runs")
+@pytest.mark.parametrize(
+    ("meanwhile", "why"),
+    [
+        ('seq 9000 >> "$2"', "at most 16,384 characters"),
+        ("{other} note one quicker", "somebody changed the note"),
+    ],
+)
+def test_what_cannot_become_the_note_is_not_lost(
+    tui_trainer: CommandLine, tmp_path: Path, meanwhile: str, why: str
+) -> None:
+    tui_trainer("note", "one", "old words")
+    other = f"cd {tui_trainer.folder}; {shlex.join(tui_trainer.command())}"
+    writes = editor(tmp_path, f'echo long thoughts > "$2"; {meanwhile.format(other=other)}')
+    variables = {"EDITOR": writes, "TMPDIR": str(tmp_path)}
+    said = on_terminal(tui_trainer, variables, "note", "one")
+    assert why in " ".join(said.split())
+    assert "what you wrote is in" in said
+    (kept,) = tmp_path.glob("note-one-1-*.txt")
+    assert kept.read_text().startswith("long thoughts\n")
+    assert tui_trainer.json("note", "one")["note"].startswith("old words")

@@ -6,14 +6,16 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tui_trainer.errors import PreflightError, RunCrashedError
-from tui_trainer.launch.core_question import Question, Withdrawn
+from tui_trainer.launch.core_question import Conversation, Question, Withdrawn
 from tui_trainer.launch.launcher import rehearse
 from tui_trainer.spec.project import load_project
+from tui_trainer.spec.snapshot import experiment_to_toml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,8 +77,47 @@ def test_a_whole_answer_counts_whatever_native_code_does_at_the_end() -> None:
     assert answered('{"layers": 3}', killed) == {"layers": 3}
     assert answered("[]", killed) == []
     with pytest.raises(RunCrashedError, match="no memory"):
-        answered('{"error": "no memory", "hint": ""}', killed)
+        answered('{"error": "no memory", "hint": "", "exit_code": 1}', killed)
     with pytest.raises(PreflightError, match="no data"):
-        answered('{"error": "no data", "hint": ""}', "os._exit(3)")
+        answered('{"error": "no data", "hint": "", "exit_code": 3}', "os._exit(3)")
     with pytest.raises(RunCrashedError, match="SIGSEGV"):
         answered('{"layers":', killed)
+
+
+def test_a_conversation_that_is_withdrawn_ends_with_its_process(project: Path) -> None:
+    loaded = load_project(project / "experiments.toml")
+    text = experiment_to_toml(loaded.experiments["one"], {})
+    core = Conversation("samples", str(project), talk=subprocess.DEVNULL)
+    withdrawing = threading.Timer(0.5, core.withdraw)
+    withdrawing.start()
+    with closing(core), pytest.raises(Withdrawn):
+        core.ask({"experiment": text})
+    assert core._process is not None
+    assert core._process.poll() is not None
+    with pytest.raises(Withdrawn):
+        core.ask({"kind": "table", "first": 0})
+
+
+OWN_DATA = """
+import os
+def rude(size):
+    os._exit(7)
+"""
+
+
+@pytest.mark.parametrize(
+    ("talk", "where"), [(None, "stands above"), (subprocess.DEVNULL, "by tui-trainer samples")]
+)
+def test_the_end_of_a_core_without_an_answer_is_told_with_its_cause(
+    project: Path, talk: int | None, where: str
+) -> None:
+    (project / "mine.py").write_text(OWN_DATA)
+    loaded = load_project(project / "experiments.toml")
+    own = ['data = { name = "mine:rude" }']
+    text = experiment_to_toml(loaded.experiment("one", own), {})
+    with (
+        closing(Conversation("samples", str(project), talk=talk)) as core,
+        pytest.raises(RunCrashedError, match="asked for samples ended: exit code 7") as raised,
+    ):
+        core.ask({"experiment": text})
+    assert f"{where}; own code that calls os._exit" in raised.value.hint

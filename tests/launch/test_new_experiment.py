@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,8 +15,6 @@ from tui_trainer.spec.addition import addition
 from tui_trainer.spec.project import load_project
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tui_trainer.spec.addition import Addition
     from tui_trainer.spec.project import Project
 
@@ -33,6 +32,21 @@ def test_it_stands_behind_what_was_there_with_its_rights(project: Path) -> None:
     assert file.read_bytes() == before + b'\n[experiments.new]\nbase = "one"\nepochs = 9\n'
     assert file.stat().st_mode & 0o777 == 0o640
     assert [path.name for path in project.iterdir()] == ["experiments.toml"]
+
+
+def test_nobody_else_can_read_it_at_any_moment(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "experiments.toml").chmod(0o600)
+    seen, replace = list[int](), Path.replace
+
+    def look_and_replace(path: Path, target: Path) -> Path:
+        seen.append(path.stat().st_mode & 0o777)
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", look_and_replace)
+    write_experiment(*ready(project))
+    assert seen == [0o600]
 
 
 def test_a_link_stays_a_link(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

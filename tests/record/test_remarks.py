@@ -108,6 +108,13 @@ def test_what_cannot_be_asked_for_cannot_be_a_tag(folder: RunFolder, name: str) 
 def test_what_is_too_long_or_no_number_is_refused(folder: RunFolder) -> None:
     with pytest.raises(UsageError, match="a note has at most"):
         remarks.add_to_note(folder, "x\n" * LONGEST_NOTE)
+    remarks.add_to_note(folder, "x" * (LONGEST_NOTE - 2))
+    with pytest.raises(UsageError, match="a note has at most"):
+        remarks.add_to_note(folder, "yz")
+    remarks.add_to_note(folder, "y")
+    assert read_remarks(folder).note.endswith("x\ny")
+    with pytest.raises(UsageError, match="no words"):
+        remarks.add_to_note(folder, " \x1b ")
     with pytest.raises(UsageError, match="a finite number, not nan"):
         remarks.score(folder, float("nan"))
     with pytest.raises(UsageError, match="a board's name"):

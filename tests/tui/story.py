@@ -42,7 +42,13 @@ FINDINGS = [
         "cure": "",
     },
 ]
-_NAMES = {"?": "question_mark", "|": "vertical_line", "/": "slash", "=": "equals_sign"}
+_NAMES = {
+    ":": "colon",
+    "?": "question_mark",
+    "|": "vertical_line",
+    "/": "slash",
+    "=": "equals_sign",
+}
 
 
 class CannedAnswer:
@@ -70,6 +76,8 @@ class RecordingOperations:
     def __init__(self) -> None:
         self.done: list[str] = []
         self.failure: TuiTrainerError | None = None
+        self.unlaunched: dict[str, OSError] = {}
+        """Why experiments cannot be launched."""
         self.refused: set[str] = set()
         """Runs that somebody else owns."""
         self.seconds = 0.0
@@ -82,6 +90,8 @@ class RecordingOperations:
 
     def launch(self, project: Project, name: str, changes: Sequence[str] = ()) -> RunFolder:
         self._note(" ".join((f"launch {name}", *changes)))
+        if name in self.unlaunched:
+            raise self.unlaunched[name]
         return RunWriter(project.folder, name).start().train(2).beat().folder
 
     def resume(self, folder: RunFolder) -> None:

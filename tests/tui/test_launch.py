@@ -12,7 +12,7 @@ from tests.tui.snapshot import screen_agrees
 from tests.tui.story import Story, story
 from tui_trainer.errors import PreflightError, RunCrashedError
 from tui_trainer.tui import keys
-from tui_trainer.tui.screens import launch
+from tui_trainer.tui.screens import launch, telling
 from tui_trainer.tui.widgets.form_view import FormView
 
 if TYPE_CHECKING:
@@ -207,3 +207,66 @@ async def test_what_cannot_be_launched_says_so(tmp_path: Path) -> None:
         await told.go_to("bad")
         await told.press(keys.PLAN)
         await told.sees("bad cannot be run as it is")
+
+
+async def test_of_several_launches_those_that_failed_can_be_tried_again(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    for name in ("cnn2", "cnn4"):
+        RunWriter(project, name).start().train(2).end(0)
+    async with story(project) as told:
+        await told.sees("✓ 2 finished")
+        for label in ("cnn2/1", "cnn4/1"):
+            await told.go_to(label)
+            await told.press(keys.MARK)
+        told.operations.unlaunched = {"cnn4": OSError(28, "No space left on device", "runs")}
+        await told.press(keys.PLAN)
+        await told.type("epochs=3")
+        await told.press(keys.LAUNCH)
+        await told.sees("launched cnn2/2", "✕ cnn4: runs: No space left on device")
+        told.operations.unlaunched = {}
+        await told.press(keys.UNMARK)
+        await plan(told, "cnn4")
+        await told.sees("epochs=3")
+        await told.press(keys.LAUNCH)
+        await told.did("launch cnn2 epochs=3", "launch cnn4 epochs=3", "launch cnn4 epochs=3")
+
+
+async def test_a_form_is_there_again_on_every_screen(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    RunWriter(project, "cnn4").start().train(2).end(0)
+    async with story(project) as told:
+        await told.sees("✓ 1 finished")
+        await told.go_to("cnn4/1")
+        await told.press(keys.OPEN, keys.PLAN)
+        await told.sees("launch cnn4")
+        await told.type("epochs=3")
+        await told.press(keys.LEAVE_FORM, keys.BACK)
+        await plan(told, "cnn4")
+        await told.sees("epochs=3")
+
+
+async def test_what_is_pasted_and_the_command_are_whole(tmp_path: Path) -> None:
+    async with story(write_project(tmp_path)) as told:
+        await plan(told, "cnn4")
+        place = f"description='{'long ' * 50}  end'"
+        told.app.screen.post_message(Paste(place))
+        await told.sees(" end'")
+        screen = told.app.screen
+        assert isinstance(screen, launch.LaunchScreen)
+        assert screen.form.changes == (f"description='{'long ' * 50}end'",)
+        await told.sees("long end'\"'\"''", "$ tui-trainer run cnn4 --set")
+
+
+async def test_a_notice_stays_as_long_as_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "NOTICE_SECONDS", 1.0)
+    async with story(write_project(tmp_path)) as told:
+        await plan(told, "cnn4")
+        await told.press(keys.COPY)
+        await told.sees("copied, where")
+        await told.pilot.pause(0.6)
+        await told.press(keys.COPY)
+        await told.pilot.pause(0.6)
+        await told.sees("copied, where")
+        await told.sees_no("copied, where")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from tests.tui.run_folders import EXPERIMENTS, RunWriter, write_project
 from tests.tui.snapshot import screen_agrees
 from tests.tui.story import story
+from tui_trainer.spec.addition import addition
 from tui_trainer.spec.project import load_project
 from tui_trainer.tui import keys
+from tui_trainer.tui.screens import new
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,3 +124,27 @@ async def test_a_run_whose_settings_are_lost_is_no_beginning(tmp_path: Path) -> 
         await told.go_to("cnn4/1")
         await told.press(keys.NEW)
         await told.sees("experiment.toml:1")
+
+
+async def test_a_table_of_an_older_file_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, edited = write_project(tmp_path), threading.Event()
+    file = project / "experiments.toml"
+    monkeypatch.setattr(new, "addition", lambda *words: (edited.wait(10), addition(*words))[1])
+    async with story(project) as told:
+        await told.sees("cnn4")
+        await told.go_to("cnn4")
+        await told.press(keys.NEW)
+        screen = told.app.screen
+        assert isinstance(screen, new.NewExperiment)
+        before = screen._store.seen.project
+        file.write_text(f"# mine\n{EXPERIMENTS}")
+        screen._store.look_soon()
+        await told._until(lambda: screen._store.seen.project is not before, "the edit")
+        edited.set()
+        await told.press(keys.WRITE_EXPERIMENT)
+        await told.sees("one moment", 'base = "cnn4"')
+        await told.press(keys.WRITE_EXPERIMENT)
+        await told.sees("wrote cnn4-2")
+    assert file.read_text().startswith(f"# mine\n{EXPERIMENTS}\n[experiments.cnn4-2]")

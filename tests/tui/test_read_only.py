@@ -15,6 +15,7 @@ from tests.tui.story import story
 from tests.tui.terminal import terminal
 from tests.tui.test_run import open_page
 from tui_trainer.tui import keys
+from tui_trainer.tui.screens import telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,9 +44,8 @@ def test_another_user_sees_everything_and_is_told_what_cannot_be_done(others_stu
     with terminal(others_study, {"HOME": "/nonexistent"}, like_anybody=True) as shown:
         shown.sees("digits-study · read only")
         shown.sees("cnn4/3")
-        for key in "rsSRDutn=ep\r":
+        for key in "rsSRDtn=ep\r":
             shown.press(f"G{key}" if key == "\r" else key)
-            shown.sees("nothing can be changed")
             shown.sees("is read only for you")
             shown.press("?")
             shown.sees("closes this help")
@@ -55,6 +55,22 @@ def test_another_user_sees_everything_and_is_told_what_cannot_be_done(others_stu
         shown.read(2)
         assert shown.process.wait(timeout=5) == 0
     assert {path: path.stat().st_mtime_ns for path in others_study.rglob("*")} == before
+
+
+async def test_every_key_that_would_change_something_says_so(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui_trainer.tui.store.os.access", lambda *_: False)
+    monkeypatch.setattr(telling, "NOTICE_SECONDS", 0.5)  # so that none is the one before
+    async with story(study) as told:
+        await told.sees("digits-study · read only")
+        await told.go_to("cnn4")
+        acting = (keys.OPEN, keys.RESUME, keys.RESUME_DEAD, keys.STOP, keys.STOP_NOW, keys.TRASH)
+        for key in (*acting, *keys.SPOKEN_KEYS[:-1]):
+            await told.press(key)
+            await told.sees("nothing can be changed")
+            await told.sees_no("nothing can be changed")
+        await told.did()
 
 
 async def test_the_page_of_a_run_says_it_too(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,19 @@ async def test_marked_runs_are_spoken_of_together(study: Path) -> None:
         await told.sees("✕ `a/b` cannot be a tag")
 
 
+async def test_what_is_typed_while_something_is_done_is_not_lost(study: Path) -> None:
+    async with story(study) as told:
+        await told.sees("● running")
+        await told.go_to("cnn4/3")
+        await told.press(keys.NOTE)
+        await told.type("words")
+        with told.app.operating:
+            await told.press(keys.TAKE)
+            await told.sees("writing about cnn4/3")
+        await told.sees("added to the note of cnn4/3")
+        assert read_remarks(run_of(study, "cnn4/3")).note == "words"
+
+
 async def test_what_is_given_up_is_not_said(study: Path) -> None:
     async with story(study) as told:
         await told.sees("● running")

@@ -308,7 +308,7 @@ def _own_lines(run: Run) -> Iterator[str]:
     if remarks.tags:
         yield f"tags: {' '.join(remarks.tags)}"
     for score in reversed(remarks.scores):
-        yield f"score: {score.value:g}{f' on {score.board}' if score.board else ''}"
+        yield f"score: {score.words}"
     if remarks.note:
         yield f"note: {remarks.note}"
 

@@ -23,10 +23,11 @@ from tui_trainer.cli import (
     project,
     prove,
     remark,
+    samples,
     schedule,
     serve,
 )
-from tui_trainer.errors import TuiTrainerError, UsageError
+from tui_trainer.errors import TuiTrainerError, told
 
 app = typer.Typer(
     name="tui-trainer",
@@ -43,6 +44,7 @@ COMMANDS = (
     *project.COMMANDS,
     *new.COMMANDS,
     *model.COMMANDS,
+    *samples.COMMANDS,
     *schedule.COMMANDS,
     *preflight.COMMANDS,
     *manage.COMMANDS,
@@ -103,12 +105,10 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     try:
         app(prog_name="tui-trainer")
-    except TuiTrainerError as error:
-        _tell(error)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        _tell(UsageError.of_system(error))
-        sys.exit(UsageError.exit_code)
+    except (TuiTrainerError, OSError) as error:
+        said = told(error)
+        _tell(said)
+        sys.exit(said.exit_code)
 
 
 def _tell(error: TuiTrainerError) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from tui_trainer.cli.look import RunArgument, RunsOrAllArgument, find
 from tui_trainer.cli.project import load, runs_folder
-from tui_trainer.errors import ExitCode, TuiTrainerError, UsageError
+from tui_trainer.errors import ExitCode, TuiTrainerError, UsageError, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -159,12 +159,10 @@ def _one(start: Callable[[], RunFolder], interrupts: Sequence[int], *, detach: b
 
     try:
         folder = start()
-    except TuiTrainerError as error:
-        errors.tell(error)
-        return error.exit_code
-    except OSError as error:
-        errors.tell(UsageError.of_system(error))
-        return UsageError.exit_code
+    except (TuiTrainerError, OSError) as error:
+        said = told(error)
+        errors.tell(said)
+        return said.exit_code
     if detach:
         typer.echo(f"{folder.run} started; files: {folder.path}")
         return ExitCode.DONE

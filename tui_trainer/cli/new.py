@@ -9,10 +9,12 @@ import typer
 from tui_trainer.cli.look import find
 from tui_trainer.cli.manage import ChangesOption, complete_experiments
 from tui_trainer.cli.project import load
+from tui_trainer.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.spec.experiment import Experiment
     from tui_trainer.spec.project import Project
 
@@ -57,9 +59,18 @@ def _wanted(
     from tui_trainer.record.experiment_file import read_experiment
     from tui_trainer.spec.draft import changed_over
 
-    folder = find(context, source)
+    folder = _run(context, project, source)
     launched = read_experiment(folder).experiment
     return folder.experiment_name, changed_over(launched, changes)
+
+
+def _run(context: typer.Context, project: Project, source: str) -> RunFolder:
+    try:
+        return find(context, source)
+    except UsageError:
+        if "/" not in source:
+            project.experiment(source)  # which says what experiments there are
+        raise
 
 
 COMMANDS = (new,)

@@ -52,18 +52,18 @@ def note(
     as_json: JsonOption = False,
 ) -> None:
     """Write a note about a run: a line more of it, or all of it in $EDITOR."""
+    from tui_trainer.launch.note import write_note
     from tui_trainer.record import remarks
 
     folder = find(context, run)
-    before = remarks.read_remarks(folder).note
     if remove and words:
         raise UsageError("--remove takes the whole note away; it wants no text")
     if remove:
-        remarks.rewrite_note(folder, "", was=before)
+        remarks.rewrite_note(folder, "", was=remarks.read_remarks(folder).note)
     elif words:
         remarks.add_to_note(folder, " ".join(words))
     elif sys.stdin.isatty() and sys.stdout.isatty() and not as_json:
-        _edit(folder, before)
+        write_note(folder)
     told = _told(folder)
     _print(told if as_json else [told["note"]] if told["note"] else [], as_json)
 
@@ -86,9 +86,9 @@ def score(
     folder = find(context, run)
     if value is not None:
         remarks.score(folder, value, board)
-    told = _told(folder)
-    lines = [f"{folder.run}: {_score(each)}" for each in told["scores"]]
-    _print(told if as_json else lines or [f"{folder.run}: no score"], as_json)
+    scores = remarks.read_remarks(folder).scores
+    lines = [f"{folder.run}: {each.words}" for each in scores] or [f"{folder.run}: no score"]
+    _print(_told(folder) if as_json else lines, as_json)
 
 
 def _runs_and_tags(context: typer.Context, names: list[str]) -> tuple[list[RunFolder], list[str]]:
@@ -108,15 +108,6 @@ def _run_if_meant(context: typer.Context, name: str) -> RunFolder | None:
     return None
 
 
-def _edit(folder: RunFolder, before: str) -> None:
-    from tui_trainer.launch.editor import edit_text
-    from tui_trainer.record import remarks
-
-    after = edit_text(before, f"note-{folder.experiment_name}-{folder.number}.txt")
-    if after != before:
-        remarks.rewrite_note(folder, after, was=before)
-
-
 def _told(folder: RunFolder) -> dict[str, Any]:
     from tui_trainer.record.remarks import read_remarks
 
@@ -125,10 +116,6 @@ def _told(folder: RunFolder) -> dict[str, Any]:
 
 def _tags(tags: list[str]) -> str:
     return " ".join(tags) or "no tags"
-
-
-def _score(score: dict[str, Any]) -> str:
-    return f"{score['value']:g}" + (f" on {score['board']}" if score["board"] else "")
 
 
 def _print(told: Any, as_json: bool) -> None:

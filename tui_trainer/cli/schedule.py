@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import typer  # noqa: TC002  typer evaluates the annotations
 
-from tui_trainer.cli.manage import ChangesOption, complete_experiments
+from tui_trainer.cli.manage import ChangesOption, ExperimentArgument  # noqa: TC001  typer
 from tui_trainer.cli.project import JsonOption, load
 
 if TYPE_CHECKING:
@@ -17,9 +17,7 @@ WIDEST, HEIGHT = 100, 16
 
 def schedule(
     context: typer.Context,
-    experiment: Annotated[
-        str, typer.Argument(metavar="EXPERIMENT", autocompletion=complete_experiments)
-    ],
+    experiment: ExperimentArgument,
     changes: ChangesOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -46,8 +46,7 @@ def write_experiment(project: Project, added: Addition) -> None:
                 f"{path.name} was changed meanwhile; nothing was written",
                 hint="try again: it is read anew",
             )
-        write_durably(path, appended(content, added))
-        path.chmod(stat.S_IMODE(about.st_mode))
+        write_durably(path, appended(content, added), stat.S_IMODE(about.st_mode))
 
 
 def _text_of(content: bytes, path: Path) -> str:

@@ -27,14 +27,19 @@ TEMPORARY_SUFFIX = ".tmp"
 _TRIES_TO_LOCK = 45
 
 
-def write_durably(path: Path, content: bytes) -> None:
+def write_durably(path: Path, content: bytes, mode: int | None = None) -> None:
     """Replace `path` by `content`: after a crash the old or the new file stands there, whole.
+
+    Args:
+        path: What is replaced, or written where there is nothing yet.
+        content: All that it is to hold.
+        mode: Its permissions, from its first byte on; where left out, those of any new file.
 
     Raises:
         OSError: the disk is full, read-only or failing; `path` is as it was.
     """
     with _aside(path) as temporary:
-        _write_whole(temporary, content, sync=True)
+        _write_whole(temporary, content, sync=True, mode=mode)
         temporary.replace(path)
     sync_folder(path.parent)
 
@@ -161,9 +166,11 @@ def _aside(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _write_whole(path: Path, content: bytes, *, sync: bool) -> None:
+def _write_whole(path: Path, content: bytes, *, sync: bool, mode: int | None = None) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     try:
+        if mode is not None:
+            os.fchmod(descriptor, mode)
         left = memoryview(content)
         while left:
             left = left[os.write(descriptor, left) :]

@@ -36,6 +36,11 @@ class Score(NamedTuple):
     value: float
     time: float
 
+    @property
+    def words(self) -> str:
+        """`0.41 on public`."""
+        return f"{self.value:g}{f' on {self.board}' if self.board else ''}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Remarks:
@@ -107,10 +112,13 @@ def add_to_note(folder: RunFolder, words: str) -> None:
     """Add a line to the note: of two people who add at once, neither loses anything.
 
     Raises:
-        UsageError: The note would be too long.
+        UsageError: There are no words, or the note would be too long.
         OSError: As for `tag`.
     """
-    _note(folder, words, adds=True, before=read_remarks(folder).note)
+    if not plain_text(words).strip():
+        raise UsageError("there are no words to add to the note")
+    note = read_remarks(folder).note
+    _note(folder, words, adds=True, before=len(f"{note}\n" if note else ""))
 
 
 def rewrite_note(folder: RunFolder, words: str, *, was: str) -> None:
@@ -122,7 +130,7 @@ def rewrite_note(folder: RunFolder, words: str, *, was: str) -> None:
     """
     if read_remarks(folder).note != was:
         raise UsageError(f"somebody changed the note of {folder.run} meanwhile; it stays as it is")
-    _note(folder, words, adds=False, before="")
+    _note(folder, words, adds=False, before=0)
 
 
 def score(folder: RunFolder, value: float, board: str = "") -> None:
@@ -155,9 +163,9 @@ def _checked_tag(name: str) -> str:
     return name
 
 
-def _note(folder: RunFolder, words: str, *, adds: bool, before: str) -> None:
+def _note(folder: RunFolder, words: str, *, adds: bool, before: int) -> None:
     content = plain_text(words, len(words)).strip()
-    if len(f"{before}\n" if before else "") + len(content) > LONGEST_NOTE:
+    if len(content) + before > LONGEST_NOTE:
         raise UsageError(
             f"a note has at most {LONGEST_NOTE:,} characters",
             hint="write it into a file of your own, and its name into the note",

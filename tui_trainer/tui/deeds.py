@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from tui_trainer.errors import TuiTrainerError
+from tui_trainer.errors import TuiTrainerError, told
 from tui_trainer.record import remarks
 from tui_trainer.record.trash import restore, trash
 from tui_trainer.tui.figures import plural
@@ -55,22 +56,22 @@ def named(runs: Sequence[RunView]) -> str:
 
 def carry_out(deed: Deed, runs: Sequence[RunView]) -> Outcome:
     """Do it to one run after the other, whatever becomes of each."""
-    errors = {run.key: _error_of(deed, run) for run in runs}
+    errors = {run.key: _error_of(partial(deed.do, run)) for run in runs}
     done = [run for run in runs if errors[run.key] is None]
     failed = [(run, error) for run in runs if (error := errors[run.key]) is not None]
     words = [deed.done.format(named(done))] if done else []
     for run, error in failed:
         where = "" if len(runs) == 1 else f"{run.label}: "
-        words.append(where + (error.message if isinstance(error, TuiTrainerError) else str(error)))
-    hints = [error.hint for _, error in failed if isinstance(error, TuiTrainerError)]
+        words.append(f"{where}{error.message}")
+    hints = [error.hint for _, error in failed if error.hint]
     return Outcome("\n".join(words), "".join(hints[-1:]), bool(failed), tuple(done))
 
 
-def _error_of(deed: Deed, run: RunView) -> TuiTrainerError | OSError | None:
+def _error_of(do: Callable[[], object]) -> TuiTrainerError | None:
     try:
-        deed.do(run)
+        do()
     except (TuiTrainerError, OSError) as error:
-        return error
+        return told(error)
     return None
 
 
@@ -167,24 +168,14 @@ def scoring(value: float, board: str) -> Deed:
 
 def bring_back(runs: Path, names: Sequence[str]) -> Outcome:
     """Have runs back from the trash, whatever becomes of each."""
-    errors = {name: _error_of_restoring(runs, name) for name in names}
+    errors = {name: _error_of(partial(restore, runs, name)) for name in names}
     back = [name for name in names if errors[name] is None]
     failed = [error for error in errors.values() if error is not None]
     those = back[0] if len(back) == 1 else plural(len(back), "run")
     words = [f"{those} back from the trash"] if back else []
-    words += [
-        error.message if isinstance(error, TuiTrainerError) else str(error) for error in failed
-    ]
-    hints = [error.hint for error in failed if isinstance(error, TuiTrainerError)]
+    words += [error.message for error in failed]
+    hints = [error.hint for error in failed if error.hint]
     return Outcome("\n".join(words), "".join(hints[-1:]), bool(failed), ())
-
-
-def _error_of_restoring(runs: Path, name: str) -> TuiTrainerError | OSError | None:
-    try:
-        restore(runs, name)
-    except (TuiTrainerError, OSError) as error:
-        return error
-    return None
 
 
 def _braced(words: str) -> str:

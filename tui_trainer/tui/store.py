@@ -1,6 +1,6 @@
 """Looks at experiments and runs in one thread and tells the screen what changed.
 
-No other part of the app touches the disk: one that hangs makes figures old, not keys slow.
+What is shown is read nowhere else: a disk that hangs makes figures old, not keys slow.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from tui_trainer.record.epochs import Epoch
     from tui_trainer.record.heartbeat import Progress, Usage
-    from tui_trainer.record.remarks import Score
     from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.tui.form import Form
 
 POLL_SECONDS = 1.0
 # Where nothing is live, only another terminal's launch or an edit can change what is shown.
@@ -229,6 +229,8 @@ class Store:
     """The newest that was told of."""
     assessed: set[tuple[str, RowKey]] = field(default_factory=set)
     """What is being evaluated or predicted with at this moment, as asked from this app."""
+    forms: dict[tuple[str, ...], Form] = field(default_factory=dict)
+    """Forms as they were left, by what they are for; whichever screen they were opened on."""
     _path: Path | None = None
     _stamp: tuple[int, int, int] | None = None
     _project: Project | None = None
@@ -500,13 +502,9 @@ def _run_view(run: Run, log: EndOfLog | None) -> RunView:
         warnings=tuple(plain_line(warning.message) for warning in run.history.warnings),
         alarms=tuple(plain_line(a.kind.replace("_", " ")) for a in run.history.alarms),
         skipped_lines=run.skipped_lines,
-        scores=tuple(map(_score_words, reversed(run.remarks.scores))),
+        scores=tuple(plain_line(score.words) for score in reversed(run.remarks.scores)),
         facts=facts_of(run),
     )
-
-
-def _score_words(score: Score) -> str:
-    return f"{score.value:g}" + (f" on {plain_line(score.board)}" if score.board else "")
 
 
 def _ood_view(run: Run) -> OodView | None:

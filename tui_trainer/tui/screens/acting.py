@@ -1,4 +1,4 @@
-"""What screens of runs share: runs are resumed and stopped there, and its foot says how it went."""
+"""What screens of runs share: runs are resumed and stopped there, and the foot says how it went."""
 
 from __future__ import annotations
 
@@ -6,33 +6,26 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.message import Message
-from textual.screen import Screen
 
-from tui_trainer.errors import TuiTrainerError
-from tui_trainer.record.plain_text import plain_line
+from tui_trainer.errors import TuiTrainerError, told
 from tui_trainer.tui import deeds, keys
 from tui_trainer.tui.screens.confirm import Confirm
 from tui_trainer.tui.screens.help import Help
-from tui_trainer.tui.widgets.line import Line, Span
-from tui_trainer.tui.widgets.words import Words
+from tui_trainer.tui.screens.palette import open_palette
+from tui_trainer.tui.screens.telling import Telling
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Sequence
 
     from textual.app import App
-    from textual.timer import Timer
 
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.tui.deeds import Deed
-    from tui_trainer.tui.form import Form
     from tui_trainer.tui.glyphs import Glyphs
     from tui_trainer.tui.keys import Key
     from tui_trainer.tui.operations import Operations
     from tui_trainer.tui.store import RunView, Store
-
-NOTICE_SECONDS, ERROR_SECONDS = 5.0, 15.0
-LINES_OF_ERROR = 3
 
 
 class Operated(Message):
@@ -57,8 +50,14 @@ class Operated(Message):
         self.brought_back = brought_back
 
 
-class Acting(Screen[None]):
-    """A screen that does something to runs; it has `Words` called `notice` above its keys.
+def failure(error: TuiTrainerError | OSError) -> Operated:
+    """That it could not be done, and why."""
+    said = told(error)
+    return Operated(said.message, hint=said.hint, ink="bad")
+
+
+class Acting(Telling[None]):
+    """A screen that does something to runs.
 
     Args:
         store: What is looked at.
@@ -70,14 +69,11 @@ class Acting(Screen[None]):
     def __init__(
         self, store: Store, operations: Operations, operating: threading.Lock, glyphs: Glyphs
     ) -> None:
-        super().__init__()
+        super().__init__(glyphs)
         self._store = store
         self._operations = operations
         self._operating = operating
-        self._glyphs = glyphs
         self._is_asking = False
-        self._forms: dict[tuple[str, ...], Form] = {}
-        self._notice_timer: Timer | None = None
 
     # What a screen says of itself.
 
@@ -106,13 +102,22 @@ class Acting(Screen[None]):
         raise NotImplementedError
 
     @property
+    def _idle_keys(self) -> set[Key]:
+        """Those of them that would do nothing now, so that nobody is offered them."""
+        return set() if self._shows_one_plot else {keys.NEXT_PLOT}
+
+    @property
     def _is_busy(self) -> bool:
         """Whether what was asked for last is still being done."""
         return self._operating.locked()
 
     @property
     def _shows_one_plot(self) -> bool:
-        return self.has_class("-narrow") and not self.has_class("-tall")
+        # By the app's size: the classes of its breakpoints may come after the first words.
+        width, height = self.app.size
+        columns, rows = self.app.HORIZONTAL_BREAKPOINTS or [], self.app.VERTICAL_BREAKPOINTS or []
+        (wide, _), (tall, _) = columns[-1], rows[-1]
+        return width < wide and height < tall
 
     @property
     def is_current(self) -> bool:
@@ -153,6 +158,11 @@ class Acting(Screen[None]):
     def action_help(self) -> None:
         """Show what keys do."""
         self.app.push_screen(Help(self._glyphs, self._keys_here))
+
+    def action_palette(self) -> None:
+        """Find anything by its name."""
+        offered = [key for key in self._keys_here if key not in self._idle_keys]
+        open_palette(self, offered, self._glyphs, self._store.seen)
 
     def action_leave(self) -> None:
         """End the app; runs go on."""
@@ -203,7 +213,11 @@ class Acting(Screen[None]):
         # A key pressed twice must not launch twice.
         if self._is_busy:
             self._say("one moment: the last thing asked for is still being done")
-            return
+        else:
+            self._begin(words, operation)
+
+    def _begin(self, words: str, operation: Callable[[], Operated]) -> None:
+        """Do it, after what is still being done."""
         self._say(f"{words} {self._glyphs.ellipsis}")
         work = partial(self._operate_in_thread, self.app, operation)
         self.app.run_worker(work, thread=True)
@@ -212,10 +226,8 @@ class Acting(Screen[None]):
         with self._operating:
             try:
                 outcome = operation()
-            except TuiTrainerError as error:
-                outcome = Operated(error.message, hint=error.hint, ink="bad")
-            except OSError as error:
-                outcome = Operated(str(error), ink="bad")
+            except (TuiTrainerError, OSError) as error:
+                outcome = failure(error)
         self.tell(app, outcome)
 
     def tell(self, app: App[list[str]], outcome: Operated) -> None:
@@ -227,7 +239,7 @@ class Acting(Screen[None]):
         screens = [screen for screen in app.screen_stack if isinstance(screen, Acting)]
         return self if self in screens or not screens else screens[-1]
 
-    # What is said and asked.
+    # What is asked.
 
     def _ask(self, question: str, do: Callable[[], None]) -> None:
         def take(answer: bool | None) -> None:  # noqa: FBT001 - Textual passes the answer so
@@ -239,22 +251,3 @@ class Acting(Screen[None]):
         self._is_asking = True
         self._show_selected()
         self.app.push_screen(Confirm(question, self._glyphs), take)
-
-    def _say(self, words: str, hint: str = "", *, ink: str = "accent") -> None:
-        mark = self._glyphs.invalid if ink == "bad" else self._glyphs.dot
-        lines: list[Line] = [
-            (Span(f" {mark} ", ink), Span(plain_line(line)))
-            for line in words.splitlines()[:LINES_OF_ERROR]
-        ]
-        if hint:
-            lines.append((Span(f"   {plain_line(hint)}", "muted"),))
-        self.query_one("#notice", Words).show(lines)
-        self.add_class("-notice")
-        if self._notice_timer is not None:
-            self._notice_timer.stop()
-        seconds = ERROR_SECONDS if ink == "bad" else NOTICE_SECONDS
-        self._notice_timer = self.set_timer(seconds, self._say_nothing)
-
-    def _say_nothing(self) -> None:
-        self.query_one("#notice", Words).show([])
-        self.remove_class("-notice")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from textual.screen import Screen
-
-from tui_trainer.record.plain_text import plain_line
+from tui_trainer.record.plain_text import plain_line, plain_text
 from tui_trainer.spec.addition import written
 from tui_trainer.spec.wording import shorten
 from tui_trainer.tui import keys
 from tui_trainer.tui.form import Field, Form, completions
 from tui_trainer.tui.screens.help import Help
+from tui_trainer.tui.screens.telling import Result, Telling
 from tui_trainer.tui.typed import Typed
 from tui_trainer.tui.widgets.form_view import LABEL, SMALLEST_VALUE, FormRow, FormView
 from tui_trainer.tui.widgets.line import Line, Span, wrap
@@ -27,13 +26,11 @@ if TYPE_CHECKING:
     from tui_trainer.tui.glyphs import Glyphs
     from tui_trainer.tui.keys import Key
 
-Result = TypeVar("Result")
-
 LINES_ABOUT_FIELD = 2
 MOST_CANDIDATES = 12
 
 
-class FormScreen(Screen[Result]):
+class FormScreen(Telling[Result]):
     """A form, with `FormView` and `Words` called `about-field` below it.
 
     Args:
@@ -42,10 +39,9 @@ class FormScreen(Screen[Result]):
     """
 
     def __init__(self, form: Form, glyphs: Glyphs) -> None:
-        super().__init__()
+        super().__init__(glyphs)
         self.form = form
         """What is filled in by now."""
-        self._glyphs = glyphs
 
     # What a form says of itself.
 
@@ -138,7 +134,7 @@ class FormScreen(Screen[Result]):
     def on_paste(self, event: events.Paste) -> None:
         """Take what another program copied."""
         event.stop()
-        self._type(plain_line(event.text))
+        self._type(plain_line(event.text, len(event.text)))
 
     def on_form_view_clicked(self, message: FormView.Clicked) -> None:
         """Go there; where one is already, choose or do it."""
@@ -253,12 +249,13 @@ def shorten_words(text: str) -> str:
 
 
 def command_lines(words: Sequence[str], width: int) -> list[Line]:
-    """A command line for copying, in whole lines of the terminal."""
+    """A command line as a shell takes it, in whole lines of the terminal."""
     import shlex
 
     from tui_trainer.tui.widgets.line import chop
 
-    text = plain_line(shlex.join(words))
+    text = shlex.join(words)
+    text = plain_text(text, len(text))
     return [(Span(piece, "accent"),) for piece in chop(f" $ {text}", max(20, width))]
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual.message import Message
 
-from tui_trainer.errors import TuiTrainerError
+from tui_trainer.errors import TuiTrainerError, told
 from tui_trainer.launch.new_experiment import write_experiment
-from tui_trainer.record.plain_text import plain_line
+from tui_trainer.record.plain_text import plain_line, plain_text
 from tui_trainer.spec.addition import Addition, addition, free_name, name_fault
 from tui_trainer.spec.draft import Draft, draft_of, draft_over
 from tui_trainer.tui import keys
@@ -85,7 +85,7 @@ class NewExperiment(FormScreen[str]):
     class Written(Message):
         """It stands in the file, or why it does not."""
 
-        def __init__(self, name: str, error: TuiTrainerError | OSError | None) -> None:
+        def __init__(self, name: str, error: TuiTrainerError | None) -> None:
             super().__init__()
             self.name = name
             self.error = error
@@ -130,11 +130,12 @@ class NewExperiment(FormScreen[str]):
             return
         if preview is not None and preview.wanted.project is not wanted.project:
             self._changed()
-            self._say("experiments.toml was changed meanwhile: look at the table again")
+            self._say("experiments.toml was changed meanwhile: look at the table again", ink="bad")
         elif preview is None or preview.wanted != wanted:
+            self._changed()  # the table under way may be one of an older file
             self._say("one moment: the table is being made")
         elif preview.added is None:
-            self._say(preview.fault)
+            self._say(preview.fault, ink="bad")
         else:
             self._is_writing = True
             write = partial(self._write, wanted.project, preview.added)
@@ -150,9 +151,7 @@ class NewExperiment(FormScreen[str]):
             self.dismiss(message.name)
             return
         self._store.look_soon()
-        error = message.error
-        hint = error.hint if isinstance(error, TuiTrainerError) else ""
-        self._say(str(error), hint)
+        self._say(message.error.message, message.error.hint, ink="bad")
 
     def on_new_experiment_previewed(self, message: NewExperiment.Previewed) -> None:
         """Show the table."""
@@ -195,7 +194,7 @@ class NewExperiment(FormScreen[str]):
 
     def _changed(self) -> None:
         """See what would be written; that reads the whole file anew, so not here."""
-        self.query_one("#notice", Words).show([])
+        self._say_nothing()
         wanted, draft = self._wanted, self._draft()
         if wanted is None:
             return
@@ -236,19 +235,13 @@ class NewExperiment(FormScreen[str]):
         if preview is not None and preview.added is not None:
             words = "at the end of the file; nothing else in it changes"
             lines = [
-                (Span(f"   {plain_line(line)}", "accent" if number else "strong"),)
+                (Span(f"   {plain_text(line)}", "accent" if number else "strong"),)
                 for number, line in enumerate(preview.added.text.splitlines())
             ]
         elif preview is not None:
             lines = [(Span(f"   {plain_line(preview.fault)}", "muted"),)]
         self.query_one("#below-form", Rule).show("experiments.toml", words)
         self.query_one("#table-to-write", Words).show(lines)
-
-    def _say(self, words: str, hint: str = "") -> None:
-        lines: list[Line] = [(Span(f" {self._glyphs.invalid} ", "bad"), Span(plain_line(words)))]
-        if hint:
-            lines.append((Span(f"   {plain_line(hint)}", "muted"),))
-        self.query_one("#notice", Words).show(lines)
 
     # What touches the disk or takes a while.
 
@@ -265,6 +258,6 @@ class NewExperiment(FormScreen[str]):
         try:
             write_experiment(project, added)
         except (TuiTrainerError, OSError) as error:
-            self.post_message(self.Written(added.name, error))
+            self.post_message(self.Written(added.name, told(error)))
         else:
             self.post_message(self.Written(added.name, None))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
-from tui_trainer.errors import TuiTrainerError
+from tui_trainer.errors import TuiTrainerError, told
 from tui_trainer.record.experiment_file import read_experiment
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.tui import keys
@@ -16,8 +16,10 @@ from tui_trainer.tui.screens.launch import LaunchScreen, WantedLaunch, launch_fo
 from tui_trainer.tui.screens.new import NewExperiment, Source, new_form
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.spec.project import Project
     from tui_trainer.tui.screens.form import FormScreen
     from tui_trainer.tui.store import RunView
 
@@ -57,9 +59,10 @@ class Planning(Acting):
             why = "cannot be run as it is" if gone in project.bases else "is no longer defined"
             self._say(f"{plain_line(gone)} {why}: see experiments.toml", ink="bad")
         else:
-            form = self._forms.get(names) or launch_form(project.experiments[names[0]])
+            words = _of_launch(names)
+            form = self._store.forms.get(words) or launch_form(project.experiments[names[0]])
             seen = (self._store, self._operations, self._glyphs)
-            self._fill_in(names, LaunchScreen(names, form, *seen), self._launch_wanted)
+            self._fill_in(words, LaunchScreen(names, form, *seen), self._launch_wanted)
 
     def action_new(self) -> None:
         """Fill in an experiment that begins as the selected run or experiment."""
@@ -76,7 +79,7 @@ class Planning(Acting):
         project, source = self._store.seen.project, message.source
         if project is not None:
             words = ("new", source.label)
-            form = self._forms.get(words) or new_form(project, source)
+            form = self._store.forms.get(words) or new_form(project, source)
             screen = NewExperiment(source, form, self._store, self._glyphs)
             self._fill_in(words, screen, partial(self._forget_and_tell, words))
 
@@ -88,14 +91,14 @@ class Planning(Acting):
         """Show a form, which is there again as it was left until it was done."""
 
         def take(wanted: object | None) -> None:
-            self._forms[words] = screen.form
+            self._store.forms[words] = screen.form
             if wanted is not None:
                 do(wanted)
 
         self.app.push_screen(screen, take)
 
     def _forget_and_tell(self, words: tuple[str, ...], name: str) -> None:
-        self._forms.pop(words, None)
+        self._store.forms.pop(words, None)
         self._written(name)
 
     def _launch_wanted(self, wanted: WantedLaunch) -> None:
@@ -103,18 +106,52 @@ class Planning(Acting):
         self._operate(doing, partial(self._launch_all, wanted))
 
     def _launch_all(self, wanted: WantedLaunch) -> Operated:
+        """Launch one after the other, whatever becomes of each; what failed can be tried again."""
         project = self._store.seen.project
         if project is None:
             return Operated("there is no experiments.toml any more", ink="bad")
-        launched = [self._operations.launch(project, name, wanted.changes) for name in wanted.names]
-        self._forms.pop(wanted.names, None)
-        words = ", ".join(plain_line(folder.run) for folder in launched)
-        return Operated(f"launched {words}", launched=launched[-1])
+        outcomes = {name: self._launched(project, name, wanted.changes) for name in wanted.names}
+        launched = [each for each in outcomes.values() if not isinstance(each, TuiTrainerError)]
+        failed = {name: e for name, e in outcomes.items() if isinstance(e, TuiTrainerError)}
+        form = self._store.forms.pop(_of_launch(wanted.names), None)
+        if failed and form is not None:
+            self._store.forms[_of_launch(failed)] = form
+        return _how_it_went(launched, failed, is_one=len(wanted.names) == 1)
+
+    def _launched(
+        self, project: Project, name: str, changes: Sequence[str]
+    ) -> RunFolder | TuiTrainerError:
+        try:
+            return self._operations.launch(project, name, changes)
+        except (TuiTrainerError, OSError) as error:
+            return told(error)
 
     def _read_source(self, run: RunView) -> None:
         try:
             launched = read_experiment(run.folder).experiment
         except (TuiTrainerError, OSError) as error:
-            self.post_message(Operated(str(error).partition("\n")[0], ink="bad"))
+            said = told(error)
+            words = said.message.partition("\n")[0]
+            self.post_message(Operated(words, hint=said.hint, ink="bad"))
         else:
             self.post_message(self.SourceRead(Source(run.experiment, run.label, launched)))
+
+
+def _of_launch(names: Iterable[str]) -> tuple[str, ...]:
+    """What a launch's form is remembered by."""
+    return ("launch", *names)
+
+
+def _how_it_went(
+    launched: Sequence[RunFolder], failed: Mapping[str, TuiTrainerError], *, is_one: bool
+) -> Operated:
+    runs = ", ".join(plain_line(folder.run) for folder in launched)
+    words = [f"launched {runs}"] if launched else []
+    for name, error in failed.items():
+        words.append(error.message if is_one else f"{plain_line(name)}: {error.message}")
+    return Operated(
+        "\n".join(words),
+        hint=next((error.hint for error in failed.values() if error.hint), ""),
+        ink="bad" if failed else "accent",
+        launched=launched[-1] if launched else None,
+    )

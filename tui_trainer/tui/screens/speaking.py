@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
 
-from tui_trainer.errors import ExitCode, TuiTrainerError
+from tui_trainer.errors import ExitCode, TuiTrainerError, told
 from tui_trainer.launch import editor
-from tui_trainer.record import remarks
-from tui_trainer.record.remarks import is_tag, read_remarks
+from tui_trainer.launch.note import write_note
+from tui_trainer.record.remarks import is_tag
 from tui_trainer.spec.find import find_project
 from tui_trainer.tui import deeds, keys
-from tui_trainer.tui.screens.acting import Acting, Operated
+from tui_trainer.tui.screens.acting import Acting, Operated, failure
 from tui_trainer.tui.screens.ask import WRITE_IT, Ask, AskForNote
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.launch.unattended import Answer, What
     from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.tui.deeds import Deed
     from tui_trainer.tui.store import RunView
 
 DOING = {"evaluate": "evaluating", "predict": "predicting with"}
@@ -112,7 +113,7 @@ class Speaking(Acting):
         if wrong is not None:
             self._say(f"`{wrong}` cannot be a tag: one word without / , and quotes", ink="bad")
             return
-        self._do_to(deeds.tagging(add, remove), runs)
+        self._record(deeds.tagging(add, remove), runs)
 
     def _score(self, runs: Sequence[RunView], words: str) -> None:
         number, _, board = words.partition(" ")
@@ -121,15 +122,19 @@ class Speaking(Acting):
         except ValueError:
             self._say(f"`{number}` is no number, which a score begins with", ink="bad")
             return
-        self._do_to(deeds.scoring(value, board.strip()), runs)
+        self._record(deeds.scoring(value, board.strip()), runs)
 
     def _note(self, runs: Sequence[RunView], words: str) -> None:
         if words != WRITE_IT:
-            self._do_to(deeds.noting(words), runs)
+            self._record(deeds.noting(words), runs)
         elif len(runs) > 1:
             self._say("only one note at a time can be written in an editor")
         else:
-            self._in_editor(partial(_write_note, runs[0].folder))
+            self._in_editor(partial(write_note, runs[0].folder))
+
+    def _record(self, deed: Deed, runs: Sequence[RunView]) -> None:
+        """Write down what was typed, which is not lost where something else is still being done."""
+        self._begin(deed.doing.format(deeds.named(runs)), partial(self._carry_out, deed, runs))
 
     def _in_editor(self, edit: Callable[[], None]) -> None:
         """Give the terminal to the editor until it ends."""
@@ -143,7 +148,7 @@ class Speaking(Acting):
             where = "a browser has no terminal for an editor; edit the file elsewhere"
             failed = Operated(where, ink="bad")
         except TuiTrainerError as error:
-            failed = Operated(error.message, hint=error.hint, ink="bad")
+            failed = failure(error)
         if failed is not None:
             self._say(failed.words, failed.hint, ink=failed.ink)
         self._store.look_soon()
@@ -186,7 +191,7 @@ def _assess(
                 screen.forget_assessed(what, [run])
                 screen.tell(app, _outcome(answer, what))
     except OSError as error:
-        screen.tell(app, Operated(f"{what} could not be started: {error}", ink="bad"))
+        screen.tell(app, Operated(f"{what} could not be started: {told(error).message}", ink="bad"))
     else:
         if left:
             words = f"{what} ended before it was done with {deeds.named(list(left.values()))}"
@@ -203,19 +208,9 @@ def _outcome(answer: Answer, what: What) -> Operated:
 def _failure(edit: Callable[[], None]) -> Operated | None:
     try:
         edit()
-    except TuiTrainerError as error:
-        return Operated(error.message, hint=error.hint, ink="bad")
-    except OSError as error:
-        said = f"{error.filename or 'the file'}: {error.strerror or error}"
-        return Operated(said, ink="bad")
+    except (TuiTrainerError, OSError) as error:
+        return failure(error)
     return None
-
-
-def _write_note(folder: RunFolder) -> None:
-    before = read_remarks(folder).note
-    after = editor.edit_text(before, f"note-{folder.experiment_name}-{folder.number}.txt")
-    if after != before:
-        remarks.rewrite_note(folder, after, was=before)
 
 
 def edit_copy(name: str, words: str) -> None:
