@@ -58,32 +58,6 @@ def test_a_question_withdrawn_before_it_was_asked_starts_nothing() -> None:
     assert question._process is None
 
 
-class Stub(Question):
-    """Is answered by a process that does what it is told."""
-
-    def _start(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", self._text]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
-
-
-def answered(says: str, ends: str) -> Any:
-    program = f"import os, signal; print('{says}', flush=True); {ends}"
-    return Stub("anatomy", text=program).answer()
-
-
-def test_a_whole_answer_counts_whatever_native_code_does_at_the_end() -> None:
-    killed = "os.kill(os.getpid(), signal.SIGSEGV)"
-    assert answered('{"layers": 3}', killed) == {"layers": 3}
-    assert answered("[]", killed) == []
-    with pytest.raises(RunCrashedError, match="no memory"):
-        answered('{"error": "no memory", "hint": "", "exit_code": 1}', killed)
-    with pytest.raises(PreflightError, match="no data"):
-        answered('{"error": "no data", "hint": "", "exit_code": 3}', "os._exit(3)")
-    with pytest.raises(RunCrashedError, match="SIGSEGV"):
-        answered('{"layers":', killed)
-
-
 def test_a_conversation_that_is_withdrawn_ends_with_its_process(project: Path) -> None:
     loaded = load_project(project / "experiments.toml")
     text = experiment_to_toml(loaded.experiments["one"], {})
@@ -121,3 +95,29 @@ def test_the_end_of_a_core_without_an_answer_is_told_with_its_cause(
     ):
         core.ask({"experiment": text})
     assert f"{where}; own code that calls os._exit" in raised.value.hint
+
+
+class Stub(Question):
+    """Is answered by a process that does what it is told."""
+
+    def _start(self) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", self._text]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+
+
+def answered(says: str, ends: str) -> Any:
+    program = f"import os, signal; print('{says}', flush=True); {ends}"
+    return Stub("anatomy", text=program).answer()
+
+
+def test_a_whole_answer_counts_whatever_native_code_does_at_the_end() -> None:
+    killed = "os.kill(os.getpid(), signal.SIGSEGV)"
+    assert answered('{"layers": 3}', killed) == {"layers": 3}
+    assert answered("[]", killed) == []
+    with pytest.raises(RunCrashedError, match="no memory"):
+        answered('{"error": "no memory", "hint": "", "exit_code": 1}', killed)
+    with pytest.raises(PreflightError, match="no data"):
+        answered('{"error": "no data", "hint": "", "exit_code": 3}', "os._exit(3)")
+    with pytest.raises(RunCrashedError, match="SIGSEGV"):
+        answered('{"layers":', killed)

@@ -90,7 +90,8 @@ class _Asked:
             if self._is_withdrawn:
                 raise Withdrawn from None
             raise self._ended(process.returncode) from None
-        if "error" in record:
+        # An answer that is whole is one, also of a process that native code ended after it.
+        if isinstance(record, dict) and "error" in record:
             kind = _ERRORS.get(record["exit_code"], RunCrashedError)
             raise kind(record["error"], hint=record["hint"])
         return record
