@@ -5,14 +5,16 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tui_trainer.errors import RunCrashedError
-from tui_trainer.launch.core_question import Question, Withdrawn
+from tui_trainer.launch.core_question import Conversation, Question, Withdrawn
 from tui_trainer.launch.launcher import rehearse
 from tui_trainer.spec.project import load_project
+from tui_trainer.spec.snapshot import experiment_to_toml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,10 +57,40 @@ def test_a_question_withdrawn_before_it_was_asked_starts_nothing() -> None:
     assert question._process is None
 
 
+def test_a_conversation_that_is_withdrawn_ends_with_its_process(project: Path) -> None:
+    loaded = load_project(project / "experiments.toml")
+    text = experiment_to_toml(loaded.experiments["one"], {})
+    core = Conversation("samples", str(project), talk=subprocess.DEVNULL)
+    withdrawing = threading.Timer(0.5, core.withdraw)
+    withdrawing.start()
+    with closing(core), pytest.raises(Withdrawn):
+        core.ask({"experiment": text})
+    assert core._process is not None
+    assert core._process.poll() is not None
+    with pytest.raises(Withdrawn):
+        core.ask({"kind": "table", "first": 0})
+
+
+OWN_DATA = """
+import os
+def rude(size):
+    os._exit(7)
+"""
+
+
 @pytest.mark.parametrize(
-    ("talk", "where"), [(None, "stands above"), (subprocess.DEVNULL, "tui-trainer nothing shows")]
+    ("talk", "above"), [(None, "what it said stands above; own"), (subprocess.DEVNULL, "own")]
 )
-def test_where_stands_what_a_core_without_an_answer_said(talk: int | None, where: str) -> None:
-    with pytest.raises(RunCrashedError) as caught:
-        Question("nothing", talk=talk).answer()
-    assert where in caught.value.hint
+def test_the_end_of_a_core_without_an_answer_is_told_with_its_cause(
+    project: Path, talk: int | None, above: str
+) -> None:
+    (project / "mine.py").write_text(OWN_DATA)
+    loaded = load_project(project / "experiments.toml")
+    own = ['data = { name = "mine:rude" }']
+    text = experiment_to_toml(loaded.experiment("one", own), {})
+    with (
+        closing(Conversation("samples", str(project), talk=talk)) as core,
+        pytest.raises(RunCrashedError, match="asked for samples ended: exit code 7") as raised,
+    ):
+        core.ask({"experiment": text})
+    assert raised.value.hint.startswith(f"{above} code that calls os._exit")

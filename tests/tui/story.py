@@ -42,7 +42,13 @@ FINDINGS = [
         "cure": "",
     },
 ]
-_NAMES = {"?": "question_mark", "|": "vertical_line", "/": "slash", "=": "equals_sign"}
+_NAMES = {
+    ":": "colon",
+    "?": "question_mark",
+    "|": "vertical_line",
+    "/": "slash",
+    "=": "equals_sign",
+}
 
 
 class CannedAnswer:

@@ -9,12 +9,16 @@ from tests.tui.snapshot import agrees_with
 from tui_trainer.tui import keys
 from tui_trainer.tui.detail import Tab
 from tui_trainer.tui.screens.ask import Ask, AskForNote
+from tui_trainer.tui.screens.compare import Compare
 from tui_trainer.tui.screens.confirm import Confirm
 from tui_trainer.tui.screens.help import Help
 from tui_trainer.tui.screens.home import Home
 from tui_trainer.tui.screens.launch import LaunchScreen
 from tui_trainer.tui.screens.new import NewExperiment
+from tui_trainer.tui.screens.palette import Palette
 from tui_trainer.tui.screens.run import RunPage
+from tui_trainer.tui.screens.samples import Samples
+from tui_trainer.tui.screens.search import Search
 
 DOCS = Path(__file__).parents[2] / "docs" / "keys.md"
 
@@ -41,6 +45,10 @@ def test_every_key_has_an_action_and_no_key_has_two() -> None:
         (AskForNote, keys.NOTE_KEYS),
         (Confirm, keys.CONFIRM_KEYS),
         (Help, keys.HELP_KEYS),
+        (Compare, keys.COMPARE_KEYS),
+        (Samples, keys.SAMPLES_KEYS),
+        (Palette, keys.PALETTE_KEYS),
+        (Search, keys.SEARCH_KEYS),
         (LaunchScreen, keys.LAUNCH_KEYS),
         (NewExperiment, keys.NEW_KEYS),
     )

@@ -23,6 +23,7 @@ from tui_trainer.cli import (
     project,
     prove,
     remark,
+    samples,
     schedule,
     serve,
 )
@@ -43,6 +44,7 @@ COMMANDS = (
     *project.COMMANDS,
     *new.COMMANDS,
     *model.COMMANDS,
+    *samples.COMMANDS,
     *schedule.COMMANDS,
     *preflight.COMMANDS,
     *manage.COMMANDS,

@@ -126,6 +126,8 @@ class SupervisedAttempt:
             seconds=round(time.monotonic() - self._began, 3),
             hope=ending.hope.value,
         )
+        # Before the record of it, at which whoever follows the log stops reading.
+        log(f"attempt {self.folder.number} ended: {cause or 'done'}")
         tries = TRIES_OF_THE_STOPPED if self.is_asked_to_stop() else TRIES_TO_RECORD_THE_END
         for left in range(tries - 1, -1, -1):
             try:
@@ -146,7 +148,6 @@ class SupervisedAttempt:
                 if not left or not now_owned_by.wait_for_room(waits_for):
                     now_owned_by.tell_end_by_beat(ended)
                     break
-        log(f"attempt {self.folder.number} ended: {cause or 'done'}")
 
     def record(self, event: Event, folder: RunFolder | None = None) -> None:
         """Write an event into the run's folder, unless this attempt lost the run.

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import Any
+from typing import IO, Any, cast
 
 from tui_trainer.errors import (
     ExitCode,
@@ -31,51 +31,26 @@ class Withdrawn(Exception):  # noqa: N818  nothing is wrong
     """Nobody wants the answer any more."""
 
 
-class Question:
-    """One question, which can be withdrawn while it is being answered.
+class _Asked:
+    """A process of the core, begun when it is asked first, which can be withdrawn meanwhile.
 
     Args:
         module: The module that answers, below `tui_trainer.train`.
         arguments: Its command line.
-        text: Its standard input.
         talk: Where its standard error goes, a descriptor or one of subprocess's constants; this
             process's own where left out.
     """
 
-    def __init__(
-        self, module: str, *arguments: str, text: str = "", talk: int | None = None
-    ) -> None:
+    def __init__(self, module: str, *arguments: str, talk: int | None = None) -> None:
         self._module = module
         self._arguments = arguments
-        self._text = text
         self._talk = talk
         self._process: subprocess.Popen[str] | None = None
         self._is_withdrawn = False
         self._starting = threading.Lock()
 
-    def answer(self) -> Any:
-        """Wait for the answer.
-
-        Raises:
-            TuiTrainerError: The error that it ended with.
-            Withdrawn: It was withdrawn meanwhile.
-        """
-        with self._starting:
-            if self._is_withdrawn:
-                raise Withdrawn
-            self._process = process = self._start()
-        try:
-            output, _ = process.communicate(self._text)
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
-        if self._is_withdrawn:
-            raise Withdrawn
-        return self._understood(output, process.returncode)
-
     def withdraw(self) -> None:
-        """End its process, which may clear up first; returns at once."""
+        """End its process, which may clear up first; returns at once, from any thread."""
         with self._starting:
             self._is_withdrawn = True
             process = self._process
@@ -85,6 +60,15 @@ class Question:
             killing = threading.Timer(_SECONDS_TO_WITHDRAW, process.kill)
             killing.daemon = True
             killing.start()
+
+    def _begun(self) -> subprocess.Popen[str]:
+        """Its process, of which there is never more than one."""
+        with self._starting:
+            if self._is_withdrawn:
+                raise Withdrawn
+            if self._process is None:
+                self._process = self._start()
+            return self._process
 
     def _start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -97,20 +81,94 @@ class Question:
             text=True,
         )
 
-    def _understood(self, output: str, code: int) -> Any:
+    def _understood(self, output: str, process: subprocess.Popen[str]) -> Any:
+        """What it answered; without an answer it has ended, or is about to."""
         try:
             record = json.loads(output)
         except ValueError:
-            how = exit_cause(code) or "without an answer"
-            said = "stands above" if self._talk is None else f"tui-trainer {self._module} shows"
-            raise RunCrashedError(
-                f"the process that was asked for {self._module} ended: {how}",
-                hint=f"what it said {said}; own code that calls os._exit ends it without a word",
-            ) from None
-        if code:
-            kind = _ERRORS.get(code, RunCrashedError)
+            process.wait()
+            if self._is_withdrawn:
+                raise Withdrawn from None
+            raise self._ended(process.returncode) from None
+        if "error" in record:
+            kind = _ERRORS.get(record["exit_code"], RunCrashedError)
             raise kind(record["error"], hint=record["hint"])
         return record
+
+    def _ended(self, code: int) -> RunCrashedError:
+        how = exit_cause(code) or "without an answer"
+        above = "what it said stands above; " if self._talk is None else ""
+        return RunCrashedError(
+            f"the process that was asked for {self._module} ended: {how}",
+            hint=f"{above}own code that calls os._exit ends it without a word",
+        )
+
+
+class Question(_Asked):
+    """One question, whose text is the process's standard input."""
+
+    def __init__(
+        self, module: str, *arguments: str, text: str = "", talk: int | None = None
+    ) -> None:
+        super().__init__(module, *arguments, talk=talk)
+        self._text = text
+
+    def answer(self) -> Any:
+        """Wait for the answer.
+
+        Raises:
+            TuiTrainerError: The error that it ended with.
+            Withdrawn: It was withdrawn meanwhile.
+        """
+        process = self._begun()
+        try:
+            output, _ = process.communicate(self._text)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        if self._is_withdrawn:
+            raise Withdrawn
+        return self._understood(output, process)
+
+
+class Conversation(_Asked):
+    """Questions one after the other, each a line of JSON, to a module that keeps what it read."""
+
+    def ask(self, question: dict[str, Any]) -> Any:
+        """What the core answers; it may take seconds.
+
+        Raises:
+            TuiTrainerError: The error that it answered with, or its end.
+            Withdrawn: The conversation was withdrawn meanwhile.
+        """
+        process = self._begun()
+        stdin, stdout = _pipes(process)
+        # One that has ended answers nothing, and that is told of below.
+        with contextlib.suppress(BrokenPipeError):
+            stdin.write(json.dumps(question) + "\n")
+            stdin.flush()
+        return self._understood(stdout.readline(), process)
+
+    def close(self) -> None:
+        """End it; whoever asks is the one to close."""
+        process = self._process
+        if process is None:
+            return
+        stdin, stdout = _pipes(process)
+        with contextlib.suppress(BrokenPipeError):
+            stdin.close()
+        try:
+            process.wait(_SECONDS_TO_WITHDRAW)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        stdout.close()
+
+
+def _pipes(process: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
+    """Standard input and output; both are pipes, always."""
+    return cast("IO[str]", process.stdin), cast("IO[str]", process.stdout)
 
 
 def ask_core(module: str, *arguments: str, text: str = "") -> Any:

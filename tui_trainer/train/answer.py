@@ -24,9 +24,11 @@ def answer(ask: Callable[[], Any]) -> ExitCode:
         try:
             record = ask()
         except TuiTrainerError as error:
-            record, code = {"error": error.message, "hint": error.hint}, error.exit_code
+            code = error.exit_code
+            record = {"error": error.message, "hint": error.hint, "exit_code": code}
         except SystemExit as error:
             code = ExitCode.CRASHED
-            record = {"error": f"own code: {own.describe(error)}", "hint": ""}
+            words = f"own code: {own.describe(error)}"
+            record = {"error": words, "hint": "", "exit_code": code}
     json.dump(record, sys.stdout)
     return code

@@ -156,15 +156,19 @@ class Equipment:
 
     def augmented(self, indices: Tensor, state: TrainingState) -> tuple[Tensor, Tensor]:
         """What the network sees at the state's epoch and step, and what it shall answer."""
-        generator = randomness.generator(self.experiment.seed, "augment", state.epoch, state.steps)
+        images, targets = self.drawn(indices, state.epoch, state.steps)
+        return self.pipeline.normalise(images), targets
+
+    def drawn(self, indices: Tensor, epoch: int, batch: int) -> tuple[Tensor, Tensor]:
+        """As `augmented`, on [0, 1]; where the loss compares views, one view after the other."""
+        generator = randomness.generator(self.experiment.seed, "augment", epoch, batch)
         train, steps = self.data.train, self.experiment.augment
         labels = train.labels[indices]
         if self.experiment.loss.jsd:
-            views = consistency.views(train, indices, steps, self.pipeline, generator)
-            return self.pipeline.normalise(views), labels
+            return consistency.views(train, indices, steps, self.pipeline, generator), labels
         drawn = augment.draw(steps, len(indices), self.pipeline.size, generator)
         images = augment.augmented(train, indices, drawn, self.pipeline)
-        return self.pipeline.normalise(images), augment.targets(drawn, labels, self.data.classes)
+        return images, augment.targets(drawn, labels, self.data.classes)
 
     def checkpoint(
         self, state: TrainingState, fingerprint: str, own_files: Mapping[str, Any]

@@ -177,7 +177,7 @@ class OodSource:
         count = min(self.settings.probe, len(validation))
         if not count or not pairs:
             return None
-        clean = _to_corrupt(validation, 0, count)
+        clean = to_corrupt(validation, 0, count)
         probed = [
             corrupted(clean[at : at + 1], [at], *pairs[at % len(pairs)]) for at in range(count)
         ]
@@ -274,7 +274,7 @@ def images_of(split: Split, start: int, stop: int) -> NDArray[np.uint8]:
     return images
 
 
-def _to_corrupt(split: Split, start: int, stop: int) -> NDArray[np.uint8]:
+def to_corrupt(split: Split, start: int, stop: int) -> NDArray[np.uint8]:
     """A range of a split at the corruptions' size, resized as the pipeline does it."""
     images = images_of(split, start, stop)
     if split.side == SIDE:
@@ -293,7 +293,7 @@ def _tensor(images: NDArray[np.uint8], device: torch.device) -> Tensor:
 
 def _corrupter(split: Split, name: CorruptionName, severity: int) -> Reader:
     def read(start: int, stop: int) -> NDArray[np.uint8]:
-        return corrupted(_to_corrupt(split, start, stop), range(start, stop), name, severity)
+        return corrupted(to_corrupt(split, start, stop), range(start, stop), name, severity)
 
     return read
 

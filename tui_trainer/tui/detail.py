@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui_trainer.errors import TuiTrainerError
-from tui_trainer.record.digest import digest_file
 from tui_trainer.record.experiment_file import read_experiment
 from tui_trainer.record.fields import number, table
 from tui_trainer.record.plain_text import LONGEST_SHOWN_LINE, plain_line, plain_text
 from tui_trainer.record.preflight import Preflight
-from tui_trainer.record.tail import identity, read_end, read_json, read_small
-from tui_trainer.record.told import told_results
+from tui_trainer.record.tail import identity, read_end, read_json
 from tui_trainer.spec.settings import settings_of
+from tui_trainer.tui.run_files import Files, read_files, traces_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
 
 # More of a log than this is read with `tui-trainer logs`: it would take a key a while to search it.
 LOG_BYTES = 128 << 10
-# Of a folder with more files than a run writes the others are no business of its page.
-MOST_FILES = 200
 LONGEST_CLASS_NAME = 24
 
 
@@ -45,6 +41,7 @@ class Tab(Enum):
     ATTEMPTS = 4
     PREFLIGHT = 5
     RESULTS = 6
+    FILES = 7
 
     @property
     def word(self) -> str:
@@ -139,15 +136,6 @@ class Corruption(NamedTuple):
     mean: float | None
 
 
-class ResultFile(NamedTuple):
-    """A file of the run, as its folder and its events tell of it."""
-
-    name: str
-    size: int
-    sha256: str
-    """As it was recorded when the file was written; empty where nothing was."""
-
-
 class Figures(NamedTuple):
     """A few figures in words, and what they are of."""
 
@@ -157,16 +145,14 @@ class Figures(NamedTuple):
 
 @dataclass(frozen=True)
 class Results:
-    """What evaluation found, and the files it is in."""
+    """What evaluation found."""
 
     figures: tuple[Figures, ...]
     worst: tuple[ClassAccuracy, ...]
     corruptions: tuple[Corruption, ...]
-    files: tuple[ResultFile, ...]
-    files_left_out: int
 
 
-Detail = Log | Config | Attempts | PreflightTable | Results | None
+Detail = Log | Config | Attempts | PreflightTable | Results | Files | None
 
 
 @dataclass
@@ -191,7 +177,7 @@ class DetailReader:
         folder, newest = run.folder, run.newest_attempt
         attempt = folder.attempt(number)
         snapshot = (identity(folder.experiment_file), project)
-        results = [folder.clean_results_file, folder.ood_results_file, folder.events_file]
+        results = [folder.clean_results_file, folder.ood_results_file]
         attempts = _attempts(run)
         return {
             Tab.CURVES: (None, lambda: None),
@@ -206,6 +192,7 @@ class DetailReader:
                 lambda: _read_preflight(attempt.preflight_file, number, newest),
             ),
             Tab.RESULTS: ([identity(file) for file in results], lambda: _read_results(folder)),
+            Tab.FILES: (traces_of(folder), lambda: read_files(folder)),
         }
 
 
@@ -312,13 +299,10 @@ def _safe(finding: Finding) -> Finding:
 
 def _read_results(folder: RunFolder) -> Results:
     clean, ood = _read_table(folder.clean_results_file), _read_table(folder.ood_results_file)
-    files = sorted(_files_in(folder))
     return Results(
         figures=tuple(_figures(clean, ood)),
         worst=tuple(_worst(clean)),
         corruptions=tuple(_corruptions(table(ood, "corruptions"))),
-        files=tuple(_result_files(folder, files[:MOST_FILES])),
-        files_left_out=max(0, len(files) - MOST_FILES),
     )
 
 
@@ -383,30 +367,3 @@ def _corruptions(measured: Mapping[str, Any]) -> Iterator[Corruption]:
         for name in measured
     ]
     yield from sorted(rows, key=lambda row: row.mean or 0.0)
-
-
-def _files_in(folder: RunFolder) -> Iterator[Path]:
-    """Results, checkpoints and what stands beside them; not the logs of every attempt."""
-    for place in (folder.path, folder.results, folder.checkpoints):
-        with contextlib.suppress(OSError):
-            yield from (file for file in place.iterdir() if file.is_file())
-
-
-def _result_files(folder: RunFolder, files: list[Path]) -> Iterator[ResultFile]:
-    told = dict[str, str]()
-    with contextlib.suppress(OSError):
-        told = {name: event.sha256 for name, event in told_results(folder).results.items()}
-    for file in files:
-        about = identity(file)
-        if about is None or file.name.startswith(".") or file.suffix == ".sha256":
-            continue
-        name = str(file.relative_to(folder.path))
-        yield ResultFile(plain_line(name), about[2], plain_line(told.get(name) or _beside(file)))
-
-
-def _beside(file: Path) -> str:
-    try:
-        line = read_small(digest_file(file), 4096) or b""
-    except OSError:
-        return ""
-    return line.decode(errors="replace").partition(" ")[0]

@@ -25,7 +25,7 @@ class Key(NamedTuple):
 
 MOVE, RUNS, LOOK, APP = "Move", "Runs", "Look", "App"
 PAGE, COMPARISON, QUESTION = "Page", "Comparison", "Question"
-FORM = "Form"
+PICTURES, FORM = "Pictures", "Form"
 
 OPEN = Key("enter", "open", "launch the experiment; open the run's page", RUNS, "launch")
 PLAN = Key("L", "plan_launch", "launch with changes: settings, preflight, forecast", RUNS, "plan")
@@ -72,13 +72,24 @@ LAST_MATCH = Key("N", "next_match(-1)", "the line with them before", PAGE)
 TO_TRACEBACK = Key("t", "to_traceback", "the last traceback of the log", PAGE, "traceback")
 EARLIER = Key("left,h", "change_attempt(-1)", "the attempt before", PAGE, "earlier attempt")
 LATER = Key("right,l", "change_attempt(1)", "the attempt after", PAGE)
-TAB = Key("1,2,3,4,5,6", "tab({})", "curves, log, config, attempts, preflight, results", PAGE)
+TAB = Key(
+    "1,2,3,4,5,6,7", "tab({})", "curves, log, config, attempts, preflight, results, files", PAGE
+)
 BACK = Key("escape", "back", "back to the list; no filter", LOOK, "back")
 THEME = Key("T", "theme", "dark or light colours", LOOK)
 NEXT_FIGURE = Key("tab", "next_figure", "the next figure", COMPARISON, "figure")
 LEFT = Key("h,left", "shift(-1)", "one run's settings to the left", COMPARISON)
 RIGHT = Key("l,right", "shift(1)", "one run's settings to the right", COMPARISON)
 CLOSE_COMPARISON = Key("escape,c,q,ctrl+c", "close", "back to the list", COMPARISON, "back")
+SAMPLES = Key("v", "samples", "pictures of what it trains and is tested on", LOOK, "pictures")
+NEXT_SAMPLES = Key("right,l", "turn(1)", "the next batch, or the next test image", PICTURES)
+LAST_SAMPLES = Key("left,h", "turn(-1)", "the one before", PICTURES)
+NEXT_EPOCH = Key("e", "epoch(1)", "the next epoch: other draws", PICTURES, "next epoch")
+LAST_EPOCH = Key("E", "epoch(-1)", "the epoch before", PICTURES)
+SAMPLES_KIND = Key("tab", "kind", "corrupted test images, and back", PICTURES)
+SAMPLES_SIZE = Key("z", "size", "larger, smaller, as many as fit", PICTURES, "size")
+CLOSE_SAMPLES = Key("escape,v,q,ctrl+c", "back", "back to where one was", PICTURES, "back")
+PALETTE = Key(":", "palette", "find anything: what keys do, runs, colours", APP, "find")
 YES = Key("y", "answer(True)", "yes, do it", QUESTION)
 NO = Key("n,escape,q,ctrl+c", "answer(False)", "no, leave everything as it is", QUESTION)
 FIND = Key("enter", "find", "look for what was typed", QUESTION)
@@ -86,6 +97,10 @@ TAKE = Key("enter", "take", "take what was typed", QUESTION)
 WRITE = Key("ctrl+e", "write", "write the whole note in your editor", QUESTION)
 ERASE = Key("backspace", "erase", "take the last character back", QUESTION)
 GIVE_UP = Key("escape,ctrl+c", "give_up", "leave it", QUESTION)
+CHOOSE = Key("enter", "choose", "do it, or go there", QUESTION)
+FOUND_BELOW = Key("down,ctrl+n,tab", "move(1)", "the next one that was found", QUESTION)
+FOUND_ABOVE = Key("up,ctrl+p", "move(-1)", "the one before", QUESTION)
+CLOSE_PALETTE = Key("escape,ctrl+c", "close", "do nothing", QUESTION)
 CLOSE_HELP = Key("escape,q,?,enter,ctrl+c", "close", "close the help", QUESTION)
 LEAVE_FORM = Key("escape,ctrl+c", "close", "back; what was typed is there again", FORM, "back")
 ENTER = Key("enter", "enter", "the next line; on what can be done: do it", FORM, "next")
@@ -105,6 +120,7 @@ LAUNCH = Key("ctrl+l", "launch", "launch", FORM, "launch")
 OUTLOOK = Key(
     "ctrl+o", "outlook", "learning rate or preflight, where one has room", FORM, "lr/preflight"
 )
+SAMPLES_OF_FORM = Key("ctrl+p", "samples", "pictures of what it would train on", FORM, "pictures")
 COPY = Key("ctrl+y", "copy", "copy the command line to the terminal's clipboard", FORM, "copy")
 WRITE_EXPERIMENT = Key(
     "ctrl+s", "write", "write the experiment into experiments.toml", FORM, "write"
@@ -117,27 +133,32 @@ SPOKEN_KEYS = (TAG, NOTE, SCORE, EVALUATE, PREDICT, EDIT)
 HOME_KEYS = (
     *(OPEN, PLAN, NEW, RESUME, RESUME_DEAD, STOP, STOP_NOW, TRASH, UNDO, MARK, UNMARK, COMPARE),
     *SPOKEN_KEYS,
-    *(FILTER, SORT, REVERSE, GROUP, HIDE_FINISHED, NEXT_PLOT, LOG_SCALE, BACK, THEME),
+    *(FILTER, SORT, REVERSE, GROUP, HIDE_FINISHED, NEXT_PLOT, LOG_SCALE, BACK, THEME, SAMPLES),
     *(*SCROLL_KEYS, FOLD, UNFOLD),
-    *(HELP, LEAVE),
+    *(PALETTE, HELP, LEAVE),
 )
 # The most wanted first: what has no room in the footer is left out of it. The way back stands
 # where the way there stood.
 HOME_FOOTER = (
-    *(BACK, OPEN, RESUME, STOP, COMPARE, FILTER, HELP, MARK, LEAVE, PLAN, NEW),
-    *(SORT, TAG, NOTE, FOLD, NEXT_PLOT, LOG_SCALE, EVALUATE, GROUP),
+    *(BACK, OPEN, RESUME, STOP, COMPARE, FILTER, HELP, MARK, LEAVE, PLAN, PALETTE, NEW),
+    *(SAMPLES, SORT, TAG, NOTE, FOLD, NEXT_PLOT, LOG_SCALE, EVALUATE, GROUP),
 )
 RUN_KEYS = (
     *(BACK, RESUME, STOP, STOP_NOW, PLAN),
-    *(HELP, LEAVE),
+    *(PALETTE, HELP, LEAVE),
     *(TAB, THEME),
 )
 CURVES_KEYS = (NEXT_PLOT, LOG_SCALE, SMOOTHING, X_AXIS, ZOOM, SERIES)
 ATTEMPT_KEYS = (EARLIER, LATER)
 LOG_KEYS = (SEARCH, NEXT_MATCH, LAST_MATCH, TO_TRACEBACK)
 PAGE_KEYS = (*LOG_KEYS, *RUN_KEYS, *SPOKEN_KEYS, *SCROLL_KEYS, *CURVES_KEYS, *ATTEMPT_KEYS)
-COMPARE_KEYS = (CLOSE_COMPARISON, NEXT_FIGURE, LEFT, RIGHT, *SCROLL_KEYS, LOG_SCALE, HELP)
+COMPARE_KEYS = (CLOSE_COMPARISON, NEXT_FIGURE, LEFT, RIGHT, *SCROLL_KEYS, LOG_SCALE, PALETTE, HELP)
+SAMPLES_KEYS = (
+    *(CLOSE_SAMPLES, NEXT_SAMPLES, LAST_SAMPLES, NEXT_EPOCH, LAST_EPOCH),
+    *(SAMPLES_KIND, SAMPLES_SIZE, *SCROLL_KEYS, PALETTE, HELP),
+)
 SEARCH_KEYS = (FIND, ERASE, GIVE_UP)
+PALETTE_KEYS = (CHOOSE, FOUND_BELOW, FOUND_ABOVE, PAGE_DOWN, PAGE_UP, ERASE, CLOSE_PALETTE)
 ASK_KEYS = (TAKE, ERASE, GIVE_UP)
 NOTE_KEYS = (*ASK_KEYS, WRITE)
 CONFIRM_KEYS = (YES, NO)
@@ -145,12 +166,13 @@ FORM_KEYS = (
     *(LEAVE_FORM, ENTER, COMPLETE, NEXT_LINE, LAST_LINE, TO_RIGHT, TO_LEFT, LINE_BEGIN, LINE_END),
     *(ERASE_LEFT, DELETE, ERASE_LINE, SCROLL_DOWN, SCROLL_UP, HELP_FORM),
 )
-LAUNCH_KEYS = (*FORM_KEYS, REHEARSE, LAUNCH, OUTLOOK, COPY)
+LAUNCH_KEYS = (*FORM_KEYS, REHEARSE, LAUNCH, OUTLOOK, SAMPLES_OF_FORM, COPY)
 NEW_KEYS = (*FORM_KEYS, WRITE_EXPERIMENT)
 HELP_KEYS = (CLOSE_HELP, *SCROLL_KEYS)
-OF_QUESTIONS = (*CONFIRM_KEYS, *SEARCH_KEYS, *NOTE_KEYS, CLOSE_HELP)
+OF_QUESTIONS = (*CONFIRM_KEYS, *SEARCH_KEYS, *PALETTE_KEYS, *NOTE_KEYS, CLOSE_HELP)
 OF_FORMS = (*LAUNCH_KEYS, *NEW_KEYS)
-KEYS = tuple(dict.fromkeys((*HOME_KEYS, *PAGE_KEYS, *COMPARE_KEYS, *OF_QUESTIONS, *OF_FORMS)))
+OF_SCREENS = (*HOME_KEYS, *PAGE_KEYS, *COMPARE_KEYS, *SAMPLES_KEYS)
+KEYS = tuple(dict.fromkeys((*OF_SCREENS, *OF_QUESTIONS, *OF_FORMS)))
 
 _SHOWN = {
     "enter": "Enter",
@@ -170,7 +192,13 @@ _SHOWN = {
     "f1": "F1",
     "shift+tab": "Shift+Tab",
 }
-_TEXTUAL = {"|": "vertical_line", "?": "question_mark", "/": "slash", "=": "equals_sign"}
+_TEXTUAL = {
+    ":": "colon",
+    "|": "vertical_line",
+    "?": "question_mark",
+    "/": "slash",
+    "=": "equals_sign",
+}
 
 
 def bindings(keys: tuple[Key, ...]) -> list[Binding]:
@@ -195,7 +223,7 @@ def shown(key: Key) -> str:
 
 def shown_all(key: Key) -> str:
     """Every key that does it, as help and docs name them."""
-    return "  ".join(_names(key))
+    return " ".join(_names(key))
 
 
 def groups(keys: tuple[Key, ...]) -> dict[str, list[Key]]:

@@ -35,6 +35,13 @@ def terminal_speaks_unicode() -> bool:
     return "utf8" in locale.lower().replace("-", "")
 
 
+def terminal_has_colours() -> bool:
+    """Whether colours are wanted, and there are some: not by NO_COLOR, nor on a VT100."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return is_in_browser() or os.environ.get("TERM", "") not in {"", "dumb", "unknown", "vt100"}
+
+
 def terminal_is_light() -> bool:
     """Whether the terminal says that its background is light, as rxvt, Konsole and others do."""
     background = os.environ.get("COLORFGBG", "").rpartition(";")[2]

@@ -11,6 +11,7 @@ from tui_trainer.errors import TuiTrainerError, told
 from tui_trainer.tui import deeds, keys
 from tui_trainer.tui.screens.confirm import Confirm
 from tui_trainer.tui.screens.help import Help
+from tui_trainer.tui.screens.palette import open_palette
 from tui_trainer.tui.screens.telling import Telling
 
 if TYPE_CHECKING:
@@ -101,13 +102,22 @@ class Acting(Telling[None]):
         raise NotImplementedError
 
     @property
+    def _idle_keys(self) -> set[Key]:
+        """Those of them that would do nothing now, so that nobody is offered them."""
+        return set() if self._shows_one_plot else {keys.NEXT_PLOT}
+
+    @property
     def _is_busy(self) -> bool:
         """Whether what was asked for last is still being done."""
         return self._operating.locked()
 
     @property
     def _shows_one_plot(self) -> bool:
-        return self.has_class("-narrow") and not self.has_class("-tall")
+        # By the app's size: the classes of its breakpoints may come after the first words.
+        width, height = self.app.size
+        columns, rows = self.app.HORIZONTAL_BREAKPOINTS or [], self.app.VERTICAL_BREAKPOINTS or []
+        (wide, _), (tall, _) = columns[-1], rows[-1]
+        return width < wide and height < tall
 
     @property
     def is_current(self) -> bool:
@@ -148,6 +158,11 @@ class Acting(Telling[None]):
     def action_help(self) -> None:
         """Show what keys do."""
         self.app.push_screen(Help(self._glyphs, self._keys_here))
+
+    def action_palette(self) -> None:
+        """Find anything by its name."""
+        offered = [key for key in self._keys_here if key not in self._idle_keys]
+        open_palette(self, offered, self._glyphs, self._store.seen)
 
     def action_leave(self) -> None:
         """End the app; runs go on."""

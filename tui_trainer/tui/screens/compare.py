@@ -9,6 +9,7 @@ from textual.screen import Screen
 from tui_trainer.study.compare import compare
 from tui_trainer.tui import charts, figures, keys
 from tui_trainer.tui.screens.help import Help
+from tui_trainer.tui.screens.palette import open_palette
 from tui_trainer.tui.screens.scrolling import Scrolling
 from tui_trainer.tui.widgets.headline import STATE_INKS
 from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
@@ -92,6 +93,10 @@ class Compare(Scrolling, Screen[None]):
         """Show the settings of other runs, where not all have room."""
         self._first_value = max(0, min(self._first_value + runs, len(self._drawn) - 1))
         self._show_all()
+
+    def action_palette(self) -> None:
+        """Find anything by its name."""
+        open_palette(self, keys.COMPARE_KEYS, self._glyphs)
 
     def action_help(self) -> None:
         """Show what keys do."""

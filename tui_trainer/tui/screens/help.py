@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.tui.glyphs import Glyphs
 
-KEY_WIDTH = 20
+KEY_WIDTH = 16
 
 
 class Help(Scrolling, ModalScreen[None]):
@@ -57,7 +57,7 @@ def help_lines(shown: tuple[keys.Key, ...]) -> list[Line]:
         for index, key in enumerate(members):
             lines.append(
                 (
-                    Span(f"  {group if index == 0 else '':<{width}}", "strong"),
+                    Span(f" {group if index == 0 else '':<{width}}", "strong"),
                     Span(f"{keys.shown_all(key):<{KEY_WIDTH}}", "key"),
                     Span(key.words),
                 )

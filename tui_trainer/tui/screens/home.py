@@ -16,8 +16,10 @@ from tui_trainer.tui import charts, deeds, figures, keys
 from tui_trainer.tui.arrangement import GROUPS, Arrangement, GroupView, Order, narrowed
 from tui_trainer.tui.screens.acting import Operated
 from tui_trainer.tui.screens.compare import Compare
+from tui_trainer.tui.screens.palette import Asked  # noqa: TC001 - Textual looks at it
 from tui_trainer.tui.screens.planning import Planning
 from tui_trainer.tui.screens.run import RunPage
+from tui_trainer.tui.screens.samples import Samples, subject_of
 from tui_trainer.tui.screens.scrolling import Scrolling
 from tui_trainer.tui.screens.speaking import Speaking
 from tui_trainer.tui.store import ExperimentView, RunView, Store, View, ViewChanged
@@ -139,6 +141,20 @@ class Home(Scrolling, Planning, Speaking):
         if message.launched is not None:
             self._awaited = (message.launched.experiment_name, message.launched.number)
             self._go_to_awaited_run()
+
+    def on_asked(self, message: Asked) -> None:
+        """Show the row that was asked for, whichever screen that was on; of a run its page."""
+        while self.app.screen is not self:
+            self.app.pop_screen()
+        if message.narrowed_to is not None:
+            self._arrange(filter=message.narrowed_to)
+        if message.place is None:
+            return
+        if not self._list.select(message.place):
+            self._arrange(filter="", hides_finished=False)
+            self._list.select(message.place)
+        if message.place[1]:
+            self.action_open()
 
     def on_run_list_cursor_moved(self) -> None:
         """Show the curves, the status and the keys of the row."""
@@ -272,6 +288,17 @@ class Home(Scrolling, Planning, Speaking):
         """To all runs."""
         self._close_filter_line()
         self._arrange(filter="")
+
+    def action_samples(self) -> None:
+        """Pictures of what the experiment, or the run as it was launched, trains on."""
+        row = self._selected
+        project = None if self._view is None else self._view.project
+        if row is None or project is None:
+            return
+        if isinstance(row, ExperimentView) and (row.fault or not row.is_defined):
+            self._say(row.fault or f"{row.label} is no longer in experiments.toml", ink="bad")
+            return
+        self.app.push_screen(Samples(subject_of(row, project), self._glyphs))
 
     # What is selected.
 
@@ -413,6 +440,17 @@ class Home(Scrolling, Planning, Speaking):
         self._show_ending(run)
         self.query_one(StatusLine).show(row if run is None else run)
 
+    @property
+    def _idle_keys(self) -> set[keys.Key]:
+        idle = super()._idle_keys
+        if not self._arrangement.filter:
+            idle |= {keys.BACK}
+        if not self._arrangement.order.column:
+            idle |= {keys.REVERSE}
+        if not self._arrangement.marked:
+            idle |= {keys.UNMARK}
+        return idle
+
     def _show_group(self, group: GroupView) -> None:
         """A group has no curves of its own."""
         self.query_one("#selected", Rule).show(group.label, figures.plural(len(group.runs), "run"))
@@ -452,9 +490,7 @@ class Home(Scrolling, Planning, Speaking):
             ways_out = (keys.BACK,) if self._arrangement.filter else ()
             offered = (*ways_out, keys.HELP, keys.LEAVE)
             return [Offer(keys.shown(key), key.short) for key in offered]
-        left_out = set() if self._shows_one_plot else {keys.NEXT_PLOT}
-        if not self._arrangement.filter:
-            left_out |= {keys.BACK}
+        left_out = self._idle_keys
         if len(self._marked) < 2:
             left_out |= {keys.COMPARE}
         if self._arrangement.order.column or row is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from textual.containers import Horizontal
@@ -15,10 +16,12 @@ from tui_trainer.record.plain_text import plain_line
 from tui_trainer.record.preflight import Preflight
 from tui_trainer.spec.draft import Draft, draft_of
 from tui_trainer.spec.known import known_keys
+from tui_trainer.spec.snapshot import experiment_to_toml
 from tui_trainer.tui import charts, figures, keys
 from tui_trainer.tui.form import Field, Form
 from tui_trainer.tui.schedule_chart import schedule_chart
 from tui_trainer.tui.screens.form import FormScreen, command_lines
+from tui_trainer.tui.screens.samples import Samples, Subject
 from tui_trainer.tui.widgets.form_view import FormRow, FormView
 from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
 from tui_trainer.tui.widgets.page_view import PageView
@@ -191,6 +194,16 @@ class LaunchScreen(FormScreen[WantedLaunch]):
         """Scroll the preflight's table."""
         self.query_one(PageView).move_pages(pages)
 
+    def action_samples(self) -> None:
+        """Pictures of what the first experiment would train on with what is filled in."""
+        experiment, project = self._draft_of(self._names[0]).experiment, self._store.seen.project
+        if experiment is None or project is None:
+            self._say("something is wrong with what is filled in; there is nothing to show")
+            return
+        read = partial(experiment_to_toml, experiment, {})
+        subject = Subject(plain_line(self._names[0]), project.folder, read)
+        self.app.push_screen(Samples(subject, self._glyphs))
+
     def action_copy(self) -> None:
         """Copy the command line, by the terminal's own means."""
         import shlex
@@ -337,8 +350,12 @@ class LaunchScreen(FormScreen[WantedLaunch]):
         offered = [keys.LEAVE_FORM, keys.ENTER, keys.LAUNCH, keys.REHEARSE]
         if self.has_class("-narrow"):
             offered += [keys.OUTLOOK]
-        offered += [keys.COMPLETE]
-        possible = {keys.LAUNCH: is_right, keys.REHEARSE: is_right and self._rehearsal is None}
+        offered += [keys.COMPLETE, keys.SAMPLES_OF_FORM]
+        possible = {
+            keys.LAUNCH: is_right,
+            keys.REHEARSE: is_right and self._rehearsal is None,
+            keys.SAMPLES_OF_FORM: is_right,
+        }
         offers = [
             Offer(keys.shown(key), key.short, possible.get(key, True))
             for key in (*offered, keys.COPY)

@@ -9,6 +9,7 @@ from textual.containers import Horizontal
 
 from tui_trainer.tui import charts, keys
 from tui_trainer.tui.detail import Attempts, Config, Detail, Log, PreflightTable, Tab
+from tui_trainer.tui.run_files import Files
 from tui_trainer.tui.screens.planning import Planning
 from tui_trainer.tui.screens.scrolling import Scrolling
 from tui_trainer.tui.screens.search import Search
@@ -16,6 +17,7 @@ from tui_trainer.tui.screens.speaking import Speaking, edit_copy
 from tui_trainer.tui.store import Focus, FocusChanged, RunView, Store
 from tui_trainer.tui.widgets.attempts_page import AttemptsPage
 from tui_trainer.tui.widgets.config_page import ConfigPage
+from tui_trainer.tui.widgets.files_page import FilesPage
 from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
 from tui_trainer.tui.widgets.log_page import LogPage
 from tui_trainer.tui.widgets.page_view import NoPage, PageView
@@ -247,6 +249,8 @@ class RunPage(Scrolling, Planning, Speaking):
             return AttemptsPage(detail)
         if isinstance(detail, PreflightTable):
             return PreflightPage(detail)
+        if isinstance(detail, Files):
+            return FilesPage(detail)
         return None if detail is None else ResultsPage(detail)
 
     @property
@@ -319,7 +323,7 @@ class RunPage(Scrolling, Planning, Speaking):
             return []
         state = self._shown_run.state
         possible = {keys.RESUME: state.is_resumable, keys.STOP: state.is_live}
-        left_out = {keys.PLAN} | (set() if self._shows_one_plot else {keys.NEXT_PLOT})
+        left_out = {keys.PLAN} | self._idle_keys
         return [
             Offer(keys.shown(key), key.short, possible.get(key, True))
             for key in self._keys_here

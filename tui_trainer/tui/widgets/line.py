@@ -16,7 +16,10 @@ class Span(NamedTuple):
 
     text: str
     ink: str = ""
-    """Names of inks, apart by spaces; tui.tcss gives them colours."""
+    """Names of inks, apart by spaces; tui.tcss gives them colours.
+
+    In pictures two colours, `#rrggbb #rrggbb`: of the sign and of what is behind it.
+    """
 
 
 Line = tuple[Span, ...]

@@ -9,6 +9,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui_trainer.tui.widgets.pixel_style import pixel_style
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -82,6 +84,8 @@ class LineView(Widget):
 
     def _style(self, inks: str) -> Style:
         """Never None: Textual's NO_COLOR filter needs a style on every segment."""
+        if inks.startswith("#"):
+            return pixel_style(inks)
         style = self._styles.get(inks)
         if style is None:
             style = self.rich_style

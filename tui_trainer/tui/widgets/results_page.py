@@ -1,4 +1,4 @@
-"""What evaluation found as a page: figures, the worst classes, corruptions, and the run's files."""
+"""What evaluation found as a page: figures, the worst classes, and corruptions."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from tui_trainer.tui.widgets.line import Line, Span, fit
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tui_trainer.tui.detail import Corruption, ResultFile, Results
+    from tui_trainer.tui.detail import Corruption, Results
     from tui_trainer.tui.glyphs import Glyphs
 
-TITLE, NAME, CELL, SIZE = 32, 22, 7, 10
-DIGITS_OF_DIGEST = 16
-WIDTH_FOR_WHOLE_DIGEST = 130
+TITLE, NAME, CELL = 32, 22, 7
 
 
 @dataclass(frozen=True)
@@ -40,14 +38,14 @@ class ResultsPage:
 
     def rows(self, width: int, glyphs: Glyphs) -> Sequence[Line]:
         """Each part that there is, apart by blank rows."""
+        del width
         parts = (
             list(self._figures()),
             list(self._worst()),
             list(self._corruptions(glyphs)),
-            list(self._files(width, glyphs)),
         )
         rows = [row for part in parts if part for row in (*part, ())]
-        return rows[:-1] or [(Span("   no file of the run can be read", "muted"),)]
+        return rows[:-1]
 
     def _figures(self) -> Iterator[Line]:
         for title, facts in self.results.figures:
@@ -76,22 +74,6 @@ class ResultsPage:
         )
         yield from (_corruption(row, severities, glyphs) for row in rows)
 
-    def _files(self, width: int, glyphs: Glyphs) -> Iterator[Line]:
-        files = self.results.files
-        if not files:
-            return
-        digits = 64 if width >= WIDTH_FOR_WHOLE_DIGEST else DIGITS_OF_DIGEST
-        name_width = max(
-            NAME, min(max(len(file.name) for file in files), width - digits - SIZE - 6)
-        )
-        yield (
-            Span(f" {fit('files', name_width)}", "strong"),
-            Span(f"{'bytes':>{SIZE + 4}}  sha256", "muted"),
-        )
-        yield from (_file(file, name_width, digits, glyphs) for file in files)
-        if self.results.files_left_out:
-            yield (Span(f"   and {self.results.files_left_out} more", "muted"),)
-
 
 def _corruption(row: Corruption, severities: Sequence[str], glyphs: Glyphs) -> Line:
     values = dict(row.by_severity)
@@ -101,14 +83,6 @@ def _corruption(row: Corruption, severities: Sequence[str], glyphs: Glyphs) -> L
     mean = figures.percent(row.mean, glyphs.dash).rjust(CELL)
     name = Span(f"   {fit(row.name, NAME + 6, glyphs.ellipsis)}", "muted")
     return name, Span(cells), Span(mean, "strong")
-
-
-def _file(file: ResultFile, name_width: int, digits: int, glyphs: Glyphs) -> Line:
-    return (
-        Span(f"   {fit(file.name, name_width, glyphs.ellipsis)}"),
-        Span(f"{file.size:>{SIZE + 2},}  "),
-        Span(file.sha256[:digits], "muted"),
-    )
 
 
 def _in_order(severity: str) -> tuple[int, str]:
