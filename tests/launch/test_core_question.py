@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import threading
 import time
 from contextlib import closing
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tui_trainer.errors import RunCrashedError
+from tui_trainer.errors import PreflightError, RunCrashedError
 from tui_trainer.launch.core_question import Conversation, Question, Withdrawn
 from tui_trainer.launch.launcher import rehearse
 from tui_trainer.spec.project import load_project
@@ -79,10 +80,10 @@ def rude(size):
 
 
 @pytest.mark.parametrize(
-    ("talk", "above"), [(None, "what it said stands above; own"), (subprocess.DEVNULL, "own")]
+    ("talk", "where"), [(None, "stands above"), (subprocess.DEVNULL, "by tui-trainer samples")]
 )
 def test_the_end_of_a_core_without_an_answer_is_told_with_its_cause(
-    project: Path, talk: int | None, above: str
+    project: Path, talk: int | None, where: str
 ) -> None:
     (project / "mine.py").write_text(OWN_DATA)
     loaded = load_project(project / "experiments.toml")
@@ -93,4 +94,30 @@ def test_the_end_of_a_core_without_an_answer_is_told_with_its_cause(
         pytest.raises(RunCrashedError, match="asked for samples ended: exit code 7") as raised,
     ):
         core.ask({"experiment": text})
-    assert raised.value.hint.startswith(f"{above} code that calls os._exit")
+    assert f"{where}; own code that calls os._exit" in raised.value.hint
+
+
+class Stub(Question):
+    """Is answered by a process that does what it is told."""
+
+    def _start(self) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", self._text]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+
+
+def answered(says: str, ends: str) -> Any:
+    program = f"import os, signal; print('{says}', flush=True); {ends}"
+    return Stub("anatomy", text=program).answer()
+
+
+def test_a_whole_answer_counts_whatever_native_code_does_at_the_end() -> None:
+    killed = "os.kill(os.getpid(), signal.SIGSEGV)"
+    assert answered('{"layers": 3}', killed) == {"layers": 3}
+    assert answered("[]", killed) == []
+    with pytest.raises(RunCrashedError, match="no memory"):
+        answered('{"error": "no memory", "hint": "", "exit_code": 1}', killed)
+    with pytest.raises(PreflightError, match="no data"):
+        answered('{"error": "no data", "hint": "", "exit_code": 3}', "os._exit(3)")
+    with pytest.raises(RunCrashedError, match="SIGSEGV"):
+        answered('{"layers":', killed)

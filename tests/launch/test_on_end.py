@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import SMALL_PROJECT
+from tests.conftest import SMALL_PROJECT, wait_until, wait_until_gone
 from tui_trainer.errors import ExitCode
 from tui_trainer.launch import on_end
+from tui_trainer.record.heartbeat import Heartbeat
 from tui_trainer.record.run_folder import find_run
 from tui_trainer.spec.project import load_project
 
@@ -137,3 +138,17 @@ def test_a_file_that_is_gone_or_broken_by_then_is_told(project: Path, runs: Path
     on_end.run_on_end(find_run(runs, "one"), lines.append)
     assert len(lines) == 2
     assert all(line.startswith("project.on_end was not run: ") for line in lines)
+
+
+def test_what_it_leaves_in_the_background_may_print(
+    tui_trainer: CommandLine, project: Path
+) -> None:
+    say(project, "on_end = '(sleep 1.5; echo late; echo later; touch done) & echo begun'")
+    assert tui_trainer.fake()("run", "one").returncode == ExitCode.DONE
+    tui_trainer.wait("one", lambda _: "begun" in log_of(project))
+    beat = Heartbeat.read(find_run(project / "runs", "one").heartbeat_file)
+    assert beat
+    wait_until_gone(beat.owner)
+    assert not (project / "done").exists()
+    wait_until((project / "done").exists)
+    assert "late" not in log_of(project)

@@ -15,15 +15,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import CommandLine, kill, owners_in, wait_until_gone
+from tests.conftest import CommandLine, claim_next, kill, owners_in, wait_until_gone
 from tests.faults.small_disk import SmallDisk
 from tests.tui.run_folders import RunWriter, foreign_owner
 from tui_trainer.errors import ExitCode, UsageError
+from tui_trainer.launch import attempt as attempt_module
 from tui_trainer.launch import launcher
+from tui_trainer.launch.attempt import SupervisedAttempt
 from tui_trainer.launch.launcher import prepare
+from tui_trainer.launch.restarts import Ending
+from tui_trainer.launch.signals import Signals
 from tui_trainer.record.experiment_file import read_experiment
-from tui_trainer.record.heartbeat import Heartbeat
-from tui_trainer.record.run_folder import AttemptFolder, RunFolder, find_run
+from tui_trainer.record.failure import Hope
+from tui_trainer.record.heartbeat import Heartbeat, Progress
+from tui_trainer.record.index import RunReader
+from tui_trainer.record.owner import Owner
+from tui_trainer.record.run_folder import AttemptFolder, RunFolder, claim_run, find_run
 from tui_trainer.record.state import State
 from tui_trainer.spec.project import load_project
 
@@ -327,6 +334,46 @@ def test_while_it_cannot_record_the_end_it_beats_and_hears_a_stop(
     folder.events_file.rmdir()
     away.rename(folder.events_file)
     assert command_line("resume", "one").returncode == ExitCode.DONE
+
+
+class NoSignals(Signals):
+    """Of a process that is sent none."""
+
+    def __init__(self) -> None:
+        """Leave this process's handlers alone."""
+
+    def wait(self, seconds: float, *_: int) -> None:
+        time.sleep(seconds)
+
+    def take(self) -> list[int]:
+        return []
+
+
+def test_a_stop_is_heard_also_while_it_tries_to_record_the_end(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a file server that takes long to say that it is full."""
+    folder, owner = claim_run(project / "runs", "one"), Owner.of_process(os.getpid())
+    claimed = claim_next(folder, owner)
+    tries: list[float] = []
+
+    def is_asked_and_fails(*_: object) -> None:
+        if not tries:
+            claimed.ask_to_stop(at_once=False)
+        tries.append(time.monotonic())
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(attempt_module, "append_event", is_asked_and_fails)
+    monkeypatch.setattr(attempt_module, "TRIES_TO_RECORD_THE_END", 4)
+    attempt = SupervisedAttempt(folder, claimed, owner, None, NoSignals())
+    crashed = Ending(
+        exit_code=1, cause="why", hope=Hope.ROOM, where=Progress(), made_progress=False
+    )
+    attempt.record_end(crashed, "why", now_owned_by=attempt)
+    assert len(tries) == 1
+    run = RunReader(folder).look()
+    assert run.unrecorded_end
+    assert run.unrecorded_end.cause == "why"
 
 
 def beat_without_core(folder: RunFolder) -> Heartbeat:

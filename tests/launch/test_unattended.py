@@ -5,17 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT, CommandLine
 from tui_trainer.errors import ExitCode
 from tui_trainer.launch import launcher
+from tui_trainer.launch.unattended import begin
 from tui_trainer.record.run_folder import RunFolder
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 OOD = 'ood={corruptions=["contrast"],severities=[5]}'
 ASK_AND_GO = """
@@ -70,3 +68,12 @@ def test_it_goes_on_where_whoever_asked_is_gone(runs: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.2)
     assert all("Traceback" not in file.read_text() for file in files)
+
+
+def test_it_does_not_live_where_a_file_of_the_users_may_be_named_like_a_module(
+    project: Path,
+) -> None:
+    begun = begin([RunFolder(project / "runs" / "one" / "1")], "evaluate")
+    assert Path(f"/proc/{begun.process.pid}/cwd").readlink() == Path("/")
+    (answer,) = begun.answers()
+    assert "No such file or directory" in answer.words

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_trainer.record.epochs import Epoch, Epochs
+
+if TYPE_CHECKING:
+    import pytest
 
 EPOCH = Epoch(
     epoch=1,
@@ -44,3 +48,10 @@ def test_epochs_are_what_they_were_before_they_were_packed(
     assert epochs.with_newer([again])[0] == again
     assert epochs.with_newer(told) == epochs
     assert hash(epochs.with_newer(told)) == hash(epochs)
+
+
+def test_one_more_epoch_costs_no_walk_through_those_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    epochs = Epochs().with_newer(replace(EPOCH, epoch=number) for number in range(1, 6))
+    monkeypatch.setattr(Epochs, "_pieces", None)
+    more = epochs.with_newer([replace(EPOCH, epoch=8), replace(EPOCH, epoch=6)])
+    assert [epoch.epoch for epoch in more] == [1, 2, 3, 4, 5, 6, 8]

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import claim_next
-from tui_trainer.record.durable import append_record
+from tui_trainer.errors import ExitCode
+from tui_trainer.record.claim import claim
+from tui_trainer.record.durable import append_record, encode_record
 from tui_trainer.record.epochs import Epoch, best_epoch, read_epochs, write_epochs
-from tui_trainer.record.events import AttemptEnded, AttemptStarted, append_event
+from tui_trainer.record.events import AttemptEnded, AttemptStarted, append_event, event_record
 from tui_trainer.record.heartbeat import SILENCE_SECONDS, Heartbeat, Progress
 from tui_trainer.record.index import Index, RunReader
-from tui_trainer.record.owner import Owner
+from tui_trainer.record.owner import Owner, Presence
 from tui_trainer.record.run_folder import RunFolder, claim_run
 from tui_trainer.record.state import State
 from tui_trainer.spec.project import load_project
@@ -204,6 +206,47 @@ def test_a_run_elsewhere_that_ended_needs_no_watching(folder: RunFolder) -> None
     reader = RunReader(folder)
     assert reader.look().state is State.FINISHED
     assert not reader.needs_watching()
+
+
+@pytest.mark.parametrize("has_left_word", [False, True])
+def test_an_end_recorded_while_the_run_is_looked_at_is_the_one_that_counts(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch, *, has_left_word: bool
+) -> None:
+    """The supervisor records it and is gone, after the events were read."""
+    own(folder, ME)
+    ended = AttemptEnded(
+        attempt=1, exit_code=ExitCode.STOPPED, cause="stopped, resumable", peak_memory_bytes=0
+    )
+    if has_left_word:
+        word = encode_record(event_record(ended))
+        folder.attempt(1).core_ended_file.write_bytes(word)
+
+    def record_and_die(_: Owner) -> Presence:
+        if not folder.events_file.read_bytes().count(b"attempt_ended"):
+            append_event(folder.events_file, ended)
+        return Presence.DEAD
+
+    monkeypatch.setattr(Owner, "presence", record_and_die)
+    run = RunReader(folder).look()
+    assert (run.state, run.cause) == (State.INTERRUPTED, "stopped, resumable")
+    assert run.unrecorded_end is None
+
+
+def test_what_the_core_said_of_its_end_counts_where_its_supervisor_was_killed(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own(folder, ME)
+    ended = AttemptEnded(
+        attempt=1, exit_code=ExitCode.CRASHED, cause="disk full: x", peak_memory_bytes=0
+    )
+    folder.attempt(1).core_ended_file.write_bytes(encode_record(event_record(ended)))
+    assert RunReader(folder).look().state is State.RUNNING
+    monkeypatch.setattr(Owner, "presence", lambda _: Presence.DEAD)
+    run = RunReader(folder).look()
+    cause = "disk full: x; its supervisor was killed"
+    assert (run.state, run.cause) == (State.CRASHED, cause)
+    claim(folder)
+    assert RunReader(folder).look().attempts[0].cause == cause
 
 
 def test_a_run_cut_off_at_its_launch_is_listed(project: Path) -> None:

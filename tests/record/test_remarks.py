@@ -121,6 +121,19 @@ def test_what_is_too_long_or_no_number_is_refused(folder: RunFolder) -> None:
         remarks.score(folder, 1.0, "x" * 100)
 
 
+@pytest.mark.parametrize("length", [LONGEST_NOTE + 1, 2 * LONGEST_NOTE])
+def test_of_a_note_nothing_is_lost_in_silence(folder: RunFolder, length: int) -> None:
+    with pytest.raises(UsageError, match="a note has at most"):
+        remarks.rewrite_note(folder, "x" * length, was="")
+    with pytest.raises(UsageError, match="a note has at most"):
+        remarks.add_to_note(folder, "x" * length)
+    remarks.add_to_note(folder, "first")
+    with pytest.raises(UsageError, match="a note has at most"):  # with the end of a line between
+        remarks.add_to_note(folder, "x" * (LONGEST_NOTE - 5))
+    remarks.add_to_note(folder, "x" * (LONGEST_NOTE - 6))
+    assert read_remarks(folder).note == "first\n" + "x" * (LONGEST_NOTE - 6)
+
+
 def test_a_run_that_is_gone_is_not_made_anew(folder: RunFolder) -> None:
     folder.path.rename(folder.path.with_name("7"))
     with pytest.raises(UsageError, match="no longer there"):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -18,9 +19,6 @@ from tui_trainer.record.run_folder import (
     claim_run,
     find_run,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CLAIM_RUN = """
 import sys
@@ -182,4 +180,24 @@ def test_a_stop_at_once_overrules_a_gentle_one(tmp_path: Path) -> None:
     assert attempt.stop_request() is False
     attempt.ask_to_stop(at_once=True)
     attempt.ask_to_stop(at_once=False)
+    assert attempt.stop_request() is True
+
+
+def test_a_stop_that_cannot_be_made_one_at_once_stays_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk without room for another byte, and without inodes."""
+    attempt = claim_next(claim_run(tmp_path, "cnn4"), Owner.of_process(os.getpid()))
+    attempt.ask_to_stop(at_once=False)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    monkeypatch.setattr(Path, "touch", full)
+    with pytest.raises(OSError, match="No space"):
+        attempt.ask_to_stop(at_once=True)
+    assert attempt.stop_request() is False
+    monkeypatch.undo()
+    attempt.ask_to_stop(at_once=True)
     assert attempt.stop_request() is True

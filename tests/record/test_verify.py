@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tui_trainer.record import verify as verify_module
 from tui_trainer.record.digest import CHANGED, digest_file, file_digest
+from tui_trainer.record.epochs import EpochsDigest
 from tui_trainer.record.events import (
     CheckpointRejected,
+    CheckpointSaved,
     Evaluated,
     Extended,
     TrainingBegan,
@@ -21,6 +24,7 @@ from tui_trainer.record.events import (
 )
 from tui_trainer.record.run_folder import RunFolder, find_run
 from tui_trainer.record.verify import Verified, verify, verify_all
+from tui_trainer.record.verify_records import Shown, shown_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -326,6 +330,59 @@ def test_a_run_that_went_back_behind_a_damaged_checkpoint_has_no_fault(runs: Pat
     )
     lines = folder.epochs_file.read_bytes().splitlines(keepends=True)
     folder.epochs_file.write_bytes(lines[0])
+    assert "epochs.jsonl" not in faults(folder)
+
+
+def test_a_run_that_went_back_behind_checkpoints_that_were_removed_has_no_fault(
+    folder: RunFolder,
+) -> None:
+    """Or that the disk does not give: no checkpoint is rejected then."""
+    events = [line for line in folder.events_file.read_text().splitlines() if "ended" not in line]
+    folder.events_file.write_text("\n".join(events) + "\n")
+    began = TrainingBegan(attempt=2, epoch=2, step=0, checkpoint="epoch-0001.pt")
+    lines = folder.epochs_file.read_bytes().splitlines(keepends=True)
+    folder.epochs_file.write_bytes(lines[0])
+    assert faults(folder) == {"epochs.jsonl": "of 4 lines 3 are missing"}
+    append_event(folder.events_file, began)
+    assert "epochs.jsonl" not in faults(folder)
+
+
+def test_a_checkpoint_that_was_rejected_at_the_end_hides_no_line_that_is_gone(
+    folder: RunFolder,
+) -> None:
+    """Of a finished run: evaluation found the best one damaged, and used the next best."""
+    append_event(
+        folder.events_file,
+        CheckpointRejected(attempt=1, checkpoint="epoch-0004.pt", cause="damaged"),
+    )
+    assert faults(folder) == {}
+    lines = folder.epochs_file.read_bytes().splitlines(keepends=True)
+    folder.epochs_file.write_bytes(b"".join(lines[:3]))
+    assert faults(folder) == {"epochs.jsonl": "of 4 lines 1 are missing"}
+
+
+def test_a_run_that_ends_epochs_while_it_is_verified_has_no_fault(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = find_run(runs, "two")  # crashed after two epochs
+
+    def read_and_go_on(path: Path) -> Shown:
+        shown = shown_in(path)
+        for epoch in range(3, 7):
+            records = [{"epoch": number} for number in range(1, epoch + 1)]
+            event = CheckpointSaved(
+                attempt=1,
+                epoch=epoch,
+                step=0,
+                checkpoint=f"epoch-{epoch:04d}.pt",
+                sha256="",
+                weights_sha256="",
+                epochs_sha256=EpochsDigest().of(records),
+            )
+            append_event(folder.events_file, event)
+        return shown
+
+    monkeypatch.setattr(verify_module, "shown_in", read_and_go_on)
     assert "epochs.jsonl" not in faults(folder)
 
 

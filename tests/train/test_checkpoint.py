@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from tui_trainer.record.epochs import read_epochs, write_epochs
 from tui_trainer.record.events import CheckpointRejected, CheckpointSaved, Warned
 from tui_trainer.record.experiment_file import read_experiment
 from tui_trainer.record.run_folder import CheckpointName, RunFolder
+from tui_trainer.record.verify import verify
 from tui_trainer.train import checkpoint
 from tui_trainer.train.checkpoint import Checkpoints, weights_digest
 from tui_trainer.train.ledger import Ledger
@@ -377,4 +379,21 @@ def test_a_name_that_was_saved_anew_is_told_though_a_kill_came_in_between(
     saved = [event for event in events_of(trained) if isinstance(event, CheckpointSaved)]
     file = trained.checkpoints / str(loaded.name)
     assert saved[-1].sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert len(saved) == EPOCHS + 1
+
+
+def test_epochs_that_another_version_spelled_otherwise_are_told_anew_at_a_resume(
+    trained: RunFolder,
+) -> None:
+    """A resume writes epochs.jsonl anew, and `verify` compares it with what was told last."""
+    told = re.sub(r'"epochs_sha256":"\w+"', '"epochs_sha256":"0"', trained.events_file.read_text())
+    trained.events_file.write_text(told)
+    assert [file.file for file in verify(trained) if file.fault] == ["epochs.jsonl"]
+    checkpoints = checkpoints_of(trained)
+    loaded = checkpoints.newest()
+    assert loaded is not None
+    for _ in range(2):
+        checkpoints.announce(loaded)
+    assert [file.file for file in verify(trained) if file.fault] == []
+    saved = [event for event in events_of(trained) if isinstance(event, CheckpointSaved)]
     assert len(saved) == EPOCHS + 1

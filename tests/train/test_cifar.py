@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,7 @@ def test_images_and_labels_come_out_as_they_went_in(tmp_path: Path, name: CifarN
     ("content", "names"),
     [
         (pickle.dumps({"fine_label_names": [f"fish {n}" for n in range(100)]}, 2), 100),
+        (pickle.dumps({b"fine_label_names": [b"fish %d" % n for n in range(100)]}, 5), 100),
         (pickle.dumps({"fine_label_names": ["too few"]}, 2), 0),
         (pickle.dumps({"label_names": []}, 2), 0),
         (pickle.dumps([]), 0),
@@ -67,6 +69,12 @@ def test_classes_have_the_names_that_stand_beside_the_images(
         (folder / "meta").write_bytes(content)
     data = cifar.load(settings(), tmp_path).to(torch.device("cpu"))
     assert data.names == tuple(f"fish {n}" for n in range(names))
+
+
+def test_nobody_waits_for_names_that_never_come(tmp_path: Path) -> None:
+    folder = write_cifar(tmp_path / "data", "cifar100", train=100, test=100)
+    os.mkfifo(folder / "meta")
+    assert cifar.load(settings(), tmp_path).names == ()
 
 
 def test_all_five_batches_of_cifar10_are_read(tmp_path: Path) -> None:

@@ -4,10 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING, Any
 
 from tui_trainer.record.failure import Hope
 from tui_trainer.record.heartbeat import Progress
 from tui_trainer.train.reporter import Reporter
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def pipe() -> tuple[int, int]:
@@ -27,6 +31,22 @@ def test_progress_is_said_at_stage_changes_and_a_few_times_a_second() -> None:
     assert [record["stage"] for record in said] == ["training", "saving"]
     os.close(reader)
     os.close(writer)
+
+
+def test_what_is_not_said_is_not_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of a million images tells three times of each that it was looked at."""
+    written: list[Progress] = []
+    as_record = Progress.as_record
+
+    def write(progress: Progress) -> dict[str, Any]:
+        written.append(progress)
+        return as_record(progress)
+
+    monkeypatch.setattr(Progress, "as_record", write)
+    reporter = Reporter()
+    for _ in range(1000):
+        reporter.progress(Progress(stage="preparing"))
+    assert len(written) < 10
 
 
 def test_a_full_pipe_and_a_supervisor_that_is_gone_do_not_matter() -> None:

@@ -129,6 +129,7 @@ class SupervisedAttempt:
         # Before the record of it, at which whoever follows the log stops reading.
         log(f"attempt {self.folder.number} ended: {cause or 'done'}")
         tries = TRIES_OF_THE_STOPPED if self.is_asked_to_stop() else TRIES_TO_RECORD_THE_END
+        asked = now_owned_by.folder.stop_request()
         for left in range(tries - 1, -1, -1):
             try:
                 now_owned_by.record(ended)
@@ -145,7 +146,7 @@ class SupervisedAttempt:
                 waits_for = (
                     f"{_reason(error)}: waits to record its end, {cause or 'done'}; make room"
                 )
-                if not left or not now_owned_by.wait_for_room(waits_for):
+                if not left or not now_owned_by.wait_for_room(waits_for, asked=asked):
                     now_owned_by.tell_end_by_beat(ended)
                     break
 
@@ -172,9 +173,14 @@ class SupervisedAttempt:
                 self._pass_time(left, restart_seconds=left)
             return False
 
-    def wait_for_room(self, waits_for: str) -> bool:
-        """A beat's time, alive and seen; False where somebody asked to stop in it."""
-        until, asked = time.monotonic() + SECONDS_PER_BEAT, self.folder.stop_request()
+    def wait_for_room(self, waits_for: str, *, asked: bool | None) -> bool:
+        """A beat's time, alive and seen; False where somebody asked to stop.
+
+        Args:
+            waits_for: What has to change, in words.
+            asked: The stop request that is known of already.
+        """
+        until = time.monotonic() + SECONDS_PER_BEAT
         with self._saying(waits_for):
             while (left := until - time.monotonic()) > 0:
                 if self._pass_time(left) or self.folder.stop_request() != asked or self._lost:

@@ -90,17 +90,18 @@ class _Asked:
             if self._is_withdrawn:
                 raise Withdrawn from None
             raise self._ended(process.returncode) from None
-        if "error" in record:
+        # An answer that is whole is one, also of a process that native code ended after it.
+        if isinstance(record, dict) and "error" in record:
             kind = _ERRORS.get(record["exit_code"], RunCrashedError)
             raise kind(record["error"], hint=record["hint"])
         return record
 
     def _ended(self, code: int) -> RunCrashedError:
         how = exit_cause(code) or "without an answer"
-        above = "what it said stands above; " if self._talk is None else ""
+        shown = "stands above" if self._talk is None else f"is shown by tui-trainer {self._module}"
         return RunCrashedError(
             f"the process that was asked for {self._module} ended: {how}",
-            hint=f"{above}own code that calls os._exit ends it without a word",
+            hint=f"what it said {shown}; own code that calls os._exit ends it without a word",
         )
 
 

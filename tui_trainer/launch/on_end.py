@@ -27,6 +27,8 @@ SECONDS = 60.0
 SECONDS_PER_LOOK = 0.05
 # Enough for what a webhook answers; the log is on a disk that many share.
 MOST_BYTES = 1 << 16
+# What prints more than this in the background prints without end.
+MOST_BYTES_UNHEARD = 1 << 24
 
 
 def run_on_end(folder: RunFolder, tell: Callable[[str], None]) -> None:
@@ -48,7 +50,9 @@ def _run(command: str, run: Run, tell: Callable[[str], None]) -> None:
     told = json.dumps(run.summary()).encode()
     with _in_memory(told) as stdin, _started(command, run, stdin) as process:
         has_ended = _listen(process, tell)
-        if not has_ended:
+        if has_ended:
+            _let_print(process)
+        else:
             os.killpg(process.pid, signal.SIGKILL)
     if not has_ended:
         tell(f"project.on_end was ended after {SECONDS:.0f} s")
@@ -100,6 +104,18 @@ def _pieces(process: subprocess.Popen[bytes], until: float) -> Iterator[bytes]:
             return
         if ready and not piece:
             time.sleep(SECONDS_PER_LOOK)  # it closed its output and goes on
+
+
+def _let_print(process: subprocess.Popen[bytes]) -> None:
+    """What it left in the background would end at its next word, with nobody to hear it."""
+    output = select.poll()
+    output.register(process.stdout or -1, 0)
+    if not output.poll(0):  # nobody has closed the last end to write to
+        deaf = f"exec 3<&0; head -c {MOST_BYTES_UNHEARD} <&3 >&2 &"
+        shell, nowhere = ["/bin/sh", "-c", deaf], subprocess.DEVNULL
+        subprocess.run(
+            shell, stdin=process.stdout, stderr=nowhere, start_new_session=True, check=False
+        )
 
 
 def _variables(run: Run) -> dict[str, str]:

@@ -68,13 +68,16 @@ class Unattended:
 
 def begin(folders: Sequence[RunFolder], what: What) -> Unattended:
     """Start it, in a session of its own."""
-    command = [sys.executable, "-m", _MODULE, what, *(str(folder.path) for folder in folders)]
+    paths = (str(folder.path.absolute()) for folder in folders)
+    command = [sys.executable, "-m", _MODULE, what, *paths]
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        cwd=folders[0].project,
+        # Not in the project: before Python 3.11 a file of the user's named like a module would be
+        # imported all the same.
+        cwd="/",
         env={**os.environ, "PYTHONSAFEPATH": "1"},
         start_new_session=True,
     )

@@ -135,9 +135,10 @@ class Epochs(Sequence[Epoch]):
 
     def with_newer(self, epochs: Iterable[Epoch]) -> Epochs:
         """These and others, which take the place of those of the same number."""
-        by_number = {int.from_bytes(each[:8], "little"): each for each in self._pieces()}
-        by_number.update((epoch.epoch, _pack(epoch)) for epoch in epochs)
-        return Epochs(b"".join(by_number[number] for number in sorted(by_number)))
+        newer = {epoch.epoch: _pack(epoch) for epoch in epochs}
+        if newer and min(newer) > (self[-1].epoch if self else 0):
+            return Epochs(self._packed + _in_order(newer))  # as a run writes them
+        return Epochs(_in_order({_number(each): each for each in self._pieces()} | newer))
 
     @overload
     def __getitem__(self, index: int) -> Epoch: ...
@@ -146,7 +147,7 @@ class Epochs(Sequence[Epoch]):
     def __getitem__(self, index: int | slice) -> Epoch | tuple[Epoch, ...]:
         """One epoch, or those of a slice."""
         if isinstance(index, slice):
-            return _unpack_all(self._packed)[index]
+            return tuple(self[at] for at in range(len(self))[index])
         at = range(0, len(self._packed), _PACKING.size)[index]
         return _epoch_of(_PACKING.unpack_from(self._packed, at))
 
@@ -170,6 +171,14 @@ class Epochs(Sequence[Epoch]):
     def _pieces(self) -> Iterator[bytes]:
         size = _PACKING.size
         return (self._packed[at : at + size] for at in range(0, len(self._packed), size))
+
+
+def _number(packed: bytes) -> int:
+    return int.from_bytes(packed[:8], "little")
+
+
+def _in_order(packed: Mapping[int, bytes]) -> bytes:
+    return b"".join(packed[number] for number in sorted(packed))
 
 
 def _pack(epoch: Epoch) -> bytes:

@@ -172,6 +172,9 @@ class RunReader:
         traces = self._read_traces()
         if self._over is None or traces != self._traces:
             run = self._look()
+            if not run.state.is_live and not self._has_recorded_end(run):
+                # Whoever is found dead may have recorded the end after the events were read.
+                run = self._look()
             self._over, self._traces = run if self._has_recorded_end(run) else None, traces
             return run
         return self._over

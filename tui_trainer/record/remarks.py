@@ -117,8 +117,7 @@ def add_to_note(folder: RunFolder, words: str) -> None:
     """
     if not plain_text(words).strip():
         raise UsageError("there are no words to add to the note")
-    note = read_remarks(folder).note
-    _note(folder, words, adds=True, before=len(f"{note}\n" if note else ""))
+    _note(folder, words, adds=True, before=read_remarks(folder).note)
 
 
 def rewrite_note(folder: RunFolder, words: str, *, was: str) -> None:
@@ -130,7 +129,7 @@ def rewrite_note(folder: RunFolder, words: str, *, was: str) -> None:
     """
     if read_remarks(folder).note != was:
         raise UsageError(f"somebody changed the note of {folder.run} meanwhile; it stays as it is")
-    _note(folder, words, adds=False, before=0)
+    _note(folder, words, adds=False, before="")
 
 
 def score(folder: RunFolder, value: float, board: str = "") -> None:
@@ -163,9 +162,9 @@ def _checked_tag(name: str) -> str:
     return name
 
 
-def _note(folder: RunFolder, words: str, *, adds: bool, before: int) -> None:
-    content = plain_text(words, LONGEST_NOTE).strip()
-    if len(content) + before > LONGEST_NOTE:
+def _note(folder: RunFolder, words: str, *, adds: bool, before: str) -> None:
+    content = plain_text(words, len(words)).strip()
+    if len(f"{before}\n" if before else "") + len(content) > LONGEST_NOTE:
         raise UsageError(
             f"a note has at most {LONGEST_NOTE:,} characters",
             hint="write it into a file of your own, and its name into the note",

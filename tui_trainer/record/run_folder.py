@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from tui_trainer.errors import OwnedByAnotherError, UsageError
-from tui_trainer.record.durable import sync_folder, temporary_beside, write_once
+from tui_trainer.record.durable import sync_folder, temporary_beside, write_durably, write_once
 from tui_trainer.record.owner import Owner
 from tui_trainer.record.tail import parse_record, read_json, read_small
 
@@ -106,11 +106,11 @@ class AttemptFolder:
     def ask_to_stop(self, *, at_once: bool) -> None:
         """Ask the supervisor, on whatever host, to stop; `at_once` also without a checkpoint."""
         content = json.dumps({"at_once": at_once}).encode()
-        if at_once:
-            self.stop_file.unlink(missing_ok=True)
+        # In one step: at no moment, and after no error, has nobody asked.
+        write = write_durably if at_once else write_once
         try:
             with contextlib.suppress(FileExistsError):
-                write_once(self.stop_file, content)
+                write(self.stop_file, content)
         except OSError as error:
             if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
                 raise

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tui_trainer.record.index import Run
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.record.told import Told
-    from tui_trainer.record.verify_records import Compared, Shown
+    from tui_trainer.record.verify_records import Compared
 
 _ANOTHER = "it is not the file that was saved under this name"
 
@@ -70,10 +70,9 @@ def verify_all(runs: Path) -> Iterator[tuple[str, list[Verified]]]:
 def verify(folder: RunFolder) -> list[Verified]:
     """Every checkpoint and every result of a run; also while it trains, nothing is changed."""
     try:
-        shown = shown_in(folder.epochs_file)  # no line stands there before its events do
         run = RunReader(folder).look()
         recorded, told = _recorded(run), told_results(folder)
-        records = list(_records(run, shown))
+        records = list(_records(run))
     except OSError as error:
         place = Path(error.filename or folder.path)
         inside = place.relative_to(folder.path) if place.is_relative_to(folder.path) else place
@@ -81,17 +80,22 @@ def verify(folder: RunFolder) -> list[Verified]:
     return [*_gone(run), *records, *_all_checkpoints(run, recorded), *_results(run, told)]
 
 
-def _records(run: Run, shown: Shown) -> Iterator[Verified]:
+def _records(run: Run) -> Iterator[Verified]:
     """What it was launched with and what it measured; what is gone is told elsewhere."""
     folder = run.folder
+    # A run that trains goes on meanwhile: of what its events promise the lines stand already when
+    # they are read, and no line stands there before its own events do.
+    promised = Recorded.of(read_events(folder.events_file)).promised(
+        is_finished=run.state is State.FINISHED
+    )
+    shown = shown_in(folder.epochs_file)
     recorded = Recorded.of(read_events(folder.events_file))
     if folder.experiment_file.is_file():
         compared = recorded.compare_experiment(folder.experiment_file)
         cure = "copy it back, if there is a copy; a resume would train what stands there now"
         yield _record(run, folder.experiment_file, compared, cure)
     if folder.epochs_file.is_file():
-        is_finished = run.state is State.FINISHED
-        compared = recorded.compare_epochs(shown, is_finished=is_finished)
+        compared = recorded.compare_epochs(shown, promised)
         yield _record(run, folder.epochs_file, compared, _cure_of_epochs(run))
 
 

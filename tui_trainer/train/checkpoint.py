@@ -133,13 +133,18 @@ class Checkpoints:
 
     def announce(self, loaded: Loaded) -> None:
         """Record that a checkpoint stands, unless a kill came after that was done."""
-        weights = weights_digest(loaded.content["model"])
-        digest = file_digest(self._folder / str(loaded.name))
-        saved = (event for event in self._ledger.events() if isinstance(event, CheckpointSaved))
-        newest = {event.checkpoint: (event.sha256, event.weights_sha256) for event in saved}
-        if newest.get(str(loaded.name)) != (digest, weights):
-            epochs = filter(None, map(Epoch.from_record, loaded.content["epochs"]))
-            self._tell_saved(loaded.name, digest, weights, [each.as_record() for each in epochs])
+        epochs = filter(None, map(Epoch.from_record, loaded.content["epochs"]))
+        event = self._saved(
+            loaded.name,
+            file_digest(self._folder / str(loaded.name)),
+            weights_digest(loaded.content["model"]),
+            [epoch.as_record() for epoch in epochs],
+        )
+        events = (event for event in self._ledger.events() if isinstance(event, CheckpointSaved))
+        told = {event.checkpoint: _digests(event) for event in events}
+        # Another version may have spelled the epochs otherwise, or kept no digest of them.
+        if told.get(event.checkpoint) != _digests(event):
+            self._ledger.event(event)
 
     def _write(self, name: CheckpointName, content: Mapping[str, Any]) -> None:
         self._ledger.check_ownership()
@@ -156,21 +161,20 @@ class Checkpoints:
             temporary.replace(path)
         sync_folder(self._folder)
         self._unreadable.pop(name, None)
-        self._tell_saved(name, digest, weights_digest(content["model"]), content["epochs"])
+        weights = weights_digest(content["model"])
+        self._ledger.event(self._saved(name, digest, weights, content["epochs"]))
 
-    def _tell_saved(
+    def _saved(
         self, name: CheckpointName, digest: str, weights: str, epochs: Sequence[Mapping[str, Any]]
-    ) -> None:
-        self._ledger.event(
-            CheckpointSaved(
-                attempt=self._ledger.attempt,
-                epoch=name.epochs,
-                step=name.steps,
-                checkpoint=str(name),
-                sha256=digest,
-                weights_sha256=weights,
-                epochs_sha256=self._epochs_digest.of(epochs),
-            )
+    ) -> CheckpointSaved:
+        return CheckpointSaved(
+            attempt=self._ledger.attempt,
+            epoch=name.epochs,
+            step=name.steps,
+            checkpoint=str(name),
+            sha256=digest,
+            weights_sha256=weights,
+            epochs_sha256=self._epochs_digest.of(epochs),
         )
 
     def newest(self) -> Loaded | None:
@@ -291,6 +295,10 @@ class Checkpoints:
         path = self._folder / str(name)
         path.unlink(missing_ok=True)
         digest_file(path).unlink(missing_ok=True)
+
+
+def _digests(saved: CheckpointSaved) -> tuple[str, str, str]:
+    return saved.sha256, saved.weights_sha256, saved.epochs_sha256
 
 
 def read_checkpoint(folder: Path, name: CheckpointName, fingerprint: str) -> Loaded:

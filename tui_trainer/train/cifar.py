@@ -117,13 +117,17 @@ class _Source:
 
     def class_names(self) -> tuple[str, ...]:
         """The names beside the images, by label; none where no file tells them all."""
+        path = self._folder / self.form.meta
+        if not path.is_file():  # a FIFO would be waited for
+            return ()
         try:
-            content = (self._folder / self.form.meta).read_bytes()
-            names = _ArraysOnly(io.BytesIO(content), encoding="latin1").load()[self.form.names]
+            content = path.read_bytes()
+            tree = _ArraysOnly(io.BytesIO(content), encoding="latin1").load()
+            names = _with_text_keys(tree)[self.form.names]
         except (OSError, *_UNPICKLING_ERRORS):
             return ()
         is_whole = isinstance(names, list) and len(names) == CLASS_COUNT[self._name]
-        return tuple(map(str, names)) if is_whole else ()
+        return tuple(map(_text, names)) if is_whole else ()
 
     def _file(self, path: Path, md5: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         content = self._bytes(path)
@@ -167,8 +171,7 @@ class _Source:
             self._fail(path, f"cannot be read: {error or type(error).__name__}", self._form)
         if not isinstance(tree, dict):
             self._fail(path, f"holds no table of images but a {type(tree).__name__}", self._form)
-        # Who reads the published files with encoding="bytes" and saves them anew has such keys.
-        return {k.decode("latin1") if isinstance(k, bytes) else str(k): v for k, v in tree.items()}
+        return _with_text_keys(tree)
 
     def _checked(
         self, path: Path, tree: dict[str, Any]
@@ -206,6 +209,15 @@ class _Source:
 
     def _fail(self, path: Path, what: str, hint: str = "") -> NoReturn:
         raise PreflightError(f"{path} {what}", hint=hint or self._fetch)
+
+
+def _with_text_keys(tree: dict[Any, Any]) -> dict[str, Any]:
+    return {_text(key): value for key, value in tree.items()}
+
+
+def _text(value: object) -> str:
+    """Who reads the published files with encoding="bytes" and saves them anew has bytes in them."""
+    return value.decode("latin1") if isinstance(value, bytes) else str(value)
 
 
 def _has(tree: dict[str, Any]) -> str:

@@ -15,9 +15,9 @@ from tui_trainer.errors import PreflightError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# An environment often lies in the project's folder.
 # What foreign code may end with; a script that parses its command line calls sys.exit.
 FAILURES = (Exception, SystemExit)
+# An environment often lies in the project's folder.
 _INSTALLED = {"site-packages", "dist-packages"}
 _NOT_THE_USERS = (Path(__file__).resolve().parents[1], Path(sysconfig.get_path("stdlib")).resolve())
 

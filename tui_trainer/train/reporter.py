@@ -34,7 +34,7 @@ class Reporter:
         self._descriptor = descriptor
         self._stage = ""
         self._said_at = 0.0
-        self._where: Mapping[str, Any] = {}
+        self._where: Progress | None = None
 
     @classmethod
     def from_environment(cls) -> Reporter:
@@ -52,16 +52,17 @@ class Reporter:
 
     def progress(self, progress: Progress) -> None:
         """Where training stands; within a stage at most a few times a second."""
-        self._where = progress.as_record()
+        self._where = progress
         now = time.monotonic()
         if progress.stage == self._stage and now - self._said_at < SECONDS_BETWEEN_STEPS:
             return
         self._stage, self._said_at = progress.stage, now
-        self._tell(self._where)
+        self._tell(progress.as_record())
 
     def cause(self, cause: str, hope: Hope) -> None:
         """Why the core is about to end, where that was, and whether to try it again."""
-        self._tell({**self._where, "cause": cause[:_LONGEST_CAUSE], "hope": hope.value})
+        where = self._where.as_record() if self._where else {}
+        self._tell({**where, "cause": cause[:_LONGEST_CAUSE], "hope": hope.value})
 
     def _tell(self, record: Mapping[str, Any]) -> None:
         if self._descriptor is None:
