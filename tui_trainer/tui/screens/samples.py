@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.message import Message
 from textual.screen import Screen
 
-from tui_trainer.errors import TuiTrainerError
+from tui_trainer.errors import TuiTrainerError, told
 from tui_trainer.launch.core_question import Conversation, Withdrawn
 from tui_trainer.record.experiment_file import read_experiment
 from tui_trainer.record.plain_text import plain_line
@@ -287,8 +287,7 @@ class Samples(Scrolling, Screen[None]):
             self._tell(place, error)
 
     def _tell(self, place: Place, error: TuiTrainerError | OSError) -> None:
-        told = error if isinstance(error, TuiTrainerError) else TuiTrainerError(str(error))
-        self.post_message(self.Answered(place, told))
+        self.post_message(self.Answered(place, told(error)))
 
     def _newest_wanted(self) -> Place | None:
         place = self._wanted.get()
