@@ -139,15 +139,15 @@ def test_a_signal_is_obeyed_while_images_are_decoded(project: Path) -> None:
         for number in range(300):
             (project / "images" / name / f"{number}.png").hardlink_to(photo)
     folder = new_run(project, data={"name": "folder", "path": "images"}, pipeline={"size": 8})
-    core = Core(folder)
-    core.wait_for("preparing")
+    core, cache = Core(folder), project / "cache"
+    wait_until(lambda: cache.is_dir() and any(cache.iterdir()))
     core.process.send_signal(signal.SIGTERM)
     code, out, err = core.end()
     assert (code, err) == (75, "")
     assert out.splitlines()[-1] == (
         "stopped as asked, before anything was trained; resume: tui-trainer resume small/1"
     )
-    assert not list((project / "cache").iterdir())
+    assert not list(cache.iterdir())
 
 
 def test_signals_until_the_very_end_do_no_harm(project: Path) -> None:
