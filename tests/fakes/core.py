@@ -11,6 +11,8 @@ Its behaviour is set by TUI_TRAINER_FAKE, a JSON object:
     cause           what a crash gives as its cause; false: it cannot say any
     hope            what it says that a second try is worth (default some)
     deaf            ignore SIGTERM
+    mute            do not tell the end
+    kill_at_end     SIGKILL itself once the end is told
     drifts          weights depend on the attempt
     noise           text to print at the start
     ood             accuracy of every epoch's probe, and of the result out of distribution
@@ -72,6 +74,10 @@ def main() -> int:
             return 75
         finish(folder, attempt, epoch)
     evaluate(folder, attempt, planned)
+    if not knobs.get("mute"):
+        tell({"done": True})
+    if knobs.get("kill_at_end"):
+        os.kill(os.getpid(), signal.SIGKILL)
     return 0
 
 

@@ -81,6 +81,8 @@ def _run(requests: Requests, reporter: Reporter) -> ExitCode:
     if ending.cause:
         reporter.cause(ending.cause, ending.hope)
     _leave_word(folder, attempt, ending, began)
+    if ending.code is ExitCode.DONE:
+        reporter.done()
     if _is_orphaned(attempt):
         _record_orphans_end(folder, attempt, ending, began)
     return ending.code
