@@ -145,6 +145,25 @@ def test_own_code_that_ends_the_process_without_an_error_does_not_finish_the_run
     assert "own code that calls os._exit?" in run["cause"]
 
 
+def test_a_resume_with_other_settings_than_at_the_launch_is_refused(
+    tui_trainer: CommandLine,
+) -> None:
+    command_line = tui_trainer.fake(kill_at=3)
+    command_line("run", "one")
+    file = command_line.look("one").folder.experiment_file
+    launched = file.read_text()
+    file.write_text(launched.replace("lr = 0.", "lr = 1."))
+    assert file.read_text() != launched
+    for arguments in ([], ["--epochs", "9"]):
+        refused = command_line("resume", "one", *arguments)
+        assert refused.returncode == ExitCode.USAGE
+        assert "experiment.toml was changed since the launch" in " ".join(refused.stderr.split())
+    run = command_line.look("one")
+    assert (len(run.attempts), run.planned_epochs) == (1, 4)
+    file.write_text(launched)
+    assert command_line("resume", "one").returncode == ExitCode.DONE
+
+
 def test_a_killed_supervisor_takes_the_core_for_stopping_until_it_is_gone(
     tui_trainer: CommandLine,
 ) -> None:
