@@ -180,6 +180,18 @@ def test_a_killed_supervisor_takes_the_core_for_stopping_until_it_is_gone(
     tui_trainer.wait("one", lambda run: run.state is State.CRASHED)
 
 
+def test_a_stop_of_a_run_that_crashes_over_it_is_no_success(tui_trainer: CommandLine) -> None:
+    command_line = tui_trainer.fake(seconds=30, deaf=True)
+    command_line("run", "one", "--detach")
+    command_line.wait("one", lambda run: run.progress is not None and run.progress.step > 0)
+    stopping = command_line.start("stop", "one")
+    command_line.wait("one", lambda run: run.state is State.STOPPING)
+    kill_everything(command_line, "one")
+    said, _ = stopping.communicate(timeout=60)
+    assert "one/1 crashed" in said
+    assert stopping.returncode == ExitCode.CRASHED
+
+
 def test_a_stop_is_carried_out_and_can_be_resumed(tui_trainer: CommandLine) -> None:
     command_line = tui_trainer.fake(seconds=1)
     command_line("run", "one", "--detach")
