@@ -147,7 +147,7 @@ def test_a_signal_is_obeyed_while_images_are_decoded(project: Path) -> None:
     assert out.splitlines()[-1] == (
         "stopped as asked, before anything was trained; resume: tui-trainer resume small/1"
     )
-    assert not list((project / "cache").iterdir())
+    assert not list((project / "cache").glob("*"))
 
 
 def test_signals_until_the_very_end_do_no_harm(project: Path) -> None:

@@ -8,6 +8,7 @@ import typer  # noqa: TC002  typer evaluates the annotations
 
 from tui_trainer.cli.manage import ChangesOption, ExperimentArgument  # noqa: TC001  typer
 from tui_trainer.cli.project import JsonOption, load
+from tui_trainer.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,8 @@ def model(
         print_json(anatomy)
     else:
         _print(anatomy)
+    weights = anatomy["weights"]
+    raise typer.Exit(ExitCode.PREFLIGHT if weights and weights["fault"] else ExitCode.DONE)
 
 
 def _print(anatomy: dict[str, Any]) -> None:
