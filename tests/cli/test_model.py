@@ -71,11 +71,15 @@ def test_what_lies_where_weights_should_is_named(tui_trainer: CommandLine, kind:
             "fails: it ends the program with sys.exit(no weights) (mine.py, line 3)",
         ),
         (
+            "def build(classes, size):\n    raise KeyboardInterrupt\n",
+            "own code: KeyboardInterrupt (mine.py, line 2)",
+        ),
+        (
             "import os\ndef build(classes, size): os._exit(5)\n",
             "the process that was asked for anatomy ended: exit code 5",
         ),
     ],
-    ids=["at import", "in build", "at once"],
+    ids=["at import", "in build", "by an interrupt", "at once"],
 )
 def test_a_module_that_ends_the_program_is_named_with_its_line(
     tui_trainer: CommandLine, code: str, said: str
@@ -84,6 +88,7 @@ def test_a_module_that_ends_the_program_is_named_with_its_line(
     done = tui_trainer("model", "one", "--set", "model={name='mine:build'}")
     assert done.returncode != ExitCode.DONE
     assert said in done.stderr
+    assert "Traceback" not in done.stderr
     assert ("__main__" in done.stderr) is ("argparse" in code)
     assert done.stdout == ""
 

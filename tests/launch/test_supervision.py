@@ -97,7 +97,11 @@ def test_right_after_a_kill_of_everything_the_run_reads_crashed(tui_trainer: Com
         ({"crash_at": 3}, State.CRASHED, "RuntimeError: planted at epoch 3"),
         ({"kill_at": 3}, State.CRASHED, "SIGKILL"),
         ({"exit_at": 3, "code": 5}, State.CRASHED, "exit code 5"),
-        ({"exit_at": 3, "code": 0}, State.CRASHED, "its process ended by itself before its training"),
+        (
+            {"exit_at": 3, "code": 0},
+            State.CRASHED,
+            "its process ended by itself before its training",
+        ),
         ({"exit_at": 1, "code": 3}, State.FAILED, "refused"),
         ({"exit_at": 3, "code": 75}, State.INTERRUPTED, "resumable"),
     ],

@@ -117,13 +117,13 @@ def test_what_is_fetched_is_as_published_and_fetched_once(server: Server, root: 
 
 
 @pytest.mark.parametrize("place", ["cifar-100-python/meta", "cifar-100-python.tar.gz"])
-def test_nobody_waits_for_a_fifo_in_place_of_a_file(
-    server: Server, root: Path, place: str
-) -> None:
+def test_nobody_waits_for_a_fifo_in_place_of_a_file(server: Server, root: Path, place: str) -> None:
     (root / place).parent.mkdir(parents=True)
     os.mkfifo(root / place)
     is_meta = place.endswith("meta")
-    assert faults(root)[-1] == ("cannot be read: it is no regular file" if is_meta else "is missing")
+    assert faults(root)[-1] == (
+        "cannot be read: it is no regular file" if is_meta else "is missing"
+    )
     with pytest.raises(PreflightError, match="is no regular file"):
         data_files.fetch("cifar100", root)
     assert not server.asked

@@ -431,7 +431,7 @@ def test_a_run_whose_settings_were_changed_since_the_launch_is_not_trained(proje
     folder = new_run(project)
     note_launch(folder)
     edit(folder, "batch_size = ", "batch_size = 1")
-    with pytest.raises(UsageError, match="experiment.toml was changed since the launch"):
+    with pytest.raises(UsageError, match=r"experiment\.toml was changed since the launch"):
         train(folder)
     edit(folder, "batch_size = 1", "batch_size = ")
     train(folder)

@@ -231,7 +231,9 @@ def _story(run: Run) -> str:
     """Why it is no longer running, and which of its checkpoints could not be trusted."""
     damaged = ", ".join(event.checkpoint for event in run.history.rejected)
     unread = "" if run.plan else "experiment.toml cannot be read: tui-trainer verify"
-    return "; ".join(filter(None, [run.cause, unread, f"damaged, set aside: {damaged}" * bool(damaged)]))
+    return "; ".join(
+        filter(None, [run.cause, unread, f"damaged, set aside: {damaged}" * bool(damaged)])
+    )
 
 
 def _best_words(run: Run) -> str:

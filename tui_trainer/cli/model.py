@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import typer  # noqa: TC002  typer evaluates the annotations
+import typer
 
 from tui_trainer.cli.manage import ChangesOption, ExperimentArgument  # noqa: TC001  typer
 from tui_trainer.cli.project import JsonOption, load

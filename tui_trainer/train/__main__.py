@@ -159,7 +159,7 @@ def _train(
             loop.run(folder, attempt.number, requests, reporter)
         except loop.Stopped:
             return Ending(ExitCode.STOPPED, stop_cause(requests.stopped_by))
-    except SystemExit as error:
+    except (SystemExit, KeyboardInterrupt) as error:  # no Ctrl-C: that only sets a flag
         reporter.complain(traceback.format_exc().rstrip())
         return Ending(ExitCode.CRASHED, f"own code: {own.describe(error)}")
     except TuiTrainerError as error:

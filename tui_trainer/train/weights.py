@@ -179,7 +179,8 @@ def check_file(source: Source, network: str) -> None:
         ) from error
     except OSError as error:
         raise PreflightError(
-            f"{source.title} of {network} cannot be read: {source.path}: {error.strerror}", hint=hint
+            f"{source.title} of {network} cannot be read: {source.path}: {error.strerror}",
+            hint=hint,
         ) from error
     what, cure = impostor(beginning)
     if what:
