@@ -287,6 +287,16 @@ def test_one_bad_run_does_not_keep_the_others_from_resuming(tui_trainer: Command
     assert tui_trainer.look("two").state is State.FINISHED
 
 
+def test_a_run_whose_experiment_cannot_be_read_says_so_among_the_runs(
+    tui_trainer: CommandLine,
+) -> None:
+    tui_trainer.fake()("run", "one")
+    tui_trainer.look("one").folder.experiment_file.write_text("damaged")
+    listed = " ".join(tui_trainer("runs").stdout.split())
+    assert "4/?" in listed
+    assert "experiment.toml cannot be read" in listed
+
+
 def test_show_bears_with_files_that_come_and_go(tui_trainer: CommandLine) -> None:
     command_line = tui_trainer.fake(seconds=10)
     command_line("run", "one", "--detach")

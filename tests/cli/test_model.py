@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,10 +38,25 @@ def test_a_file_of_weights_that_is_none_is_told_under_the_table(tui_trainer: Com
     (tui_trainer.folder / "mine.pt").write_bytes(b"neither")
     change = "model={name='resnet18', weights='./mine.pt'}"
     done = tui_trainer("model", "one", "--set", change)
-    assert done.returncode == ExitCode.DONE
+    assert done.returncode == ExitCode.PREFLIGHT
     assert "training would be refused: " in done.stdout
     assert "holds no weights: it is a file of text" in done.stdout
     assert "-> where they were trained: torch.save(" in done.stdout
+
+
+@pytest.mark.parametrize("kind", ["folder", "fifo", "nothing"])
+def test_what_lies_where_weights_should_is_named(tui_trainer: CommandLine, kind: str) -> None:
+    place, change = tui_trainer.folder / "f.pth", "model={name='resnet18', weights='./f.pth'}"
+    said = "NOT THERE"
+    if kind == "folder":
+        place.mkdir()
+        said = "it is a folder"
+    elif kind == "fifo":
+        os.mkfifo(place)
+        said = "it is no regular file"
+    done = tui_trainer("model", "one", "--set", change, seconds=60)
+    assert done.returncode == ExitCode.PREFLIGHT
+    assert said in " ".join(done.stdout.split())
 
 
 @pytest.mark.parametrize(
@@ -55,11 +71,15 @@ def test_a_file_of_weights_that_is_none_is_told_under_the_table(tui_trainer: Com
             "fails: it ends the program with sys.exit(no weights) (mine.py, line 3)",
         ),
         (
+            "def build(classes, size):\n    raise KeyboardInterrupt\n",
+            "own code: KeyboardInterrupt (mine.py, line 2)",
+        ),
+        (
             "import os\ndef build(classes, size): os._exit(5)\n",
             "the process that was asked for anatomy ended: exit code 5",
         ),
     ],
-    ids=["at import", "in build", "at once"],
+    ids=["at import", "in build", "by an interrupt", "at once"],
 )
 def test_a_module_that_ends_the_program_is_named_with_its_line(
     tui_trainer: CommandLine, code: str, said: str
@@ -68,6 +88,7 @@ def test_a_module_that_ends_the_program_is_named_with_its_line(
     done = tui_trainer("model", "one", "--set", "model={name='mine:build'}")
     assert done.returncode != ExitCode.DONE
     assert said in done.stderr
+    assert "Traceback" not in done.stderr
     assert ("__main__" in done.stderr) is ("argparse" in code)
     assert done.stdout == ""
 

@@ -47,6 +47,14 @@ def test_a_difference_is_found_and_both_runs_stay(tui_trainer: CommandLine, proj
     assert tui_trainer.json("runs") == []
 
 
+def test_kills_that_came_too_late_are_told(tui_trainer: CommandLine, project: Path) -> None:
+    fake = tui_trainer.fake(seconds=1, hurries=True)
+    done = fake("verify-resume", "one", "--kills", "3", seconds=600)
+    assert "killed 1 time, " in done.stdout, done.stderr
+    assert "3 kills were asked for: the run was done before" in " ".join(done.stderr.split())
+    end_everything(project)
+
+
 def test_a_run_that_does_not_come_to_its_end_is_an_error_and_nothing_runs_on(
     tui_trainer: CommandLine, project: Path
 ) -> None:

@@ -11,6 +11,9 @@ Its behaviour is set by TUI_TRAINER_FAKE, a JSON object:
     cause           what a crash gives as its cause; false: it cannot say any
     hope            what it says that a second try is worth (default some)
     deaf            ignore SIGTERM
+    mute            do not tell the end
+    kill_at_end     SIGKILL itself once the end is told
+    hurries         attempts after the first take no time
     drifts          weights depend on the attempt
     noise           text to print at the start
     ood             accuracy of every epoch's probe, and of the result out of distribution
@@ -72,6 +75,10 @@ def main() -> int:
             return 75
         finish(folder, attempt, epoch)
     evaluate(folder, attempt, planned)
+    if not knobs.get("mute"):
+        tell({"done": True})
+    if knobs.get("kill_at_end"):
+        os.kill(os.getpid(), signal.SIGKILL)
     return 0
 
 
@@ -97,7 +104,7 @@ def misbehave(epoch: int, attempt: int) -> None:
 def train(epoch: int) -> bool:
     """One epoch; False where a stop was asked for."""
     for step in range(1, STEPS + 1):
-        time.sleep(float(knobs.get("seconds", 0.05)) / STEPS)
+        time.sleep(seconds_per_epoch() / STEPS)
         tell(
             Progress(
                 stage="training", epoch=epoch, step=step, steps=STEPS, images_per_second=123.0
@@ -106,6 +113,11 @@ def train(epoch: int) -> bool:
         if stop_asked:
             return False
     return True
+
+
+def seconds_per_epoch() -> float:
+    is_in_a_hurry = knobs.get("hurries") and os.environ["TUI_TRAINER_ATTEMPT"] != "1"
+    return 0.0 if is_in_a_hurry else float(knobs.get("seconds", 0.05))
 
 
 def finish(folder: RunFolder, attempt: int, epoch: int) -> None:

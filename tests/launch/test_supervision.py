@@ -40,6 +40,19 @@ if TYPE_CHECKING:
     from tui_trainer.record.index import Run
 
 
+QUITTING = """\
+import os
+from torch import nn
+class Quitting(nn.Sequential):
+    def forward(self, images):
+        {1}
+        return super().forward(images)
+def build(classes, size):
+    {0}
+    return Quitting(nn.Flatten(), nn.Linear(3 * size * size, classes))
+"""
+
+
 def is_over(run: Run) -> bool:
     return run.state is not State.QUEUED and not run.state.is_live
 
@@ -84,6 +97,11 @@ def test_right_after_a_kill_of_everything_the_run_reads_crashed(tui_trainer: Com
         ({"crash_at": 3}, State.CRASHED, "RuntimeError: planted at epoch 3"),
         ({"kill_at": 3}, State.CRASHED, "SIGKILL"),
         ({"exit_at": 3, "code": 5}, State.CRASHED, "exit code 5"),
+        (
+            {"exit_at": 3, "code": 0},
+            State.CRASHED,
+            "its process ended by itself before its training",
+        ),
         ({"exit_at": 1, "code": 3}, State.FAILED, "refused"),
         ({"exit_at": 3, "code": 75}, State.INTERRUPTED, "resumable"),
     ],
@@ -103,6 +121,53 @@ def test_every_end_has_its_state_and_cause_and_can_be_resumed(
     assert len(run.attempts) == 2
 
 
+def test_a_core_that_never_tells_its_end_is_no_finished_run(tui_trainer: CommandLine) -> None:
+    done = tui_trainer.fake(mute=True)("run", "one")
+    assert done.returncode == ExitCode.CRASHED
+    run = tui_trainer.look("one")
+    assert (run.state, run.attempts[0].exit_code) == (State.CRASHED, ExitCode.CRASHED)
+
+
+def test_a_core_that_is_killed_right_after_it_told_its_end_is_done(
+    tui_trainer: CommandLine,
+) -> None:
+    assert tui_trainer.fake(kill_at_end=True)("run", "one").returncode == ExitCode.DONE
+    run = tui_trainer.look("one")
+    assert (run.state, run.cause, run.attempts[0].exit_code) == (State.FINISHED, "", 0)
+
+
+@pytest.mark.parametrize("when", ["built", "asked"])
+def test_own_code_that_ends_the_process_without_an_error_does_not_finish_the_run(
+    tui_trainer: CommandLine, when: str
+) -> None:
+    where = {"built": ("os._exit(0)", ""), "asked": ("", "os._exit(0)")}[when]
+    (tui_trainer.folder / "moody.py").write_text(QUITTING.format(*where))
+    done = tui_trainer("run", "one", "--set", "model.name=moody:build")
+    assert done.returncode == ExitCode.CRASHED
+    (run,) = tui_trainer.json("runs")
+    assert run["state"] == "crashed"
+    assert "own code that calls os._exit?" in run["cause"]
+
+
+def test_a_resume_with_other_settings_than_at_the_launch_is_refused(
+    tui_trainer: CommandLine,
+) -> None:
+    command_line = tui_trainer.fake(kill_at=3)
+    command_line("run", "one")
+    file = command_line.look("one").folder.experiment_file
+    launched = file.read_text()
+    file.write_text(launched.replace("lr = 0.", "lr = 1."))
+    assert file.read_text() != launched
+    for arguments in ([], ["--epochs", "9"]):
+        refused = command_line("resume", "one", *arguments)
+        assert refused.returncode == ExitCode.USAGE
+        assert "experiment.toml was changed since the launch" in " ".join(refused.stderr.split())
+    run = command_line.look("one")
+    assert (len(run.attempts), run.planned_epochs) == (1, 4)
+    file.write_text(launched)
+    assert command_line("resume", "one").returncode == ExitCode.DONE
+
+
 def test_a_killed_supervisor_takes_the_core_for_stopping_until_it_is_gone(
     tui_trainer: CommandLine,
 ) -> None:
@@ -117,6 +182,18 @@ def test_a_killed_supervisor_takes_the_core_for_stopping_until_it_is_gone(
     assert refused.returncode == ExitCode.OWNED
     kill(beat.core.pid)
     tui_trainer.wait("one", lambda run: run.state is State.CRASHED)
+
+
+def test_a_stop_of_a_run_that_crashes_over_it_is_no_success(tui_trainer: CommandLine) -> None:
+    command_line = tui_trainer.fake(seconds=30, deaf=True)
+    command_line("run", "one", "--detach")
+    command_line.wait("one", lambda run: run.progress is not None and run.progress.step > 0)
+    stopping = command_line.start("stop", "one")
+    command_line.wait("one", lambda run: run.state is State.STOPPING)
+    kill_everything(command_line, "one")
+    said, _ = stopping.communicate(timeout=60)
+    assert "one/1 crashed" in said
+    assert stopping.returncode == ExitCode.CRASHED
 
 
 def test_a_stop_is_carried_out_and_can_be_resumed(tui_trainer: CommandLine) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import pickle
 import sys
 import zipfile
@@ -140,6 +141,12 @@ def test_a_file_cut_off_is_named(tmp_path: Path) -> None:
     content = (tmp_path / "a.npz").read_bytes()
     (tmp_path / "a.npz").write_bytes(content[: len(content) // 2])
     with pytest.raises(PreflightError, match="cannot be read"):
+        read(tmp_path)
+
+
+def test_nobody_waits_for_a_fifo(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.npz")
+    with pytest.raises(PreflightError, match="it is no regular file"):
         read(tmp_path)
 
 

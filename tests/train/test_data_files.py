@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import tarfile
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -113,6 +114,19 @@ def test_what_is_fetched_is_as_published_and_fetched_once(server: Server, root: 
     asked = len(server.asked)
     data_files.fetch("cifar100", root)
     assert len(server.asked) == asked
+
+
+@pytest.mark.parametrize("place", ["cifar-100-python/meta", "cifar-100-python.tar.gz"])
+def test_nobody_waits_for_a_fifo_in_place_of_a_file(server: Server, root: Path, place: str) -> None:
+    (root / place).parent.mkdir(parents=True)
+    os.mkfifo(root / place)
+    is_meta = place.endswith("meta")
+    assert faults(root)[-1] == (
+        "cannot be read: it is no regular file" if is_meta else "is missing"
+    )
+    with pytest.raises(PreflightError, match="is no regular file"):
+        data_files.fetch("cifar100", root)
+    assert not server.asked
 
 
 def test_a_download_that_is_cut_off_goes_on_where_it_stopped(

@@ -101,7 +101,7 @@ def test_parameters_that_a_class_does_not_take_are_an_error(project: Path) -> No
         (516, 50, "8:00:00", "ok", "50 epochs need about 7 h 10 min; the wall-time is 8 h"),
         (516, 1, None, "ok", "1 epoch needs about 9 min, 9 min each"),
         (90_000, 2, None, "ok", "2 epochs need about 2 d 2 h, 1 d 1 h each"),
-        (0.2, 3, None, "ok", "3 epochs need about under 1 s, under 1 s each"),
+        (0.2, 3, None, "ok", "3 epochs need under 1 s, under 1 s each"),
     ],
 )
 def test_time_is_compared_with_the_wall_time(

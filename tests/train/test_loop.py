@@ -12,9 +12,22 @@ import torch
 from tests.conftest import claim_next
 from tests.train.cifar_files import write_cifar
 from tests.train.conftest import events_of, new_run, train, without_times
-from tui_trainer.errors import InvalidExperimentsError, OwnedByAnotherError, PreflightError
+from tui_trainer.errors import (
+    InvalidExperimentsError,
+    OwnedByAnotherError,
+    PreflightError,
+    UsageError,
+)
 from tui_trainer.record.epochs import best_epoch, read_epochs, write_epochs
-from tui_trainer.record.events import Alarmed, CheckpointSaved, Evaluated, TrainingBegan, Warned
+from tui_trainer.record.events import (
+    Alarmed,
+    CheckpointSaved,
+    Evaluated,
+    Launched,
+    TrainingBegan,
+    Warned,
+    append_event,
+)
 from tui_trainer.record.owner import Owner
 from tui_trainer.train import hardware
 from tui_trainer.train.checkpoint import weights_digest
@@ -398,3 +411,37 @@ def test_the_losses_of_two_epochs_are_what_they_were(tmp_path: Path) -> None:
     epochs = read_epochs(folder.epochs_file)
     assert [e.train_loss for e in epochs] == pytest.approx(GOLDEN_TRAIN, rel=1e-4)
     assert [e.validation_loss for e in epochs] == pytest.approx(GOLDEN_VALIDATION, rel=1e-4)
+
+
+def note_launch(folder: RunFolder) -> None:
+    """Record the digest of its experiment, as a launch does."""
+    digest = hashlib.sha256(folder.experiment_file.read_bytes()).hexdigest()
+    owner = Owner.of_process(os.getpid())
+    launched = Launched(launcher="local", owner=owner, experiment_sha256=digest)
+    append_event(folder.events_file, launched)
+
+
+def edit(folder: RunFolder, before: str, after: str) -> None:
+    text = folder.experiment_file.read_text()
+    assert before in text
+    folder.experiment_file.write_text(text.replace(before, after))
+
+
+def test_a_run_whose_settings_were_changed_since_the_launch_is_not_trained(project: Path) -> None:
+    folder = new_run(project)
+    note_launch(folder)
+    edit(folder, "batch_size = ", "batch_size = 1")
+    with pytest.raises(UsageError, match=r"experiment\.toml was changed since the launch"):
+        train(folder)
+    edit(folder, "batch_size = 1", "batch_size = ")
+    train(folder)
+    assert len(read_epochs(folder.epochs_file)) == 2
+
+
+def test_a_change_that_does_not_decide_the_result_is_told_and_counts(project: Path) -> None:
+    folder = new_run(project)
+    note_launch(folder)
+    edit(folder, "max_restarts = ", "max_restarts = 1")
+    train(folder)
+    (told,) = [e.message for e in events_of(folder) if isinstance(e, Warned)]
+    assert told.startswith("experiment.toml was changed since the launch, in nothing that decides")

@@ -42,7 +42,7 @@ ENDING_FORWARD = """\
 from torch import nn
 class Moody(nn.Sequential):
     def forward(self, images):
-        if {}: raise SystemExit(0)
+        if {}: raise {}
         return super().forward(images)
 def build(classes, size):
     return Moody(nn.Flatten(), nn.Linear(3 * size * size, classes))
@@ -194,17 +194,22 @@ def test_an_error_ends_with_its_traceback_and_its_cause(project: Path) -> None:
     assert core.said[-1]["cause"].startswith("FileExistsError: ")
 
 
+@pytest.mark.parametrize(
+    ("ending", "said"),
+    [
+        ("SystemExit(0)", "it ends the program with sys.exit(0)"),
+        ("KeyboardInterrupt", "KeyboardInterrupt"),
+    ],
+)
 def test_own_code_that_ends_the_program_amid_training_is_a_crash_with_its_line(
-    project: Path,
+    project: Path, ending: str, said: str
 ) -> None:
-    (project / "moody.py").write_text(ENDING_FORWARD.format("not self.training"))
+    (project / "moody.py").write_text(ENDING_FORWARD.format("not self.training", ending))
     core = Core(new_run(project, model={"name": "moody:build"}))
     code, _, err = core.end()
     assert code == ExitCode.CRASHED
     assert "Traceback" in err
-    assert core.said[-1]["cause"] == (
-        "own code: it ends the program with sys.exit(0) (moody.py, line 4)"
-    )
+    assert core.said[-1]["cause"] == f"own code: {said} (moody.py, line 4)"
 
 
 def test_started_by_hand_it_keeps_its_own_records(project: Path) -> None:

@@ -184,7 +184,7 @@ def _print_runs(found: list[Run]) -> None:
             [
                 run.name,
                 state_text(run),
-                f"{len(run.epochs)}/{run.planned_epochs}",
+                f"{len(run.epochs)}/{run.planned_epochs or '?'}",
                 percent(run.epochs[-1].validation_accuracy if run.epochs else None),
                 percent(run.clean_accuracy),
                 _best_words(run),
@@ -230,7 +230,10 @@ def _print_comparison(comparison: Comparison, found: list[Run]) -> None:
 def _story(run: Run) -> str:
     """Why it is no longer running, and which of its checkpoints could not be trusted."""
     damaged = ", ".join(event.checkpoint for event in run.history.rejected)
-    return "; ".join(filter(None, [run.cause, f"damaged, set aside: {damaged}" * bool(damaged)]))
+    unread = "" if run.plan else "experiment.toml cannot be read: tui-trainer verify"
+    return "; ".join(
+        filter(None, [run.cause, unread, f"damaged, set aside: {damaged}" * bool(damaged)])
+    )
 
 
 def _best_words(run: Run) -> str:

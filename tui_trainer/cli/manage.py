@@ -137,7 +137,10 @@ def stop(
 
     folder = find(context, run)
     stop_run(folder, at_once=now)
-    results.say(closing_line(follow_silently(folder)))
+    seen = follow_silently(folder)
+    results.say(closing_line(seen))
+    code = _exit_code(seen)
+    raise typer.Exit(ExitCode.DONE if code is ExitCode.STOPPED else code)
 
 
 def _each(starts: Sequence[Callable[[], RunFolder]], *, detach: bool) -> ExitCode:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import typer  # noqa: TC002  typer evaluates the annotations
+import typer
 
 from tui_trainer.cli.manage import ChangesOption, ExperimentArgument  # noqa: TC001  typer
 from tui_trainer.cli.project import JsonOption, load
+from tui_trainer.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,8 @@ def model(
         print_json(anatomy)
     else:
         _print(anatomy)
+    weights = anatomy["weights"]
+    raise typer.Exit(ExitCode.PREFLIGHT if weights and weights["fault"] else ExitCode.DONE)
 
 
 def _print(anatomy: dict[str, Any]) -> None:

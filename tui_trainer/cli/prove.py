@@ -65,6 +65,13 @@ def _print(comparison: Comparison) -> None:
     results.say(f"uninterrupted  weights {straight.weights_sha256}")
     results.say(f"interrupted    weights {killed.weights_sha256}")
     results.say(f"killed {plural(comparison.kills, 'time')}, resumed from {resumed}")
+    if comparison.kills < comparison.kills_asked:
+        errors.say(
+            f"{comparison.kills_asked} kills were asked for: the run was done before the others "
+            "could hit it; more epochs give them time (--set epochs=N)",
+            label="warning: ",
+            style="yellow",
+        )
     for warning in killed.warnings:
         errors.say(warning, label="warning: ", style="yellow")
     if comparison.is_equal:

@@ -24,6 +24,7 @@ from tui_trainer.record.events import (
     Event,
     Warned,
     append_event,
+    end_told_in,
     read_events,
 )
 from tui_trainer.record.failure import Hope
@@ -48,6 +49,7 @@ BEATS_WITHOUT_FOLDER = 3
 SECONDS_TO_LEAVE = 10.0
 # Ends that a core decides on itself, and signals by which somebody wanted it to end.
 DECIDED = {ExitCode.DONE, ExitCode.USAGE, ExitCode.PREFLIGHT, ExitCode.OWNED, ExitCode.STOPPED}
+UNTOLD = "its process ended by itself before its training did: own code that calls os._exit?"
 WANTED = {signal.SIGTERM, signal.SIGINT, signal.SIGUSR2, signal.SIGXCPU, signal.SIGHUP}
 
 
@@ -302,11 +304,24 @@ class SupervisedAttempt:
 
     def _ending_of(self, core: CoreProcess, memory: MemoryWatch) -> Ending:
         code = core.process.returncode
+        if self._is_told_done(core):
+            return self._ending(ExitCode.DONE, "", None, core)  # whatever ended it on its way out
+        if code == ExitCode.DONE:
+            return self._ending(ExitCode.CRASHED, core.cause or UNTOLD, Hope.ONCE, core)
         told, hope = core.cause, core.hope
         cause = told or self._cause_of(code)
         if code == -signal.SIGKILL and self._obeyed is None:
             cause = memory.cause(core.peak_memory_bytes) or cause
         return self._ending(code, cause, hope, core)
+
+    def _is_told_done(self, core: CoreProcess) -> bool:
+        """Whether the core said so: over its pipe, which may be full, or on a disk that may be."""
+        if core.is_done:
+            return True
+        with contextlib.suppress(OSError):
+            told = end_told_in(self.folder.core_ended_file, self.folder.number)
+            return told is not None and told.exit_code == ExitCode.DONE
+        return False
 
     def _cause_of(self, exit_code: int) -> str:
         """How it ended, for a core that could not say it itself."""

@@ -57,6 +57,8 @@ class CoreProcess:
     """Why it is about to end, in the core's words."""
     hope: Hope | None = None
     """What a second try is worth in its opinion; None where it did not say."""
+    is_done: bool = False
+    """Whether it said that its training came to its end."""
     peak_memory_bytes: int = 0
     """Largest resident set; known once it ended."""
     pace: Pace = field(default_factory=Pace)
@@ -89,6 +91,7 @@ class CoreProcess:
         for record in filter(None, map(parse_record, lines)):
             if "cause" in record:
                 self.cause, self.hope = text(record, "cause"), Hope.of(text(record, "hope"))
+            self.is_done = self.is_done or record.get("done") is True
             if "stage" in record:
                 self.progress = Progress.from_record(record)
                 self.pace.heard(self.progress)

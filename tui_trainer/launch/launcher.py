@@ -16,7 +16,7 @@ from tui_trainer.launch.provenance import provenance
 from tui_trainer.launch.unattended import begin
 from tui_trainer.record.durable import write_once
 from tui_trainer.record.events import Extended, Launched, LaunchFailed, append_event
-from tui_trainer.record.experiment_file import read_experiment
+from tui_trainer.record.experiment_file import read_experiment_to_train
 from tui_trainer.record.heartbeat import Heartbeat
 from tui_trainer.record.index import RunReader, look_until_sure
 from tui_trainer.record.owner import Owner, Presence
@@ -107,7 +107,7 @@ def resume(folder: RunFolder) -> None:
     """Start the next attempt of a run that is not finished.
 
     Raises:
-        UsageError: the run is finished.
+        UsageError: the run is finished, or its experiment was changed since the launch.
         InvalidExperimentsError: its experiment cannot be read.
         OwnedByAnotherError: the run has a living owner.
         RunCrashedError: the supervisor did not come to life.
@@ -120,7 +120,7 @@ def resume(folder: RunFolder) -> None:
             hint=f"more epochs: tui-trainer resume {run.name} --epochs N; "
             f"a new run of it: tui-trainer run {folder.experiment_name}",
         )
-    read_experiment(folder)
+    read_experiment_to_train(folder)
     _start(folder)
 
 
@@ -131,13 +131,13 @@ def extend(folder: RunFolder, epochs: int) -> None:
     keeps its length, and then its last learning rate.
 
     Raises:
-        UsageError: it has not begun, is to have as many epochs already, or its schedule has come
-            to a learning rate of 0.
+        UsageError: it has not begun, is to have as many epochs already, its schedule has come
+            to a learning rate of 0, or its experiment was changed since the launch.
         InvalidExperimentsError: its experiment cannot be read.
         OwnedByAnotherError: the run has a living owner.
         RunCrashedError: the supervisor did not come to life.
     """
-    launched = read_experiment(folder)
+    launched = read_experiment_to_train(folder)
     run, planned = look_until_sure([RunReader(folder)])[0], launched.plan.epochs
     if run.state.is_live:
         raise OwnedByAnotherError(

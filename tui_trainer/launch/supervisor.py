@@ -23,7 +23,7 @@ from tui_trainer.launch.restarts import Decision, Restarts, wait_before
 from tui_trainer.launch.room import want_of_room
 from tui_trainer.launch.signals import Signals
 from tui_trainer.record.claim import claim
-from tui_trainer.record.experiment_file import read_experiment
+from tui_trainer.record.experiment_file import read_experiment_to_train
 from tui_trainer.record.failure import Hope
 from tui_trainer.record.owner import Owner
 from tui_trainer.record.run_folder import VERIFICATIONS, RunFolder
@@ -40,7 +40,7 @@ def main() -> None:
     _leave_the_terminal()
     signals = Signals()
     try:
-        resources = read_experiment(folder).experiment.resources
+        resources = read_experiment_to_train(folder).experiment.resources
         attempt, owner = claim(folder)
     except TuiTrainerError as error:
         _answer({"message": error.message, "hint": error.hint, "exit_code": error.exit_code})

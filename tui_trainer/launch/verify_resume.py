@@ -80,6 +80,8 @@ class Comparison:
     straight: Trained
     killed: Trained
     kills: int
+    """That hit it."""
+    kills_asked: int
 
     def epochs(self) -> Iterator[dict[str, Any]]:
         """Of each epoch, whether what it measured and the weights after it are the same."""
@@ -109,6 +111,7 @@ class Comparison:
         return {
             "equal": self.is_equal,
             "kills": self.kills,
+            "kills_asked": self.kills_asked,
             "resumed_from": list(self.killed.resumed_from),
             "weights_sha256": [self.straight.weights_sha256, self.killed.weights_sha256],
             "results_equal": self.straight.result_sha256 == self.killed.result_sha256,
@@ -158,7 +161,7 @@ def verify_resume(  # noqa: PLR0917  one experiment, and how it is tried
         for folder in (straight, killed):
             _kill(folder)
         raise
-    comparison = Comparison(straight=first, killed=second, kills=made)
+    comparison = Comparison(straight=first, killed=second, kills=made, kills_asked=kills)
     if comparison.is_equal:
         for folder in (straight, killed):
             shutil.rmtree(folder.path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from tui_trainer.record.durable import append_record
 from tui_trainer.record.fields import integer, number, table, text
 from tui_trainer.record.owner import Owner
-from tui_trainer.record.tail import Tail
+from tui_trainer.record.tail import Tail, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -186,6 +186,12 @@ def event_from_record(record: Mapping[str, Any]) -> Event | None:
     if kind is None:
         return None
     return kind(**{name: read(record, name) for name, read in _FIELDS[kind].items()})
+
+
+def end_told_in(file: Path, attempt: int) -> AttemptEnded | None:
+    """What the core of an attempt said of its own end, if it came to one."""
+    told = event_from_record(read_json(file) or {})
+    return told if isinstance(told, AttemptEnded) and told.attempt == attempt else None
 
 
 def _word(kind: type[Event]) -> str:

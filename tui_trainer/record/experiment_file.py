@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tui_trainer.errors import InvalidExperimentsError
+from tui_trainer.errors import InvalidExperimentsError, UsageError
 from tui_trainer.record.events import read_events
 from tui_trainer.record.state import fold
 from tui_trainer.record.tail import read_small
+from tui_trainer.record.verify_records import Recorded
 from tui_trainer.spec.snapshot import experiment_from_toml
 from tui_trainer.spec.summary import read_summary
 
@@ -49,3 +50,28 @@ def read_experiment(folder: RunFolder) -> LaunchedExperiment:
     extended = fold(read_events(folder.events_file)).extended
     plan = summary if extended is None else summary.extended(extended.epochs)
     return LaunchedExperiment(experiment, summary.fingerprint, plan, provenance)
+
+
+def read_experiment_to_train(folder: RunFolder) -> LaunchedExperiment:
+    """What an attempt of the run trains: what it was launched with.
+
+    Raises:
+        InvalidExperimentsError: the file is missing, damaged or of another version.
+        UsageError: somebody changed in it what decides the result.
+    """
+    launched = read_experiment(folder)
+    # Only in what was edited: a later version may compute another fingerprint of the same content.
+    if launched.experiment.fingerprint != launched.fingerprint and was_edited(folder):
+        raise UsageError(
+            f"{folder.experiment_file} was changed since the launch, in settings that decide the "
+            "result: trained further, the run would be a mix of both",
+            hint="put back what stood there (what the run was launched with); other settings are "
+            f"for a new run: tui-trainer run {folder.experiment_name} --set KEY=VALUE",
+        )
+    return launched
+
+
+def was_edited(folder: RunFolder) -> bool:
+    """Whether experiment.toml is another file than at the launch, as far as that was recorded."""
+    recorded = Recorded.of(read_events(folder.events_file))
+    return bool(recorded.compare_experiment(folder.experiment_file).fault)

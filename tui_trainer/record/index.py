@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui_trainer.errors import InvalidExperimentsError
 from tui_trainer.record.epochs import Epoch, Epochs, best_epoch
-from tui_trainer.record.events import AttemptEnded, Evaluated, event_from_record
+from tui_trainer.record.events import AttemptEnded, Evaluated, end_told_in, event_from_record
 from tui_trainer.record.fields import number
 from tui_trainer.record.heartbeat import (
     SECONDS_PER_BEAT,
@@ -232,8 +232,8 @@ class RunReader:
             return heartbeat.ended
         if owner is None or owner.presence() is not Presence.DEAD:
             return None
-        told = event_from_record(read_json(attempt.core_ended_file) or {})
-        if not isinstance(told, AttemptEnded) or told.attempt != attempt.number:
+        told = end_told_in(attempt.core_ended_file, attempt.number)
+        if told is None:
             return None
         return (
             replace(told, cause=f"{told.cause}; its supervisor was killed") if told.cause else told

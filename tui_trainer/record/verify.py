@@ -92,7 +92,10 @@ def _records(run: Run) -> Iterator[Verified]:
     recorded = Recorded.of(read_events(folder.events_file))
     if folder.experiment_file.is_file():
         compared = recorded.compare_experiment(folder.experiment_file)
-        cure = "copy it back, if there is a copy; a resume would train what stands there now"
+        cure = (
+            "copy it back, if there is a copy: where what decides the result was changed, the run "
+            "is not resumed"
+        )
         yield _record(run, folder.experiment_file, compared, cure)
     if folder.epochs_file.is_file():
         compared = recorded.compare_epochs(shown, promised)

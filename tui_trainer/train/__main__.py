@@ -81,6 +81,8 @@ def _run(requests: Requests, reporter: Reporter) -> ExitCode:
     if ending.cause:
         reporter.cause(ending.cause, ending.hope)
     _leave_word(folder, attempt, ending, began)
+    if ending.code is ExitCode.DONE:
+        reporter.done()
     if _is_orphaned(attempt):
         _record_orphans_end(folder, attempt, ending, began)
     return ending.code
@@ -157,7 +159,7 @@ def _train(
             loop.run(folder, attempt.number, requests, reporter)
         except loop.Stopped:
             return Ending(ExitCode.STOPPED, stop_cause(requests.stopped_by))
-    except SystemExit as error:
+    except (SystemExit, KeyboardInterrupt) as error:  # no Ctrl-C: that only sets a flag
         reporter.complain(traceback.format_exc().rstrip())
         return Ending(ExitCode.CRASHED, f"own code: {own.describe(error)}")
     except TuiTrainerError as error:

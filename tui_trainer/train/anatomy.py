@@ -131,7 +131,7 @@ def _weights(settings: spec.Model, network: nn.Module, project: Path) -> dict[st
         weights.check(network, settings, project)
     except PreflightError as error:
         fault, cure = error.message, error.hint
-    there = source.path.is_file()
+    there = source.path.exists()
     return {
         "path": str(source.path),
         "url": source.url,

@@ -26,7 +26,7 @@ def answer(ask: Callable[[], Any]) -> ExitCode:
         except TuiTrainerError as error:
             code = error.exit_code
             record = {"error": error.message, "hint": error.hint, "exit_code": code}
-        except SystemExit as error:
+        except (SystemExit, KeyboardInterrupt) as error:
             code = ExitCode.CRASHED
             words = f"own code: {own.describe(error)}"
             record = {"error": words, "hint": "", "exit_code": code}

@@ -12,7 +12,7 @@ from tui_trainer.errors import PreflightError
 from tui_trainer.spec.data import Npz
 from tui_trainer.train import own
 from tui_trainer.train.dataset import Dataset, Split
-from tui_trainer.train.impostors import impostor, kind_of
+from tui_trainer.train.impostors import impostor, kind_of, open_regular
 from tui_trainer.train.splitting import PARTS, split
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def load(data: Npz | OwnData, project: Path, size: int) -> Dataset:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             _refuse_others(path, file.read(200))
             file.seek(0)
             # A pickled object in the file would be code that runs.

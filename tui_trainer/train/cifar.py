@@ -17,7 +17,7 @@ import numpy as np
 from tui_trainer.errors import PreflightError
 from tui_trainer.spec.choices import CLASS_COUNT
 from tui_trainer.train.dataset import Dataset, Split, stratified_order
-from tui_trainer.train.impostors import impostor
+from tui_trainer.train.impostors import impostor, open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,10 +118,9 @@ class _Source:
     def class_names(self) -> tuple[str, ...]:
         """The names beside the images, by label; none where no file tells them all."""
         path = self._folder / self.form.meta
-        if not path.is_file():  # a FIFO would be waited for
-            return ()
         try:
-            content = path.read_bytes()
+            with open_regular(path) as file:
+                content = file.read()
             tree = _ArraysOnly(io.BytesIO(content), encoding="latin1").load()
             names = _with_text_keys(tree)[self.form.names]
         except (OSError, *_UNPICKLING_ERRORS):
@@ -137,10 +136,9 @@ class _Source:
         return self._checked(path, self._unpickled(path, content))
 
     def _bytes(self, path: Path) -> bytes:
-        if path.exists() and not path.is_file():
-            self._fail(path, "is no regular file")
         try:
-            return path.read_bytes()
+            with open_regular(path) as file:
+                return file.read()
         except OSError as error:
             raise PreflightError(
                 f"cannot read {path}: {error.strerror}",

@@ -20,7 +20,7 @@ from torchvision import datasets
 from tui_trainer.errors import PreflightError
 from tui_trainer.train.answer import answer
 from tui_trainer.train.cifar import FORMS
-from tui_trainer.train.impostors import impostor
+from tui_trainer.train.impostors import impostor, open_regular
 
 if TYPE_CHECKING:
     from tui_trainer.spec.choices import CifarName
@@ -56,6 +56,7 @@ def fetch(name: CifarName, root: Path) -> list[dict[str, Any]]:
     archive = root / SETS[name].filename
     try:
         root.mkdir(parents=True, exist_ok=True)
+        _refuse_what_is_no_file(name, root)
         if _faults(name, root):
             _prepare(name, archive)
             SETS[name](str(root), download=True)
@@ -76,7 +77,7 @@ def fetch(name: CifarName, root: Path) -> list[dict[str, Any]]:
 def fault_of(path: Path, md5: str) -> str:
     """What is wrong with a file of which the MD5 is published, or an empty text."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             what, _ = impostor(file.read(200))
     except FileNotFoundError:
         return "is missing"
@@ -86,6 +87,14 @@ def fault_of(path: Path, md5: str) -> str:
         return what
     found = _md5(path)
     return "" if found == md5 else f"is cut off or not the published file: its MD5 is {found}"
+
+
+def _refuse_what_is_no_file(name: CifarName, root: Path) -> None:
+    """Neither torchvision's code nor an archive can put a file in its place, or read it."""
+    places = [root / SETS[name].filename, *(Path(file["path"]) for file in verify(name, root))]
+    for path in places:
+        if path.exists() and not path.is_file():
+            raise PreflightError(f"{path} is no regular file", hint="remove it, then fetch again")
 
 
 def _prepare(name: CifarName, archive: Path) -> None:

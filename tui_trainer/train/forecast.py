@@ -188,7 +188,7 @@ def time_needed(experiment: Experiment, epoch_seconds: float, epochs: int) -> Fi
     if not needed:
         return Finding("time", "ok", "not known before an epoch was measured, or none is left")
     some = "1 epoch needs" if epochs == 1 else f"{epochs} epochs need"
-    found = f"{some} about {about(needed)}"
+    found = f"{some} about {about(needed)}" if needed >= 1 else f"{some} {about(needed)}"
     wall = _wall_seconds(experiment)
     if wall is None:
         return Finding("time", "ok", f"{found}, {about(epoch_seconds)} each")

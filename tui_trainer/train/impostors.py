@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _KINDS: Final = (
     (b"PK\x03\x04", "a zip archive"),
@@ -33,6 +39,22 @@ def impostor(beginning: bytes) -> tuple[str, str]:
     if beginning.lstrip()[:1] == b"<":
         return "is a web page, not the file: its download was refused or redirected", ""
     return "", ""
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A file to be read; what is none is refused, where a FIFO or a terminal would be waited for.
+
+    Raises:
+        OSError: There is none, it may not be read, or something else lies there.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
+    raise OSError(errno.EINVAL, "it is no regular file", str(path))
 
 
 def kind_of(beginning: bytes) -> str:

@@ -12,7 +12,7 @@ from tui_trainer.record import own_files
 from tui_trainer.record.durable import sweep
 from tui_trainer.record.epochs import Epoch, best_epoch
 from tui_trainer.record.events import TrainingBegan
-from tui_trainer.record.experiment_file import read_experiment
+from tui_trainer.record.experiment_file import read_experiment_to_train, was_edited
 from tui_trainer.record.fields import number, table
 from tui_trainer.record.heartbeat import Progress
 from tui_trainer.record.words import epoch_line, percent
@@ -55,9 +55,15 @@ def run(folder: RunFolder, attempt: int, requests: Requests, reporter: Reporter)
         Stopped: It was asked to stop and can be resumed.
         PreflightError: Something that it needs is not there.
         InvalidExperimentsError: Its experiment cannot be read.
+        UsageError: It is no longer what the run was launched with.
         OwnedByAnotherError: Another attempt owns the run.
     """
-    launched, ledger = read_experiment(folder), Ledger(folder, attempt, reporter)
+    launched, ledger = read_experiment_to_train(folder), Ledger(folder, attempt, reporter)
+    if was_edited(folder):
+        ledger.warn(
+            f"{folder.experiment_file.name} was changed since the launch, in nothing that decides "
+            "the result; what stands there now counts"
+        )
 
     def go_on_preparing() -> None:
         reporter.progress(Progress(stage="preparing"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from tui_trainer.errors import PreflightError
-from tui_trainer.train.impostors import kind_of
+from tui_trainer.train.impostors import kind_of, open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -150,7 +150,7 @@ def _open(path: Path) -> NDArray[Any]:
     try:
         if not path.is_file():
             raise PreflightError(f"{path} is no file")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             beginning = file.read(512)
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError, SyntaxError) as error:

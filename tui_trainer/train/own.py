@@ -105,7 +105,8 @@ def place_of(error: BaseException) -> str:
 def _described(error: BaseException, words: str) -> str:
     if isinstance(error, SystemExit):
         return f"it ends the program with sys.exit({words}){place_of(error)}"
-    return f"{type(error).__name__}: {words}{place_of(error)}"
+    named = f"{type(error).__name__}: {words}" if words else type(error).__name__
+    return f"{named}{place_of(error)}"
 
 
 def _is_the_users(file: str) -> bool:

@@ -64,6 +64,11 @@ class Reporter:
         where = self._where.as_record() if self._where else {}
         self._tell({**where, "cause": cause[:_LONGEST_CAUSE], "hope": hope.value})
 
+    def done(self) -> None:
+        """That the training came to its end: an exit code alone, any code in it can give."""
+        where = self._where.as_record() if self._where else {}
+        self._tell({**where, "done": True})
+
     def _tell(self, record: Mapping[str, Any]) -> None:
         if self._descriptor is None:
             return

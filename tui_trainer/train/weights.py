@@ -17,7 +17,7 @@ from torch import nn
 from tui_trainer.errors import PreflightError
 from tui_trainer.spec.choices import names_a_file
 from tui_trainer.spec.model import ResNet
-from tui_trainer.train.impostors import impostor, kind_of
+from tui_trainer.train.impostors import impostor, kind_of, open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,14 +168,19 @@ def check_file(source: Source, network: str) -> None:
     """
     hint = _cure(source)
     try:
-        with source.path.open("rb") as file:
+        with open_regular(source.path) as file:
             beginning, file_digest = file.read(200), hashlib.sha256()
             file.seek(0)
             while source.url and (block := file.read(1 << 20)):
                 file_digest.update(block)
-    except OSError as error:
+    except FileNotFoundError as error:
         raise PreflightError(
             f"{source.title} of {network} are not on this machine: {source.path}", hint=hint
+        ) from error
+    except OSError as error:
+        raise PreflightError(
+            f"{source.title} of {network} cannot be read: {source.path}: {error.strerror}",
+            hint=hint,
         ) from error
     what, cure = impostor(beginning)
     if what:
