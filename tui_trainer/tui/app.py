@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
@@ -18,7 +20,9 @@ from tui_trainer.tui.memory import Memory
 from tui_trainer.tui.screens.home import Home
 from tui_trainer.tui.store import Store
 from tui_trainer.tui.terminal import (
+    EndBySignal,
     end_with_terminal,
+    is_in_browser,
     terminal_is_light,
     terminal_speaks_unicode,
 )
@@ -118,6 +122,11 @@ class TrainerApp(App[list[str]]):
             self.bell()
             self._send(notices.notification(notices.words(over)))
 
+    @property
+    def live(self) -> list[str]:
+        """The names of runs that go on, as far as any were seen."""
+        return [] if self._seen is None else self._seen.live
+
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         super()._display(screen, self._cells.only_changes(renderable))
 
@@ -139,9 +148,36 @@ def run_app(folder: Path, *, mouse: bool = True, bell: bool = True) -> None:
     """
     app = TrainerApp(folder, bell=bell)
     end_with_terminal(app.operating)
-    live = app.run(mouse=mouse)
-    if app.return_code:
-        raise SystemExit(app.return_code)
-    if live:
-        verb, them = ("goes", "it") if len(live) == 1 else ("go", "them")
-        sys.stdout.write(f"{', '.join(live)} {verb} on; tui-trainer shows {them} again\n")
+    number = asyncio.run(_show_until_left(app, mouse=mouse))
+    if app.return_code or number:
+        raise SystemExit(app.return_code or 128 + number)
+
+
+async def _show_until_left(app: TrainerApp, *, mouse: bool) -> int:
+    """Show the app; the signal that ended it, or 0.
+
+    What goes on is said before threads are waited for: a disk may keep them for long.
+    """
+    loop = asyncio.get_running_loop()
+    if is_in_browser():  # where Textual's driver takes the signals
+        await app.run_async(mouse=mouse)
+        sys.stdout.write(_last_words(app))
+        return 0
+    end = EndBySignal(partial(_leave_soon, loop, app), partial(_last_words, app))
+    end.watch()
+    await app.run_async(mouse=mouse)
+    end.say_last_words()
+    return end.number
+
+
+def _leave_soon(loop: asyncio.AbstractEventLoop, app: TrainerApp) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(lambda: app.exit(app.live))
+
+
+def _last_words(app: TrainerApp) -> str:
+    live = app.live
+    if not live or app.return_code:
+        return ""
+    verb, them = ("goes", "it") if len(live) == 1 else ("go", "them")
+    return f"{', '.join(live)} {verb} on; tui-trainer shows {them} again\n"

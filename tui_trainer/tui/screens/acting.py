@@ -171,7 +171,7 @@ class Acting(Screen[None]):
 
     def action_leave(self) -> None:
         """End the app; runs go on."""
-        self.app.exit([run.label for run in self._store.seen.runs if run.state.is_live])
+        self.app.exit(self._store.seen.live)
 
     # What is done to runs, each in a thread of its own.
 
