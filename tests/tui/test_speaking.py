@@ -60,14 +60,39 @@ async def test_marked_runs_are_spoken_of_together(study: Path) -> None:
         await told.type("0,43 kaggle {}")
         await told.press(keys.TAKE)
         await told.sees("2 runs: score 0.43 on kaggle {}")
-        await told.press(keys.SCORE)
-        await told.type("kaggle")
+
+
+async def test_what_is_wrong_stays_to_be_mended(study: Path) -> None:
+    async with story(study) as told:
+        await told.sees("● running")
+        await told.go_to("cnn4/2")
+        await told.press(keys.MARK, keys.MARK, keys.SCORE)
+        for wrong, fault in (
+            ("k", "✕ `k` is no number"),
+            ("nan", "✕ a score is a finite number, not nan"),
+            (f"1 {'b' * 61}", "✕ a board's name has at most 60 characters"),
+        ):
+            await told.type(wrong)
+            await told.press(keys.TAKE)
+            await told.sees(fault, f"score of 2 runs: {wrong}▌", "Esc leaves it")
+            await told.press(*[keys.ERASE] * len(wrong))
+            await told.sees_no("✕ `", "✕ a ")
+        await told.type("0.43")
         await told.press(keys.TAKE)
-        await told.sees("✕ `kaggle` is no number")
+        await told.sees("2 runs: score 0.43")
         await told.press(keys.TAG)
-        await told.type("a/b")
+        await told.type("good a/b")
         await told.press(keys.TAKE)
-        await told.sees("✕ `a/b` cannot be a tag")
+        await told.sees("✕ `a/b` cannot be a tag", "tag 2 runs: good a/b▌")
+        await told.press(keys.ERASE, keys.ERASE, keys.TAKE)
+        await told.sees("2 runs: tagged good a")
+        await told.press(keys.NOTE)
+        await told.type("seen")
+        await told.press(keys.WRITE)
+        await told.sees("✕ only one note at a time", "note on 2 runs: seen▌")
+        await told.press(keys.TAKE)
+        await told.sees("added to the note of 2 runs")
+        await told.did()
 
 
 async def test_what_is_given_up_is_not_said(study: Path) -> None:

@@ -11,11 +11,12 @@ from textual.app import SuspendNotSupported
 from tui_trainer.errors import ExitCode, TuiTrainerError
 from tui_trainer.launch import editor
 from tui_trainer.record import remarks
-from tui_trainer.record.remarks import is_tag, read_remarks
+from tui_trainer.record.remarks import LONGEST_NOTE, fault_of_score, is_tag, read_remarks
 from tui_trainer.spec.find import find_project
 from tui_trainer.tui import deeds, keys
 from tui_trainer.tui.screens.acting import Acting, Operated
 from tui_trainer.tui.screens.ask import WRITE_IT, Ask, AskForNote
+from tui_trainer.tui.terminal import is_in_browser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 DOING = {"evaluate": "evaluating", "predict": "predicting with"}
 DONE = {"evaluate": "evaluated", "predict": "predicted with"}
 MOST_TAGS_NAMED = 8
+NO_TERMINAL = "a browser has no terminal for an editor; edit the file elsewhere"
 
 
 class Speaking(Acting):
@@ -41,19 +43,26 @@ class Speaking(Acting):
         if runs := self._meant_or_say("tag"):
             known = sorted({tag for run in self._store.seen.runs for tag in run.facts.tags})
             used = f"; used so far: {' '.join(known[:MOST_TAGS_NAMED])}" if known else ""
-            self._ask_for(f"tag {deeds.named(runs)}:", f"-word takes away{used}", self._tag, runs)
+            question, hint = f"tag {deeds.named(runs)}:", f"-word takes away{used}"
+            ask = Ask(question, hint, self._glyphs, _fault_of_tags)
+            self._push_question(ask, partial(self._tag, runs))
 
     def action_note(self) -> None:
         """Ask for a line of the note, or let all of it be written."""
         if runs := self._meant_or_say("write about"):
-            question, hint = f"note on {deeds.named(runs)}:", ""
-            self._push_question(AskForNote(question, hint, self._glyphs), partial(self._note, runs))
+            ask = AskForNote(
+                *(f"note on {deeds.named(runs)}:", "", self._glyphs),
+                partial(_fault_of_note, runs),
+                partial(_why_not_written, runs),
+            )
+            self._push_question(ask, partial(self._note, runs))
 
     def action_score(self) -> None:
         """Ask what a leaderboard said."""
         if runs := self._meant_or_say("score"):
             hint = "a number, and which leaderboard if there are more"
-            self._ask_for(f"score of {deeds.named(runs)}:", hint, self._score, runs)
+            ask = Ask(f"score of {deeds.named(runs)}:", hint, self._glyphs, _fault_of_score)
+            self._push_question(ask, partial(self._score, runs))
 
     def action_evaluate(self) -> None:
         """Measure the run, or the marked ones."""
@@ -84,15 +93,6 @@ class Speaking(Acting):
             self._say(f"there is no run to {verb} here; {keys.shown(keys.OPEN)} launches one")
         return runs if runs and self._may_write() else []
 
-    def _ask_for(
-        self,
-        question: str,
-        hint: str,
-        take: Callable[[Sequence[RunView], str], None],
-        runs: Sequence[RunView],
-    ) -> None:
-        self._push_question(Ask(question, hint, self._glyphs), partial(take, runs))
-
     def _push_question(self, question: Ask, take: Callable[[str], None]) -> None:
         def answered(words: str | None) -> None:
             self._is_asking = False
@@ -108,28 +108,18 @@ class Speaking(Acting):
         names = words.replace(",", " ").split()
         add = [name for name in names if not name.startswith("-")]
         remove = [name[1:] for name in names if name.startswith("-")]
-        wrong = next((name for name in (*add, *remove) if not is_tag(name)), None)
-        if wrong is not None:
-            self._say(f"`{wrong}` cannot be a tag: one word without / , and quotes", ink="bad")
-            return
         self._do_to(deeds.tagging(add, remove), runs)
 
     def _score(self, runs: Sequence[RunView], words: str) -> None:
         number, _, board = words.partition(" ")
-        try:
-            value = float(number.replace(",", "."))
-        except ValueError:
-            self._say(f"`{number}` is no number, which a score begins with", ink="bad")
-            return
-        self._do_to(deeds.scoring(value, board.strip()), runs)
+        self._do_to(deeds.scoring(float(number.replace(",", ".")), board.strip()), runs)
 
     def _note(self, runs: Sequence[RunView], words: str) -> None:
-        if words != WRITE_IT:
-            self._do_to(deeds.noting(words), runs)
-        elif len(runs) > 1:
-            self._say("only one note at a time can be written in an editor")
+        if words.startswith(WRITE_IT):
+            begun = words.removeprefix(WRITE_IT)
+            self._in_editor(partial(_write_note, runs[0].folder, begun))
         else:
-            self._in_editor(partial(_write_note, runs[0].folder))
+            self._do_to(deeds.noting(words), runs)
 
     def _in_editor(self, edit: Callable[[], None]) -> None:
         """Give the terminal to the editor until it ends."""
@@ -140,8 +130,7 @@ class Speaking(Acting):
                 # Textual comes back from an end, not from an error.
                 failed = _failure(edit)
         except SuspendNotSupported:
-            where = "a browser has no terminal for an editor; edit the file elsewhere"
-            failed = Operated(where, ink="bad")
+            failed = Operated(NO_TERMINAL, ink="bad")
         except TuiTrainerError as error:
             failed = Operated(error.message, hint=error.hint, ink="bad")
         if failed is not None:
@@ -211,9 +200,42 @@ def _failure(edit: Callable[[], None]) -> Operated | None:
     return None
 
 
-def _write_note(folder: RunFolder) -> None:
+def _fault_of_tags(words: str) -> str:
+    names = words.replace(",", " ").split()
+    wrong = next((name for name in names if not is_tag(name.removeprefix("-"))), None)
+    return "" if wrong is None else f"`{wrong}` cannot be a tag: one word without / , and quotes"
+
+
+def _fault_of_score(words: str) -> str:
+    number, _, board = words.partition(" ")
+    try:
+        value = float(number.replace(",", "."))
+    except ValueError:
+        return f"`{number}` is no number, which a score begins with"
+    return fault_of_score(value, board)
+
+
+def _fault_of_note(runs: Sequence[RunView], words: str) -> str:
+    full = [run for run in runs if len(run.facts.note) + len(words) > LONGEST_NOTE]
+    return f"the note of {full[0].label} has at most {LONGEST_NOTE:,} characters" if full else ""
+
+
+def _why_not_written(runs: Sequence[RunView]) -> str:
+    if len(runs) > 1:
+        return "only one note at a time can be written in an editor"
+    if is_in_browser():
+        return NO_TERMINAL
+    try:
+        editor.editor()
+    except TuiTrainerError as error:
+        return error.message
+    return ""
+
+
+def _write_note(folder: RunFolder, begun: str) -> None:
     before = read_remarks(folder).note
-    after = editor.edit_text(before, f"note-{folder.experiment_name}-{folder.number}.txt")
+    text = "\n".join(filter(None, (before, begun)))
+    after = editor.edit_text(text, f"note-{folder.experiment_name}-{folder.number}.txt")
     if after != before:
         remarks.rewrite_note(folder, after, was=before)
 
