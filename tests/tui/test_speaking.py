@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.tui.run_folders import RunWriter, write_project
+from tests.tui.run_folders import EXPERIMENTS, RunWriter, write_project
 from tests.tui.snapshot import screen_agrees
 from tests.tui.story import story
 from tests.tui.test_run import open_page, run_of
@@ -16,6 +16,7 @@ from tui_trainer.record import remarks
 from tui_trainer.record.remarks import read_remarks
 from tui_trainer.tui import keys
 from tui_trainer.tui.detail import Tab
+from tui_trainer.tui.screens import acting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -192,7 +193,41 @@ async def test_an_editor_cannot_be_had_without_a_terminal(
         await told.sees("there is no editor: VISUAL and EDITOR are not set", "export EDITOR=")
 
 
-async def test_a_note_of_no_run_is_not_asked_for(tmp_path: Path) -> None:
+async def test_what_is_typed_where_no_prompt_opened_does_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acting, "SECONDS_BETWEEN_TYPED", 5.0)
+    broken = EXPERIMENTS + "[experiments.bad]\nepochs = 0\n"
+    async with story(write_project(tmp_path, broken)) as told:
+        await told.go_to("cnn2")
+        for key, words in (
+            (keys.SCORE, "no run to score here"),
+            (keys.TAG, "no run to tag here"),
+            (keys.NOTE, "no run to write about here"),
+        ):
+            await told.press(key)
+            await told.sees(words)
+            await told.type("jqT0.5 /x")
+            await told.press(keys.TAKE)
+            assert told.selected == "cnn2"
+            told.app.screen_stack[1]._ignores_until = 0.0  # type: ignore[attr-defined]
+        await told.go_to("bad")
+        await told.press(keys.PLAN)
+        await told.sees("bad cannot be run as it is")
+        await told.type("kkkkk")
+        await told.press(keys.ENTER)
+        assert told.selected == "bad"
+        await told.did()
+        told.app.screen_stack[1]._ignores_until = 0.0  # type: ignore[attr-defined]
+        await told.go_to("cnn2")
+        await told.press(keys.OPEN)
+        await told.did("launch cnn2")
+
+
+async def test_a_note_of_no_run_is_not_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acting, "SECONDS_BETWEEN_TYPED", 0.0)
     project = write_project(tmp_path)
     async with story(project) as told:
         await told.sees("cnn2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Sequence
 
+    from textual import events
     from textual.app import App
     from textual.timer import Timer
 
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 NOTICE_SECONDS, ERROR_SECONDS = 5.0, 15.0
 LINES_OF_ERROR = 3
+# Whoever types goes on within this; whoever has seen that nothing opened does not.
+SECONDS_BETWEEN_TYPED = 0.5
 
 
 class Operated(Message):
@@ -79,6 +83,7 @@ class Acting(Screen[None]):
         self._is_asking = False
         self._forms: dict[tuple[str, ...], Form] = {}
         self._notice_timer: Timer | None = None
+        self._ignores_until = 0.0
 
     # What a screen says of itself.
 
@@ -135,6 +140,12 @@ class Acting(Screen[None]):
             isinstance(screen, Acting)
             for screen in self.app.screen_stack[self.app.screen_stack.index(self) + 1 :]
         )
+
+    def on_key(self, event: events.Key) -> None:
+        """Ignore what is typed into a prompt that did not open: Enter at its end would launch."""
+        if event.time < self._ignores_until:
+            event.stop()
+            self._ignores_until = event.time + SECONDS_BETWEEN_TYPED
 
     def on_operated(self, message: Operated) -> None:
         """Say how it went."""
@@ -269,6 +280,10 @@ class Acting(Screen[None]):
             self._notice_timer.stop()
         seconds = ERROR_SECONDS if ink == "bad" else NOTICE_SECONDS
         self._notice_timer = self.set_timer(seconds, self._say_nothing)
+
+    def _open_nothing(self) -> None:
+        """What was to be typed has nowhere to go."""
+        self._ignores_until = time.monotonic() + SECONDS_BETWEEN_TYPED
 
     def _say_nothing(self) -> None:
         self.query_one("#notice", Words).show([])

@@ -40,7 +40,7 @@ class Speaking(Acting):
 
     def action_tag(self) -> None:
         """Ask for tags, and give them to the run or the marked ones."""
-        if runs := self._meant_or_say("tag"):
+        if runs := self._meant_by_words("tag"):
             known = sorted({tag for run in self._store.seen.runs for tag in run.facts.tags})
             used = f"; used so far: {' '.join(known[:MOST_TAGS_NAMED])}" if known else ""
             question, hint = f"tag {deeds.named(runs)}:", f"-word takes away{used}"
@@ -49,7 +49,7 @@ class Speaking(Acting):
 
     def action_note(self) -> None:
         """Ask for a line of the note, or let all of it be written."""
-        if runs := self._meant_or_say("write about"):
+        if runs := self._meant_by_words("write about"):
             ask = AskForNote(
                 *(f"note on {deeds.named(runs)}:", "", self._glyphs),
                 partial(_fault_of_note, runs),
@@ -59,7 +59,7 @@ class Speaking(Acting):
 
     def action_score(self) -> None:
         """Ask what a leaderboard said."""
-        if runs := self._meant_or_say("score"):
+        if runs := self._meant_by_words("score"):
             hint = "a number, and which leaderboard if there are more"
             ask = Ask(f"score of {deeds.named(runs)}:", hint, self._glyphs, _fault_of_score)
             self._push_question(ask, partial(self._score, runs))
@@ -92,6 +92,13 @@ class Speaking(Acting):
         if not runs:
             self._say(f"there is no run to {verb} here; {keys.shown(keys.OPEN)} launches one")
         return runs if runs and self._may_write() else []
+
+    def _meant_by_words(self, verb: str) -> list[RunView]:
+        """The same for what is asked for in a prompt."""
+        runs = self._meant_or_say(verb)
+        if not runs:
+            self._open_nothing()
+        return runs
 
     def _push_question(self, question: Ask, take: Callable[[str], None]) -> None:
         def answered(words: str | None) -> None:
