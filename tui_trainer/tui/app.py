@@ -6,10 +6,12 @@ import asyncio
 import os
 import sys
 import threading
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.segment import Segment
 from textual.app import App
+from textual.filter import LineFilter
 from textual.theme import Theme
 
 from tui_trainer.launch import launcher
@@ -29,10 +31,13 @@ from tui_trainer.tui.terminal import (
 from tui_trainer.tui.widgets.line_view import INKS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rich.console import RenderableType
+    from rich.style import Style
     from textual.binding import BindingType
+    from textual.color import Color
     from textual.screen import Screen
 
     from tui_trainer.tui.operations import Operations
@@ -69,6 +74,23 @@ LIGHT = Theme(
     dark=False,
     variables={"muted": "#65717b", "faint": "#b9c1c6", "train": "#b0570e", "ood": "#6a35b0"},
 )
+
+
+class WithoutColours(LineFilter):
+    """Leaves a terminal its own two colours; Textual's filter for NO_COLOR would send greys."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Bold, dim and reversed as they were."""
+        del background
+        return [
+            Segment(text, None if style is None else _without_colours(style), control)
+            for text, style, control in segments
+        ]
+
+
+@lru_cache(maxsize=1024)
+def _without_colours(style: Style) -> Style:
+    return style.without_color
 
 
 class TrainerApp(App[list[str]]):
@@ -121,6 +143,10 @@ class TrainerApp(App[list[str]]):
         if over and self._rings:
             self.bell()
             self._send(notices.notification(notices.words(over)))
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What everything that is drawn goes through."""
+        return (WithoutColours(),) if self.no_color else super().get_line_filters()
 
     @property
     def live(self) -> list[str]:
