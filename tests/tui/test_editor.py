@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tests.tui.run_folders import write_study
 from tests.tui.terminal import terminal
 from tests.tui.test_run import run_of
-from tui_trainer.record.remarks import read_remarks
+from tui_trainer.record.remarks import add_to_note, read_remarks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +47,24 @@ def test_the_experiment_is_edited_at_its_line_and_read_again(tmp_path: Path) -> 
     lines = (study / "experiments.toml").read_text().splitlines()
     line = lines.index("[experiments.cnn8]") + 1
     assert asked.read_text() == f"+{line} {study / 'experiments.toml'}\n"
+
+
+def test_what_was_typed_of_a_note_goes_on_in_it(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "digits")
+    run = run_of(study, "cnn4/3")
+    add_to_note(run, "the first line")
+    with terminal(study, editor(tmp_path, 'echo "and on" >> "$1"')) as shown:
+        shown.sees("● running")
+        shown.press("gjjjn")
+        shown.sees("note on cnn4/3:")
+        shown.press("the second")
+        shown.sees("the second")
+        shown.press("\x05")
+        shown.sees("● running")
+        shown.read(1)
+        shown.press("q")
+        shown.read(1)
+    assert read_remarks(run).note == "the first line\nthe second\nand on"
 
 
 def test_a_note_and_a_copy_of_the_log_open_in_it(tmp_path: Path) -> None:

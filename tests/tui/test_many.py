@@ -50,7 +50,7 @@ async def test_a_filter_picks_runs_while_it_is_typed(tmp_path: Path) -> None:
     async with story(write_many(tmp_path), (120, 40)) as told:
         await told.sees("✕ 12 crashed")
         await told.press(keys.FILTER)
-        await told.sees("Enter keeps  Esc clears", "depth=4  -word")
+        await told.sees("Enter keeps  Esc gives up", "depth=4  -word")
         await told.type("state:crashed depth=4")
         await told.sees("/ state:crashed depth=4 · 4 of 60")
         await told.sees_no("cnn2", "cnn8")
@@ -80,6 +80,31 @@ async def test_a_mistake_in_a_filter_is_named_and_changes_nothing(tmp_path: Path
         await told.press(keys.BACK)
         await told.sees("cnn2/1", "cnn8/1", "q leave")
         await told.sees_no("did you mean", "cnn4 dept")
+
+
+@pytest.mark.parametrize("key", ["ctrl+c", "escape"])
+async def test_a_filter_that_is_given_up_brings_back_the_one_before(
+    tmp_path: Path, key: str
+) -> None:
+    project = write_many(tmp_path)
+    async with story(project) as told:
+        await told.sees("✕ 12 crashed")
+        await told.press(keys.FILTER)
+        await told.type("state:crashed")
+        await told.pilot.press("enter")
+        await told.sees("/ state:crashed · 12 of 60", "Esc all")
+        await told.press(keys.FILTER)
+        await told.type(" depth=4")
+        await told.sees("4 of 60")
+        await told.pilot.press(key)
+        await told.sees("/ state:crashed · 12 of 60", "? help")
+        assert told.app.is_running
+        await told.press(keys.FILTER)
+        await told.type(" val<")
+        await told.sees("✕ ")
+    assert json.loads(state_file().read_text())["filter"] == "state:crashed"
+    async with story(project) as told:
+        await told.sees("/ state:crashed · 12 of 60")
 
 
 async def test_keys_that_are_typed_into_the_filter_do_nothing_else(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def test_another_user_sees_everything_and_is_told_what_cannot_be_done(others_stu
         for key in "rsSRDtn=ep\r":
             shown.press(f"G{key}" if key == "\r" else key)
             shown.sees("is read only for you")
+            shown.read(0.6)  # what is typed at once is for a prompt, which did not open
             shown.press("?")
             shown.sees("closes this help")
             shown.press("\x1b")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.tui.run_folders import RunWriter, write_project
+from tests.tui.run_folders import EXPERIMENTS, RunWriter, write_project
 from tests.tui.snapshot import screen_agrees
 from tests.tui.story import story
 from tests.tui.test_run import open_page, run_of
@@ -16,6 +16,7 @@ from tui_trainer.record import remarks
 from tui_trainer.record.remarks import read_remarks
 from tui_trainer.tui import keys
 from tui_trainer.tui.detail import Tab
+from tui_trainer.tui.screens import acting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,14 +61,39 @@ async def test_marked_runs_are_spoken_of_together(study: Path) -> None:
         await told.type("0,43 kaggle {}")
         await told.press(keys.TAKE)
         await told.sees("2 runs: score 0.43 on kaggle {}")
-        await told.press(keys.SCORE)
-        await told.type("kaggle")
+
+
+async def test_what_is_wrong_stays_to_be_mended(study: Path) -> None:
+    async with story(study) as told:
+        await told.sees("● running")
+        await told.go_to("cnn4/2")
+        await told.press(keys.MARK, keys.MARK, keys.SCORE)
+        for wrong, fault in (
+            ("k", "✕ `k` is no number"),
+            ("nan", "✕ a score is a finite number, not nan"),
+            (f"1 {'b' * 61}", "✕ a board's name has at most 60 characters"),
+        ):
+            await told.type(wrong)
+            await told.press(keys.TAKE)
+            await told.sees(fault, f"score of 2 runs: {wrong}▌", "Esc leaves it")
+            await told.press(*[keys.ERASE] * len(wrong))
+            await told.sees_no("✕ `", "✕ a ")
+        await told.type("0.43")
         await told.press(keys.TAKE)
-        await told.sees("✕ `kaggle` is no number")
+        await told.sees("2 runs: score 0.43")
         await told.press(keys.TAG)
-        await told.type("a/b")
+        await told.type("good a/b")
         await told.press(keys.TAKE)
-        await told.sees("✕ `a/b` cannot be a tag")
+        await told.sees("✕ `a/b` cannot be a tag", "tag 2 runs: good a/b▌")
+        await told.press(keys.ERASE, keys.ERASE, keys.TAKE)
+        await told.sees("2 runs: tagged good a")
+        await told.press(keys.NOTE)
+        await told.type("seen")
+        await told.press(keys.WRITE)
+        await told.sees("✕ only one note at a time", "note on 2 runs: seen▌")
+        await told.press(keys.TAKE)
+        await told.sees("added to the note of 2 runs")
+        await told.did()
 
 
 async def test_what_is_typed_while_something_is_done_is_not_lost(study: Path) -> None:
@@ -180,7 +206,41 @@ async def test_an_editor_cannot_be_had_without_a_terminal(
         await told.sees("there is no editor: VISUAL and EDITOR are not set", "export EDITOR=")
 
 
-async def test_a_note_of_no_run_is_not_asked_for(tmp_path: Path) -> None:
+async def test_what_is_typed_where_no_prompt_opened_does_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acting, "SECONDS_BETWEEN_TYPED", 5.0)
+    broken = EXPERIMENTS + "[experiments.bad]\nepochs = 0\n"
+    async with story(write_project(tmp_path, broken)) as told:
+        await told.go_to("cnn2")
+        for key, words in (
+            (keys.SCORE, "no run to score here"),
+            (keys.TAG, "no run to tag here"),
+            (keys.NOTE, "no run to write about here"),
+        ):
+            await told.press(key)
+            await told.sees(words)
+            await told.type("jqT0.5 /x")
+            await told.press(keys.TAKE)
+            assert told.selected == "cnn2"
+            told.app.screen_stack[1]._ignores_until = 0.0  # type: ignore[attr-defined]
+        await told.go_to("bad")
+        await told.press(keys.PLAN)
+        await told.sees("bad cannot be run as it is")
+        await told.type("kkkkk")
+        await told.press(keys.ENTER)
+        assert told.selected == "bad"
+        await told.did()
+        told.app.screen_stack[1]._ignores_until = 0.0  # type: ignore[attr-defined]
+        await told.go_to("cnn2")
+        await told.press(keys.OPEN)
+        await told.did("launch cnn2")
+
+
+async def test_a_note_of_no_run_is_not_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acting, "SECONDS_BETWEEN_TYPED", 0.0)
     project = write_project(tmp_path)
     async with story(project) as told:
         await told.sees("cnn2")

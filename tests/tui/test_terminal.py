@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
+import termios
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.tui.run_folders import EXPERIMENTS, RunWriter, write_project, write_torn
-from tests.tui.terminal import ROOT, Display, terminal
+from tests.tui.terminal import ROOT, START, Display, program_in_terminal, terminal
 from tui_trainer.tui.terminal import terminal_is_light, terminal_speaks_unicode
 
 if TYPE_CHECKING:
@@ -115,10 +117,21 @@ def test_without_colours_none_are_sent(study: Path) -> None:
     with terminal(study, {"NO_COLOR": "1"}) as shown:
         shown.sees("1 running")
         shown.press("jjj")
+        shown.sees("step 12/19")
+        shown.press("/")
+        shown.sees("keeps")
+        shown.press("cnn4\r")
+        shown.sees("Esc all")
+        shown.press("\r")
+        shown.sees("[1 curves]")
         shown.read(1)
-    for red, green, blue in re.findall(rb"38;2;(\d+);(\d+);(\d+)", shown.sent):
-        assert red == green == blue
-    assert not re.search(rb"\x1b\[[0-9;]*38;5;(?!1[56]\b|23[2-9]|24\d|25[0-5])\d+", shown.sent)
+    numbers = {
+        number
+        for sequence in re.findall(rb"\x1b\[([0-9;:]*)m", shown.sent)
+        for number in re.split(rb"[;:]", sequence)
+    }
+    assert numbers <= {b"", b"0", b"1", b"2", b"4", b"7"}
+    assert {b"1", b"2", b"7"} <= numbers
 
 
 def test_the_c_locale_gets_ascii(study: Path) -> None:
@@ -136,6 +149,66 @@ def test_q_leaves_and_says_what_goes_on(study: Path) -> None:
         shown.read(3)
         assert shown.process.wait(timeout=5) == 0
     assert b"cnn4/3, cnn8/1 go on; tui-trainer shows them again" in shown.sent
+
+
+# As soon as it is told to, the disk answers the app's threads nothing.
+DISK_THAT_HANGS = """
+import os, signal, threading, time
+hangs = threading.Event()
+signal.signal(signal.SIGUSR1, lambda *_: hangs.set())
+def hanging(call):
+    def wait(*arguments, **named):
+        if hangs.is_set() and threading.current_thread() is not threading.main_thread():
+            time.sleep(60)
+        return call(*arguments, **named)
+    return wait
+for name in ("stat", "lstat", "scandir", "listdir", "open"):
+    setattr(os, name, hanging(getattr(os, name)))
+"""
+# Screen, mouse, cursor and what is pasted, as they were.
+GIVEN_BACK = (b"\x1b[?1049l", b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?25h", b"\x1b[?2004l")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["TERM", "HUP"])
+@pytest.mark.parametrize("hangs", [False, True], ids=["plain", "slow-disk"])
+def test_a_signal_ends_it_and_gives_the_terminal_back(
+    study: Path,
+    number: signal.Signals,
+    hangs: bool,  # noqa: FBT001
+) -> None:
+    with program_in_terminal([sys.executable, "-c", DISK_THAT_HANGS + START], study) as shown:
+        before = termios.tcgetattr(shown.master)
+        shown.sees("1 running")
+        if hangs:
+            shown.process.send_signal(signal.SIGUSR1)
+            shown.read(1.5)  # the store looks every second
+        shown.process.send_signal(number)
+        began = time.monotonic()
+        shown.read(2.5)
+        assert shown.process.wait(timeout=1) == 128 + number
+        assert time.monotonic() - began < 3
+        assert termios.tcgetattr(shown.master) == before
+    ends = [shown.sent.rindex(sequence) for sequence in GIVEN_BACK]
+    words = b"cnn4/3, cnn8/1 go on; tui-trainer shows them again"
+    assert shown.sent.count(words) == 1
+    assert max(ends) < shown.sent.index(words)
+    for sequence in GIVEN_BACK:
+        taken = sequence[:-1] + (b"h" if sequence.endswith(b"l") else b"l")
+        assert taken not in shown.sent[min(ends) :]
+
+
+def test_a_signal_ends_it_while_its_own_thread_waits(study: Path) -> None:
+    stuck = "import signal, time; signal.signal(signal.SIGUSR1, lambda *_: time.sleep(60)); "
+    with program_in_terminal([sys.executable, "-c", stuck + START], study) as shown:
+        shown.sees("1 running")
+        shown.process.send_signal(signal.SIGUSR1)
+        shown.read(0.5)
+        shown.process.send_signal(signal.SIGTERM)
+        shown.read(2.5)
+        assert shown.process.wait(timeout=1) == 128 + signal.SIGTERM
+    for sequence in GIVEN_BACK:
+        assert sequence in shown.sent
+    assert shown.sent.endswith(b"cnn4/3, cnn8/1 go on; tui-trainer shows them again\r\n")
 
 
 def test_what_is_no_terminal_cannot_show_it() -> None:

@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from tui_trainer.record.run_folder import RunFolder
 
 
-def write_note(folder: RunFolder) -> None:
+def write_note(folder: RunFolder, begun: str = "") -> None:
     """Have the whole note written anew.
+
+    Args:
+        folder: The run.
+        begun: What was typed of it before; it stands below the note that there is.
 
     Raises:
         UsageError: There is no editor, or it failed; or what was written cannot be the note, and
@@ -24,7 +28,7 @@ def write_note(folder: RunFolder) -> None:
     """
     name = f"note-{folder.experiment_name}-{folder.number}"
     before = read_remarks(folder).note
-    after = edit_text(before, f"{name}.txt")
+    after = edit_text("\n".join(filter(None, (before, begun))), f"{name}.txt")
     if after == before:
         return
     try:

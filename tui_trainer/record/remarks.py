@@ -139,18 +139,28 @@ def score(folder: RunFolder, value: float, board: str = "") -> None:
         UsageError: It is no finite number, or the board's name is too long.
         OSError: As for `tag`.
     """
+    if fault := fault_of_score(value, board):
+        raise UsageError(fault)
+    _append(folder, {"remark": "scored", "value": value, "board": _board(board)})
+
+
+def fault_of_score(value: float, board: str) -> str:
+    """Why this cannot be a score; empty where it can."""
     if not math.isfinite(value):
-        raise UsageError(f"a score is a finite number, not {value}")
-    name = " ".join(plain_text(board).split())
-    if len(name) > LONGEST_BOARD:
-        raise UsageError(f"a board's name has at most {LONGEST_BOARD} characters")
-    _append(folder, {"remark": "scored", "value": value, "board": name})
+        return f"a score is a finite number, not {value}"
+    if len(_board(board)) > LONGEST_BOARD:
+        return f"a board's name has at most {LONGEST_BOARD} characters"
+    return ""
 
 
 def is_tag(name: str) -> bool:
     """Whether a run can have this tag."""
     is_plain = plain_text(name) == name and name.isprintable()
     return is_plain and len(name) <= LONGEST_TAG and bool(_TAG.fullmatch(name))
+
+
+def _board(name: str) -> str:
+    return " ".join(plain_text(name).split())
 
 
 def _checked_tag(name: str) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import threading
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.segment import Segment
 from textual.app import App
+from textual.filter import LineFilter
 from textual.theme import Theme
 
 from tui_trainer.launch import launcher
@@ -18,17 +22,22 @@ from tui_trainer.tui.memory import Memory
 from tui_trainer.tui.screens.home import Home
 from tui_trainer.tui.store import Store
 from tui_trainer.tui.terminal import (
+    EndBySignal,
     end_with_terminal,
+    is_in_browser,
     terminal_is_light,
     terminal_speaks_unicode,
 )
 from tui_trainer.tui.widgets.line_view import INKS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rich.console import RenderableType
+    from rich.style import Style
     from textual.binding import BindingType
+    from textual.color import Color
     from textual.screen import Screen
 
     from tui_trainer.tui.operations import Operations
@@ -65,6 +74,23 @@ LIGHT = Theme(
     dark=False,
     variables={"muted": "#65717b", "faint": "#b9c1c6", "train": "#b0570e", "ood": "#6a35b0"},
 )
+
+
+class WithoutColours(LineFilter):
+    """Leaves a terminal its own two colours; Textual's filter for NO_COLOR would send greys."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Bold, dim and reversed as they were."""
+        del background
+        return [
+            Segment(text, None if style is None else _without_colours(style), control)
+            for text, style, control in segments
+        ]
+
+
+@lru_cache(maxsize=1024)
+def _without_colours(style: Style) -> Style:
+    return style.without_color
 
 
 class TrainerApp(App[list[str]]):
@@ -118,6 +144,15 @@ class TrainerApp(App[list[str]]):
             self.bell()
             self._send(notices.notification(notices.words(over)))
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What everything that is drawn goes through."""
+        return (WithoutColours(),) if self.no_color else super().get_line_filters()
+
+    @property
+    def live(self) -> list[str]:
+        """The names of runs that go on, as far as any were seen."""
+        return [] if self._seen is None else self._seen.live
+
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         super()._display(screen, self._cells.only_changes(renderable))
 
@@ -139,9 +174,36 @@ def run_app(folder: Path, *, mouse: bool = True, bell: bool = True) -> None:
     """
     app = TrainerApp(folder, bell=bell)
     end_with_terminal(app.operating)
-    live = app.run(mouse=mouse)
-    if app.return_code:
-        raise SystemExit(app.return_code)
-    if live:
-        verb, them = ("goes", "it") if len(live) == 1 else ("go", "them")
-        sys.stdout.write(f"{', '.join(live)} {verb} on; tui-trainer shows {them} again\n")
+    number = asyncio.run(_show_until_left(app, mouse=mouse))
+    if app.return_code or number:
+        raise SystemExit(app.return_code or 128 + number)
+
+
+async def _show_until_left(app: TrainerApp, *, mouse: bool) -> int:
+    """Show the app; the signal that ended it, or 0.
+
+    What goes on is said before threads are waited for: a disk may keep them for long.
+    """
+    loop = asyncio.get_running_loop()
+    if is_in_browser():  # where Textual's driver takes the signals
+        await app.run_async(mouse=mouse)
+        sys.stdout.write(_last_words(app))
+        return 0
+    end = EndBySignal(partial(_leave_soon, loop, app), partial(_last_words, app))
+    end.watch()
+    await app.run_async(mouse=mouse)
+    end.say_last_words()
+    return end.number
+
+
+def _leave_soon(loop: asyncio.AbstractEventLoop, app: TrainerApp) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(lambda: app.exit(app.live))
+
+
+def _last_words(app: TrainerApp) -> str:
+    live = app.live
+    if not live or app.return_code:
+        return ""
+    verb, them = ("goes", "it") if len(live) == 1 else ("go", "them")
+    return f"{', '.join(live)} {verb} on; tui-trainer shows {them} again\n"

@@ -168,6 +168,11 @@ class View:
         """Every run, in the order of the list."""
         return tuple(run for experiment in self.experiments for run in experiment.runs)
 
+    @property
+    def live(self) -> list[str]:
+        """The names of the runs that go on when the app is left."""
+        return [run.label for run in self.runs if run.state.is_live]
+
 
 class EndOfLog(NamedTuple):
     """What was last read of a log."""

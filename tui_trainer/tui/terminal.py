@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import sys
+import termios
 import threading
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # A launch or a stop that is under way takes a second at the most; then the process ends anyway.
 SECONDS_FOR_OPERATIONS = 2.0
 WEB_DRIVER = "textual.drivers.web_driver:WebDriver"
 HANGUP_EXIT_CODE = 129  # what a shell reports for a process that SIGHUP ended
+# What Textual's driver sends when it ends: keys, mouse, paste, wrapping, screen, cursor, focus.
+AS_IT_WAS = (
+    "\x1b[?2004l\x1b[?7h\x1b[?2048l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l"
+    "\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l"
+)
 
 
 def is_in_browser() -> bool:
@@ -66,3 +78,53 @@ def _wait_and_end(operating: threading.Lock) -> None:
     hangup.poll()
     operating.acquire(timeout=SECONDS_FOR_OPERATIONS)
     os._exit(HANGUP_EXIT_CODE)
+
+
+class EndBySignal:
+    """What SIGTERM asks for, and SIGHUP of a terminal that is still there: an end like a leave.
+
+    Whatever keeps the app from it, a disk that does not answer say, the terminal is given back
+    and the process ends soon. Python's handlers only note a signal; a thread waits for that.
+
+    Args:
+        leave: Asks the app to end; called within a signal handler.
+        last_words: What is said of the runs, with its end of line; empty for nothing.
+    """
+
+    def __init__(self, leave: Callable[[], None], last_words: Callable[[], str]) -> None:
+        self.number = 0
+        """The signal that was noted; 0 for none."""
+        self._leave = leave
+        self._last_words = last_words
+        self._noted = threading.Event()
+        self._speaking = threading.Lock()
+        self._attributes = termios.tcgetattr(sys.stdin.fileno())
+
+    def watch(self) -> None:
+        """Take the signals, except those that whoever started this process wants ignored."""
+        threading.Thread(target=self._end_anyway, daemon=True, name="signals").start()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._note)
+
+    def say_last_words(self) -> None:
+        """Say them, once, on a terminal that is as it was."""
+        if self._speaking.acquire(blocking=False):
+            sys.__stdout__.write(self._last_words())  # type: ignore[union-attr]
+            sys.__stdout__.flush()  # type: ignore[union-attr]
+
+    def _note(self, number: int, _frame: object) -> None:
+        self.number = number
+        self._leave()
+        self._noted.set()
+
+    def _end_anyway(self) -> None:
+        self._noted.wait()
+        time.sleep(SECONDS_FOR_OPERATIONS)
+        if not self._speaking.locked():
+            output = sys.stdin.fileno()
+            termios.tcflush(output, termios.TCOFLUSH)
+            termios.tcsetattr(output, termios.TCSANOW, self._attributes)
+            os.write(output, AS_IT_WAS.encode())
+            self.say_last_words()
+        os._exit(128 + self.number)

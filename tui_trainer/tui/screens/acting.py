@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Sequence
 
+    from textual import events
     from textual.app import App
 
     from tui_trainer.record.run_folder import RunFolder
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from tui_trainer.tui.keys import Key
     from tui_trainer.tui.operations import Operations
     from tui_trainer.tui.store import RunView, Store
+
+# Whoever types goes on within this; whoever has seen that nothing opened does not.
+SECONDS_BETWEEN_TYPED = 0.5
 
 
 class Operated(Message):
@@ -74,6 +79,7 @@ class Acting(Telling[None]):
         self._operations = operations
         self._operating = operating
         self._is_asking = False
+        self._ignores_until = 0.0
 
     # What a screen says of itself.
 
@@ -131,6 +137,12 @@ class Acting(Telling[None]):
             for screen in self.app.screen_stack[self.app.screen_stack.index(self) + 1 :]
         )
 
+    def on_key(self, event: events.Key) -> None:
+        """Ignore what is typed into a prompt that did not open: Enter at its end would launch."""
+        if event.time < self._ignores_until:
+            event.stop()
+            self._ignores_until = event.time + SECONDS_BETWEEN_TYPED
+
     def on_operated(self, message: Operated) -> None:
         """Say how it went."""
         self._say(message.words, message.hint, ink=message.ink)
@@ -166,7 +178,7 @@ class Acting(Telling[None]):
 
     def action_leave(self) -> None:
         """End the app; runs go on."""
-        self.app.exit([run.label for run in self._store.seen.runs if run.state.is_live])
+        self.app.exit(self._store.seen.live)
 
     # What is done to runs, each in a thread of its own.
 
@@ -251,3 +263,7 @@ class Acting(Telling[None]):
         self._is_asking = True
         self._show_selected()
         self.app.push_screen(Confirm(question, self._glyphs), take)
+
+    def _open_nothing(self) -> None:
+        """What was to be typed has nowhere to go."""
+        self._ignores_until = time.monotonic() + SECONDS_BETWEEN_TYPED

@@ -13,6 +13,8 @@ from tui_trainer.tui.widgets.rule import Rule
 from tui_trainer.tui.widgets.words import Words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from textual import events
     from textual.app import ComposeResult
     from textual.binding import BindingType
@@ -23,23 +25,28 @@ LONGEST = 1000
 
 
 class Ask(ModalScreen[str]):
-    """Takes what is typed, and ends with it; with nothing where it was given up.
+    """Takes what is typed until nothing is wrong with it; ends with nothing where it is given up.
 
     Args:
         question: What is asked for.
         hint: What can be typed.
         glyphs: The signs that the terminal can show.
+        fault_of: Says what is wrong with what was typed; nothing where it can be taken.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.ASK_KEYS)]
     offered: ClassVar[tuple[keys.Key, ...]] = keys.ASK_KEYS
 
-    def __init__(self, question: str, hint: str, glyphs: Glyphs) -> None:
+    def __init__(
+        self, question: str, hint: str, glyphs: Glyphs, fault_of: Callable[[str], str]
+    ) -> None:
         super().__init__()
         self._question = question
         self._hint = hint
         self._glyphs = glyphs
+        self._fault_of = fault_of
         self._typed = ""
+        self._fault = ""
 
     def compose(self) -> ComposeResult:
         """A rule, the question with what is typed, and the keys."""
@@ -52,7 +59,7 @@ class Ask(ModalScreen[str]):
 
     def on_resize(self) -> None:
         """What has no room any more is cut at its beginning."""
-        self._take(self._typed)
+        self._show()
 
     def on_key(self, event: events.Key) -> None:
         """Take one more character."""
@@ -65,8 +72,9 @@ class Ask(ModalScreen[str]):
         self._take(self._typed + plain_line(event.text, LONGEST))
 
     def action_take(self) -> None:
-        """End with what was typed."""
-        self.dismiss(self._typed.strip())
+        """End with what was typed, or say what is wrong with it."""
+        typed = self._typed.strip()
+        self._end_unless(self._fault_of(typed) if typed else "", typed)
 
     def action_erase(self) -> None:
         """Take the last character back."""
@@ -77,13 +85,25 @@ class Ask(ModalScreen[str]):
         self.dismiss("")
 
     def _take(self, typed: str) -> None:
-        self._typed = typed[:LONGEST]
+        self._typed, self._fault = typed[:LONGEST], ""
+        self._show()
+
+    def _end_unless(self, fault: str, words: str) -> None:
+        if fault:
+            self._fault = fault
+            self._show()
+        else:
+            self.dismiss(words)
+
+    def _show(self) -> None:
         hint: list[Span] = []
         for key in self.offered:
             if key is not keys.ERASE:
                 word = _WORDS[key]
                 hint += [Span(f" {keys.shown(key)}", "key"), Span(f" {word}  ", "muted")]
-        self.query_one(Words).show([self._line(), (*hint, Span(f" {self._hint}", "muted"))])
+        fault = (Span(f" {self._glyphs.invalid} ", "bad"), Span(self._fault))
+        lines = [self._line(), (*hint, Span(f" {self._hint}", "muted"))]
+        self.query_one(Words).show([fault, *lines] if self._fault else lines)
 
     def _line(self) -> Line:
         question = Span(f" {self._question} ", "strong")
@@ -95,16 +115,35 @@ class Ask(ModalScreen[str]):
 
 
 class AskForNote(Ask):
-    """Takes a line of a note, or `WRITE_IT`."""
+    """Takes a line of a note, or `WRITE_IT` and what was typed of it.
+
+    Args:
+        question: As for `Ask`, like those that follow.
+        hint: See there.
+        glyphs: See there.
+        fault_of: See there.
+        why_not_written: Says what keeps it from the editor; nothing where nothing does.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings((keys.WRITE,))]
     offered = keys.NOTE_KEYS
 
+    def __init__(
+        self,
+        question: str,
+        hint: str,
+        glyphs: Glyphs,
+        fault_of: Callable[[str], str],
+        why_not_written: Callable[[], str],
+    ) -> None:
+        super().__init__(question, hint, glyphs, fault_of)
+        self._why_not_written = why_not_written
+
     def action_write(self) -> None:
         """End with the wish to write all of it."""
-        self.dismiss(WRITE_IT)
+        self._end_unless(self._why_not_written(), WRITE_IT + self._typed.strip())
 
 
 WRITE_IT = "\x05"
-"""No text that can be typed: the note is to be written in an editor."""
+"""No text that can be typed: the note is to be written in an editor, beginning with the rest."""
 _WORDS = {keys.TAKE: "takes it", keys.GIVE_UP: "leaves it", keys.WRITE: "in your editor"}

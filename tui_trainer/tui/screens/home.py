@@ -79,6 +79,8 @@ class Home(Scrolling, Planning, Speaking):
         self._memory = memory
         self._arrangement = Arrangement()
         self._filter = Filter()
+        self._filter_before: str | None = None
+        """What comes back if the filter that is being typed is given up; None while none is."""
         self._view: View | None = None
         self._log_scale = False
         self._awaited: RowKey | None = None
@@ -163,13 +165,20 @@ class Home(Scrolling, Planning, Speaking):
 
     def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
         """The filter as far as it is typed; what comes after the line was closed comes too late."""
-        if self.has_class("-filtering"):
+        if self._filter_before is not None:
             self._arrange(filter=message.text)
 
     def on_filter_line_kept(self) -> None:
         """The filter stays, its line goes; a mistake keeps the line open."""
         if not self._filter_fault:
             self._close_filter_line()
+            self._remember()
+
+    def on_filter_line_given_up(self) -> None:
+        """The list is as it was before the line was opened."""
+        if (before := self._filter_before) is not None:
+            self._close_filter_line()
+            self._arrange(filter=before)
 
     def on_resize(self) -> None:
         """Whether one plot or two have room decides what is said about the other one."""
@@ -241,6 +250,8 @@ class Home(Scrolling, Planning, Speaking):
         self.query_one(FilterLine).open(self._arrangement.filter)
         self.query_one(FilterLine).say(self._filter_fault)
         self.add_class("-filtering")
+        if self._filter_before is None:
+            self._filter_before = self._arrangement.filter
 
     def action_sort(self) -> None:
         """Sort by the next column that has room; after the last one by none."""
@@ -364,9 +375,16 @@ class Home(Scrolling, Planning, Speaking):
             return
         if arrangement.filter != self._arrangement.filter:
             self._list.fold_anew()
-        self._arrangement = self._memory.wanted = arrangement
-        self.run_worker(self._memory.keep, thread=True)
+        self._arrangement = arrangement
+        self._remember()
         self._show_list()
+
+    def _remember(self) -> None:
+        """Keep how the list is arranged, but no filter that is only being typed."""
+        before = self._filter_before
+        wanted = self._arrangement if before is None else replace(self._arrangement, filter=before)
+        self._memory.wanted = wanted
+        self.run_worker(self._memory.keep, thread=True)
 
     def _show_list(self) -> None:
         view, arrangement = self._view, self._arrangement
@@ -423,6 +441,7 @@ class Home(Scrolling, Planning, Speaking):
     def _close_filter_line(self) -> None:
         self.query_one(FilterLine).close()
         self.remove_class("-filtering")
+        self._filter_before = None
 
     # What is shown of it.
 

@@ -54,8 +54,10 @@ class Planning(Acting):
         names = tuple(of_runs) or tuple(filter(None, (self._selected_experiment,)))
         project = self._store.seen.project
         if project is None or not names:
+            self._open_nothing()
             self._say("there is no experiment to launch here")
         elif gone := next((name for name in names if name not in project.experiments), ""):
+            self._open_nothing()
             why = "cannot be run as it is" if gone in project.bases else "is no longer defined"
             self._say(f"{plain_line(gone)} {why}: see experiments.toml", ink="bad")
         else:
@@ -72,6 +74,7 @@ class Planning(Acting):
         elif name:
             self.post_message(self.SourceRead(Source(name, plain_line(name))))
         else:
+            self._open_nothing()
             self._say("there is no experiment to begin from here")
 
     def on_planning_source_read(self, message: Planning.SourceRead) -> None:

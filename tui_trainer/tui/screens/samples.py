@@ -235,7 +235,9 @@ class Samples(Scrolling, Screen[None]):
         if self._sheet is None:
             return
         look = Look(
-            has_colours=terminal_has_colours() and not self._glyphs.is_ascii,
+            has_colours=terminal_has_colours()
+            and not self.app.no_color
+            and not self._glyphs.is_ascii,
             is_dark=self.app.current_theme.dark,
             ellipsis=self._ellipsis,
         )

@@ -11,11 +11,12 @@ from textual.app import SuspendNotSupported
 from tui_trainer.errors import ExitCode, TuiTrainerError, told
 from tui_trainer.launch import editor
 from tui_trainer.launch.note import write_note
-from tui_trainer.record.remarks import is_tag
+from tui_trainer.record.remarks import LONGEST_NOTE, fault_of_score, is_tag
 from tui_trainer.spec.find import find_project
 from tui_trainer.tui import deeds, keys
 from tui_trainer.tui.screens.acting import Acting, Operated, failure
 from tui_trainer.tui.screens.ask import WRITE_IT, Ask, AskForNote
+from tui_trainer.tui.terminal import is_in_browser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 DOING = {"evaluate": "evaluating", "predict": "predicting with"}
 DONE = {"evaluate": "evaluated", "predict": "predicted with"}
 MOST_TAGS_NAMED = 8
+NO_TERMINAL = "a browser has no terminal for an editor; edit the file elsewhere"
 
 
 class Speaking(Acting):
@@ -39,22 +41,29 @@ class Speaking(Acting):
 
     def action_tag(self) -> None:
         """Ask for tags, and give them to the run or the marked ones."""
-        if runs := self._meant_or_say("tag"):
+        if runs := self._meant_by_words("tag"):
             known = sorted({tag for run in self._store.seen.runs for tag in run.facts.tags})
             used = f"; used so far: {' '.join(known[:MOST_TAGS_NAMED])}" if known else ""
-            self._ask_for(f"tag {deeds.named(runs)}:", f"-word takes away{used}", self._tag, runs)
+            question, hint = f"tag {deeds.named(runs)}:", f"-word takes away{used}"
+            ask = Ask(question, hint, self._glyphs, _fault_of_tags)
+            self._push_question(ask, partial(self._tag, runs))
 
     def action_note(self) -> None:
         """Ask for a line of the note, or let all of it be written."""
-        if runs := self._meant_or_say("write about"):
-            question, hint = f"note on {deeds.named(runs)}:", ""
-            self._push_question(AskForNote(question, hint, self._glyphs), partial(self._note, runs))
+        if runs := self._meant_by_words("write about"):
+            ask = AskForNote(
+                *(f"note on {deeds.named(runs)}:", "", self._glyphs),
+                partial(_fault_of_note, runs),
+                partial(_why_not_written, runs),
+            )
+            self._push_question(ask, partial(self._note, runs))
 
     def action_score(self) -> None:
         """Ask what a leaderboard said."""
-        if runs := self._meant_or_say("score"):
+        if runs := self._meant_by_words("score"):
             hint = "a number, and which leaderboard if there are more"
-            self._ask_for(f"score of {deeds.named(runs)}:", hint, self._score, runs)
+            ask = Ask(f"score of {deeds.named(runs)}:", hint, self._glyphs, _fault_of_score)
+            self._push_question(ask, partial(self._score, runs))
 
     def action_evaluate(self) -> None:
         """Measure the run, or the marked ones."""
@@ -85,14 +94,12 @@ class Speaking(Acting):
             self._say(f"there is no run to {verb} here; {keys.shown(keys.OPEN)} launches one")
         return runs if runs and self._may_write() else []
 
-    def _ask_for(
-        self,
-        question: str,
-        hint: str,
-        take: Callable[[Sequence[RunView], str], None],
-        runs: Sequence[RunView],
-    ) -> None:
-        self._push_question(Ask(question, hint, self._glyphs), partial(take, runs))
+    def _meant_by_words(self, verb: str) -> list[RunView]:
+        """The same for what is asked for in a prompt."""
+        runs = self._meant_or_say(verb)
+        if not runs:
+            self._open_nothing()
+        return runs
 
     def _push_question(self, question: Ask, take: Callable[[str], None]) -> None:
         def answered(words: str | None) -> None:
@@ -109,28 +116,18 @@ class Speaking(Acting):
         names = words.replace(",", " ").split()
         add = [name for name in names if not name.startswith("-")]
         remove = [name[1:] for name in names if name.startswith("-")]
-        wrong = next((name for name in (*add, *remove) if not is_tag(name)), None)
-        if wrong is not None:
-            self._say(f"`{wrong}` cannot be a tag: one word without / , and quotes", ink="bad")
-            return
         self._record(deeds.tagging(add, remove), runs)
 
     def _score(self, runs: Sequence[RunView], words: str) -> None:
         number, _, board = words.partition(" ")
-        try:
-            value = float(number.replace(",", "."))
-        except ValueError:
-            self._say(f"`{number}` is no number, which a score begins with", ink="bad")
-            return
-        self._record(deeds.scoring(value, board.strip()), runs)
+        self._record(deeds.scoring(float(number.replace(",", ".")), board.strip()), runs)
 
     def _note(self, runs: Sequence[RunView], words: str) -> None:
-        if words != WRITE_IT:
-            self._record(deeds.noting(words), runs)
-        elif len(runs) > 1:
-            self._say("only one note at a time can be written in an editor")
+        if words.startswith(WRITE_IT):
+            begun = words.removeprefix(WRITE_IT)
+            self._in_editor(partial(write_note, runs[0].folder, begun))
         else:
-            self._in_editor(partial(write_note, runs[0].folder))
+            self._record(deeds.noting(words), runs)
 
     def _record(self, deed: Deed, runs: Sequence[RunView]) -> None:
         """Write down what was typed, which is not lost where something else is still being done."""
@@ -145,8 +142,7 @@ class Speaking(Acting):
                 # Textual comes back from an end, not from an error.
                 failed = _failure(edit)
         except SuspendNotSupported:
-            where = "a browser has no terminal for an editor; edit the file elsewhere"
-            failed = Operated(where, ink="bad")
+            failed = Operated(NO_TERMINAL, ink="bad")
         except TuiTrainerError as error:
             failed = failure(error)
         if failed is not None:
@@ -211,6 +207,38 @@ def _failure(edit: Callable[[], None]) -> Operated | None:
     except (TuiTrainerError, OSError) as error:
         return failure(error)
     return None
+
+
+def _fault_of_tags(words: str) -> str:
+    names = words.replace(",", " ").split()
+    wrong = next((name for name in names if not is_tag(name.removeprefix("-"))), None)
+    return "" if wrong is None else f"`{wrong}` cannot be a tag: one word without / , and quotes"
+
+
+def _fault_of_score(words: str) -> str:
+    number, _, board = words.partition(" ")
+    try:
+        value = float(number.replace(",", "."))
+    except ValueError:
+        return f"`{number}` is no number, which a score begins with"
+    return fault_of_score(value, board)
+
+
+def _fault_of_note(runs: Sequence[RunView], words: str) -> str:
+    full = [run for run in runs if len(run.facts.note) + len(words) > LONGEST_NOTE]
+    return f"the note of {full[0].label} has at most {LONGEST_NOTE:,} characters" if full else ""
+
+
+def _why_not_written(runs: Sequence[RunView]) -> str:
+    if len(runs) > 1:
+        return "only one note at a time can be written in an editor"
+    if is_in_browser():
+        return NO_TERMINAL
+    try:
+        editor.editor()
+    except TuiTrainerError as error:
+        return error.message
+    return ""
 
 
 def edit_copy(name: str, words: str) -> None:

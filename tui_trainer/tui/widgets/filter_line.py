@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Vertical
 from textual.message import Message
@@ -14,6 +14,7 @@ from tui_trainer.tui.widgets.words import Words
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
+    from textual.binding import BindingType
     from textual.widgets import Input
 
     from tui_trainer.tui.glyphs import Glyphs
@@ -24,6 +25,8 @@ EXAMPLE = "state:crashed  ood>0.4  tag:base  depth=4  -word"
 class FilterLine(Vertical):
     """Takes no room until it is opened; then it has the keyboard."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings((keys.GIVE_UP,))]
+
     class Changed(Message):
         """The text is another one."""
 
@@ -33,6 +36,9 @@ class FilterLine(Vertical):
 
     class Kept(Message):
         """The text is to stay as it is."""
+
+    class GivenUp(Message):
+        """What was there before it was opened is to come back."""
 
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
@@ -68,8 +74,12 @@ class FilterLine(Vertical):
             words.show([(Span(f" {self._glyphs.invalid} ", "bad"), Span(fault))])
             return
         keeps = (Span(f" {keys.shown(keys.OPEN)}", "key"), Span(" keeps  ", "muted"))
-        clears = (Span(keys.shown(keys.BACK), "key"), Span(" clears   ", "muted"))
-        words.show([(*keeps, *clears, Span(EXAMPLE, "muted"))])
+        leaves = (Span(keys.shown(keys.GIVE_UP), "key"), Span(" gives up   ", "muted"))
+        words.show([(*keeps, *leaves, Span(EXAMPLE, "muted"))])
+
+    def action_give_up(self) -> None:
+        """Tell that the text is not wanted."""
+        self.post_message(self.GivenUp())
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Tell of it; what was pasted is made safe first."""
