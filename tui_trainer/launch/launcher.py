@@ -185,8 +185,15 @@ def stop(folder: RunFolder, *, at_once: bool = False) -> None:
         _signal_where_nobody_obeys(folder, asked, at_once=at_once)
 
 
-def assess(folders: Sequence[RunFolder], what: What) -> Iterator[Answer]:
+def assess(
+    folders: Sequence[RunFolder], what: What, images: Path | None = None
+) -> Iterator[Answer]:
     """Begin to evaluate or to predict, run after run, in a process that outlives this one.
+
+    Args:
+        folders: The runs.
+        what: Which of the two.
+        images: The folder to look at in place of what the runs name.
 
     Returns:
         How it went with each of them; whoever asks for the next one waits for it.
@@ -194,7 +201,7 @@ def assess(folders: Sequence[RunFolder], what: What) -> Iterator[Answer]:
     Raises:
         OSError: The process could not be started.
     """
-    return begin(folders, what).answers()
+    return begin(folders, what, images).answers()
 
 
 def _ask_newest(folder: RunFolder, attempt: AttemptFolder, *, at_once: bool) -> AttemptFolder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
@@ -11,6 +12,7 @@ from textual.app import SuspendNotSupported
 from tui_trainer.errors import ExitCode, TuiTrainerError
 from tui_trainer.launch import editor
 from tui_trainer.record import remarks
+from tui_trainer.record.plain_text import plain_line
 from tui_trainer.record.remarks import is_tag, read_remarks
 from tui_trainer.spec.find import find_project
 from tui_trainer.tui import deeds, keys
@@ -158,16 +160,46 @@ class Speaking(Acting):
         meant = self._meant_or_say(what)
         able = [run for run in meant if run.epochs]
         runs = [run for run in able if (what, run.key) not in self._store.assessed]
-        if runs:
-            self._store.assessed |= {(what, run.key) for run in runs}
-            self._say(f"{DOING[what]} {deeds.named(runs)}; it goes on if you leave")
-            work = partial(_assess, self._operations.assess, runs, what, self)
-            # A daemon: whoever leaves the app does not wait for it.
-            threading.Thread(target=work, args=(self.app,), daemon=True, name=what).start()
+        if what == "predict" and (unnamed := [run for run in runs if not _names_images(run)]):
+            # One folder for all of them: what is asked for is to be predicted by each.
+            question = f"images to predict with {deeds.named(unnamed)}:"
+            hint = "a folder of distortion00.npy and so on; ood.folder is not set"
+            self._ask_for(question, hint, self._predict_on, runs)
+        elif runs:
+            self._begin(what, runs)
         elif able:
             self._say(f"{deeds.named(able)}: that is being done already")
         elif meant:
             self._say(f"{deeds.named(meant)}: no epoch is finished, so that there is no checkpoint")
+
+    def _predict_on(self, runs: Sequence[RunView], words: str) -> None:
+        try:
+            folder = runs[0].folder.project / Path(words).expanduser()
+            is_there, has_images = folder.is_dir(), any(folder.glob("*.npy"))
+        except (OSError, RuntimeError) as error:  # ~nobody, a name too long, a folder of others
+            reason = getattr(error, "strerror", None) or str(error)
+            self._say(f"it cannot be looked into: {reason}: {plain_line(words)}", ink="bad")
+            return
+        if not is_there:
+            self._say(f"there is no folder {plain_line(str(folder))}", ink="bad")
+        elif not has_images:
+            hint = "distortion00.npy and so on, or labels.npy and one for each corruption"
+            self._say(f"{plain_line(str(folder))} holds no .npy files", hint, ink="bad")
+        else:
+            self._begin("predict", runs, folder)
+
+    def _begin(self, what: What, runs: Sequence[RunView], images: Path | None = None) -> None:
+        self._store.assessed |= {(what, run.key) for run in runs}
+        self._say(f"{DOING[what]} {deeds.named(runs)}; it goes on if you leave")
+        begin = partial(self._operations.assess, images=images)
+        work = partial(_assess, begin, runs, what, self)
+        # A daemon: whoever leaves the app does not wait for it.
+        threading.Thread(target=work, args=(self.app,), daemon=True, name=what).start()
+
+
+def _names_images(run: RunView) -> bool:
+    """Whether it says itself what to predict; of one that cannot be read, its process says so."""
+    return not run.facts.settings or "ood.folder" in run.facts.settings
 
 
 def _assess(
