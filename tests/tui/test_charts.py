@@ -74,6 +74,23 @@ def test_the_best_epoch_and_the_resume_are_marked_where_that_is_wanted(run: RunV
     assert not loss_chart(run, Look()).begins
 
 
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [
+        ("starting", "the training is being started"),
+        ("rehearsing", "the preflight is under way, before the first epoch"),
+        ("training", "the first epoch is under way"),
+    ],
+)
+def test_before_the_first_epoch_its_chart_says_what_is_done(
+    tmp_path: Path, stage: str, words: str
+) -> None:
+    project = write_project(tmp_path)
+    RunWriter(project, "cnn2").start().beat(stage=stage)
+    (run,) = Store(project).look().runs
+    assert loss_chart(run, Look()).empty == words
+
+
 def test_one_series_alone_and_a_chart_without_it(run: RunView) -> None:
     assert [series.name for series in accuracy_chart(run, Look(only="ood")).series] == ["ood"]
     assert loss_chart(run, Look(only="ood")).empty == "ood has none"
