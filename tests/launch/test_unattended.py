@@ -58,9 +58,8 @@ def test_one_answer_comes_for_each_run_whatever_becomes_of_it(
     assert trains("verify", "one").returncode == ExitCode.DONE
 
 
-def test_images_that_are_named_here_are_those_looked_at(
-    tui_trainer: CommandLine, project: Path
-) -> None:
+@pytest.mark.usefixtures("tui_trainer")
+def test_images_that_are_named_here_are_those_looked_at(project: Path) -> None:
     trains = CommandLine(project, {"PYTHONPATH": str(ROOT)})
     trains("run", "one", "--set", "epochs=1")
     images = project / "my images"

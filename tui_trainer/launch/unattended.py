@@ -98,7 +98,8 @@ def _answer(folder: RunFolder, what: What, options: Sequence[str]) -> Answer:
         file = _print_into_a_file(folder, what)
         code = assess(folder, what, options)
     except OSError as error:
-        return Answer(folder.run, ExitCode.USAGE, UsageError.of_system(error).message, "")
+        told = UsageError.of_system(error)
+        return Answer(folder.run, ExitCode.USAGE, told.message, told.hint)
     said = _last_lines(file)
     hints = [line.removeprefix("hint: ") for line in said if line.startswith("hint: ")]
     others = [line for line in said if not line.startswith("hint: ")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tui_trainer.errors import TuiTrainerError
+from tui_trainer.errors import TuiTrainerError, UsageError
 from tui_trainer.record import remarks
 from tui_trainer.record.trash import restore, trash
 from tui_trainer.tui.figures import plural
@@ -61,16 +61,18 @@ def carry_out(deed: Deed, runs: Sequence[RunView]) -> Outcome:
     words = [deed.done.format(named(done))] if done else []
     for run, error in failed:
         where = "" if len(runs) == 1 else f"{run.label}: "
-        words.append(where + (error.message if isinstance(error, TuiTrainerError) else str(error)))
-    hints = [error.hint for _, error in failed if isinstance(error, TuiTrainerError)]
+        words.append(where + error.message)
+    hints = [error.hint for _, error in failed]
     return Outcome("\n".join(words), "".join(hints[-1:]), bool(failed), tuple(done))
 
 
-def _error_of(deed: Deed, run: RunView) -> TuiTrainerError | OSError | None:
+def _error_of(deed: Deed, run: RunView) -> TuiTrainerError | None:
     try:
         deed.do(run)
-    except (TuiTrainerError, OSError) as error:
+    except TuiTrainerError as error:
         return error
+    except OSError as error:
+        return UsageError.of_system(error)
     return None
 
 
@@ -172,18 +174,18 @@ def bring_back(runs: Path, names: Sequence[str]) -> Outcome:
     failed = [error for error in errors.values() if error is not None]
     those = back[0] if len(back) == 1 else plural(len(back), "run")
     words = [f"{those} back from the trash"] if back else []
-    words += [
-        error.message if isinstance(error, TuiTrainerError) else str(error) for error in failed
-    ]
-    hints = [error.hint for error in failed if isinstance(error, TuiTrainerError)]
+    words += [error.message for error in failed]
+    hints = [error.hint for error in failed]
     return Outcome("\n".join(words), "".join(hints[-1:]), bool(failed), ())
 
 
-def _error_of_restoring(runs: Path, name: str) -> TuiTrainerError | OSError | None:
+def _error_of_restoring(runs: Path, name: str) -> TuiTrainerError | None:
     try:
         restore(runs, name)
-    except (TuiTrainerError, OSError) as error:
+    except TuiTrainerError as error:
         return error
+    except OSError as error:
+        return UsageError.of_system(error)
     return None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 from textual.screen import Screen
 
-from tui_trainer.errors import TuiTrainerError
+from tui_trainer.errors import TuiTrainerError, UsageError
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.tui import deeds, keys
 from tui_trainer.tui.screens.confirm import Confirm
@@ -230,7 +230,8 @@ class Acting(Screen[None]):
             except TuiTrainerError as error:
                 outcome = Operated(error.message, hint=error.hint, ink="bad")
             except OSError as error:
-                outcome = Operated(str(error), ink="bad")
+                told = UsageError.of_system(error)
+                outcome = Operated(told.message, hint=told.hint, ink="bad")
         self.tell(app, outcome)
 
     def tell(self, app: App[list[str]], outcome: Operated) -> None:

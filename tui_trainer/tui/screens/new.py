@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual.message import Message
 
-from tui_trainer.errors import TuiTrainerError
+from tui_trainer.errors import TuiTrainerError, UsageError
 from tui_trainer.launch.new_experiment import write_experiment
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.spec.addition import Addition, addition, free_name, name_fault
@@ -85,7 +85,7 @@ class NewExperiment(FormScreen[str]):
     class Written(Message):
         """It stands in the file, or why it does not."""
 
-        def __init__(self, name: str, error: TuiTrainerError | OSError | None) -> None:
+        def __init__(self, name: str, error: TuiTrainerError | None) -> None:
             super().__init__()
             self.name = name
             self.error = error
@@ -150,9 +150,7 @@ class NewExperiment(FormScreen[str]):
             self.dismiss(message.name)
             return
         self._store.look_soon()
-        error = message.error
-        hint = error.hint if isinstance(error, TuiTrainerError) else ""
-        self._say(str(error), hint)
+        self._say(message.error.message, message.error.hint)
 
     def on_new_experiment_previewed(self, message: NewExperiment.Previewed) -> None:
         """Show the table."""
@@ -264,7 +262,9 @@ class NewExperiment(FormScreen[str]):
     def _write(self, project: Project, added: Addition) -> None:
         try:
             write_experiment(project, added)
-        except (TuiTrainerError, OSError) as error:
+        except TuiTrainerError as error:
             self.post_message(self.Written(added.name, error))
+        except OSError as error:
+            self.post_message(self.Written(added.name, UsageError.of_system(error)))
         else:
             self.post_message(self.Written(added.name, None))

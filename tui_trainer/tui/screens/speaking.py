@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
 
-from tui_trainer.errors import ExitCode, TuiTrainerError
+from tui_trainer.errors import ExitCode, TuiTrainerError, UsageError
 from tui_trainer.launch import editor
 from tui_trainer.record import remarks
 from tui_trainer.record.plain_text import plain_line
@@ -218,7 +218,9 @@ def _assess(
                 screen.forget_assessed(what, [run])
                 screen.tell(app, _outcome(answer, what))
     except OSError as error:
-        screen.tell(app, Operated(f"{what} could not be started: {error}", ink="bad"))
+        told = UsageError.of_system(error)
+        words = f"{what} could not be started: {told.message}"
+        screen.tell(app, Operated(words, hint=told.hint, ink="bad"))
     else:
         if left:
             words = f"{what} ended before it was done with {deeds.named(list(left.values()))}"
@@ -238,8 +240,8 @@ def _failure(edit: Callable[[], None]) -> Operated | None:
     except TuiTrainerError as error:
         return Operated(error.message, hint=error.hint, ink="bad")
     except OSError as error:
-        said = f"{error.filename or 'the file'}: {error.strerror or error}"
-        return Operated(said, ink="bad")
+        told = UsageError.of_system(error)
+        return Operated(told.message, hint=told.hint, ink="bad")
     return None
 
 
