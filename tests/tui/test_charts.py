@@ -43,6 +43,8 @@ def test_a_smoothed_curve_has_the_true_one_behind_it_and_its_true_value_beside_i
     true = loss_chart(run, Look()).series
     assert [series.points for series in chart.series[:2]] == [series.points for series in true]
     assert [series.true_last for series in chart.series[2:]] == [series.last for series in true]
+    drawn = "\n".join(as_text(line) for line in draw_chart(chart, 60, 14, UNICODE))
+    assert drawn.count(" raw") == 2
 
 
 def test_a_zoom_shows_the_last_part_of_the_epochs(run: RunView) -> None:

@@ -64,7 +64,7 @@ async def test_marked_runs_are_spoken_of_together(study: Path) -> None:
         await told.press(keys.SCORE)
         await told.type("kaggle")
         await told.press(keys.TAKE)
-        await told.sees("✕ `kaggle` is no number")
+        await told.sees("✕ 'kaggle' is no number")
         await told.press(keys.TAG)
         await told.type("a/b")
         await told.press(keys.TAKE)

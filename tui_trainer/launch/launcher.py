@@ -26,7 +26,6 @@ from tui_trainer.spec.snapshot import experiment_to_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
     from pathlib import Path
 
     from tui_trainer.launch.unattended import Answer, What

@@ -119,9 +119,9 @@ class Speaking(Acting):
     def _score(self, runs: Sequence[RunView], words: str) -> None:
         number, _, board = words.partition(" ")
         try:
-            value = float(number.replace(",", "."))
-        except ValueError:
-            self._say(f"`{number}` is no number, which a score begins with", ink="bad")
+            value = remarks.score_value(number)
+        except UsageError as error:
+            self._say(error.message, error.hint, ink="bad")
             return
         self._do_to(deeds.scoring(value, board.strip()), runs)
 
