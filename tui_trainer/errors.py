@@ -10,11 +10,13 @@ TuiTrainerError
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
-from typing import TYPE_CHECKING, ClassVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 class ExitCode(IntEnum):
@@ -52,7 +54,24 @@ class UsageError(TuiTrainerError):
     @classmethod
     def of_system(cls, error: OSError) -> UsageError:
         """What the system says to a command, in words: a disk, a folder, a permission."""
-        return cls(f"{error.filename or 'input or output'}: {error.strerror or error}")
+        words = f"{error.filename or 'input or output'}: {error.strerror or error}"
+        return cls(words, hint=_CURES.get(error.errno, ""))
+
+
+_FORBIDDEN = "your user may not: ask the owner for the permission, or choose another folder"
+_FULL = "make room, by tui-trainer prune say, or choose another folder"
+_CURES: Final[Mapping[int | None, str]] = MappingProxyType(
+    {
+        errno.EROFS: "it is mounted read-only: remount it for writing, or choose another folder",
+        errno.EACCES: _FORBIDDEN,
+        errno.EPERM: _FORBIDDEN,
+        errno.ENOSPC: _FULL,
+        errno.EDQUOT: _FULL,
+        errno.EIO: "is the disk failing? its kernel log tells: dmesg",
+        errno.ENOENT: "is its path right?",
+        errno.ENOTDIR: "move away what stands where a folder should",
+    }
+)
 
 
 def told(error: TuiTrainerError | OSError) -> TuiTrainerError:

@@ -25,6 +25,8 @@ def test_runs_are_tagged_found_and_untagged(tui_trainer: CommandLine, runs: Path
     assert done.stdout == "one/1: base keep\ntwo/1: base keep\n"
     assert tui_trainer("tag", "two", "base", "--remove").stdout == "two/1: keep\n"
     assert tui_trainer("tag", "one").stdout == "one/1: base keep\n"
+    assert tui_trainer("tag", "one", "--add", "onee").stdout == "one/1: base keep onee\n"
+    assert tui_trainer("tag", "one", "--remove", "onee").stdout == "one/1: base keep\n"
     assert tui_trainer.json("tag", "two", "more") == [
         {"run": "two/1", "tags": ["keep", "more"], "note": "", "scores": []}
     ]
@@ -39,6 +41,13 @@ def test_runs_are_tagged_found_and_untagged(tui_trainer: CommandLine, runs: Path
     [
         (("tag", "one", "nine/9", "keep"), "there is no run `nine/9`"),
         (("tag", "keep", "one"), "there is no run `keep`"),
+        (("tag", "one", "onee", "keep"), "there is no run `onee`"),
+        (("tag", "one", "keep", "two"), "`two` is a run, after a tag"),
+        (("tag", "one", "onee"), "hint: did you mean one? Runs come first"),
+        (("tag", "one", "twoo/1", "keep"), "hint: did you mean two/1?"),
+        (("tag", "one", "--remove", "nothing"), "one/1: no tag `nothing`; nothing was taken away"),
+        (("score", "one", "45%"), "a score is a plain number, not '45%'"),
+        (("score", "one", "much"), "'much' is no number"),
         (("tag", "one", "a\x1b[2Jb"), "cannot be a tag"),
         (("tag", "one", "--remove"), "--remove wants the tags"),
         (("note", "one", "--remove", "words"), "it wants no text"),
@@ -68,7 +77,7 @@ def test_a_note_grows_line_by_line_and_is_shown_without_harm(tui_trainer: Comman
 @pytest.mark.usefixtures("runs")
 def test_scores_are_kept_by_board(tui_trainer: CommandLine) -> None:
     assert tui_trainer("score", "one").stdout == "one/1: no score\n"
-    tui_trainer("score", "one", "0.41", "--board", "public")
+    tui_trainer("score", "one", "0,41", "--board", "public")
     assert tui_trainer("score", "one", "0.39").stdout == "one/1: 0.41 on public\none/1: 0.39\n"
     assert "score: 0.39\nscore: 0.41 on public" in tui_trainer("show", "one").stdout
     above = ("runs", "--json", "--filter")

@@ -150,6 +150,17 @@ async def test_a_socket_is_its_owners_alone_and_goes_with_the_server(
         assert not place.exists()
 
 
+def test_a_socket_that_cannot_be_is_refused_with_what_can(
+    tui_trainer: CommandLine, tmp_path: Path
+) -> None:
+    for place in (tmp_path / "nowhere" / "x", tmp_path / ("x" * 120)):
+        refused = tui_trainer("serve", "--socket", str(place))
+        assert refused.returncode == ExitCode.USAGE
+        assert f"cannot listen on {place}" in refused.stderr
+        assert "hint: --socket takes a short path" in refused.stderr
+        assert "--port" not in refused.stderr
+
+
 async def test_a_port_that_is_taken(tui_trainer: CommandLine) -> None:
     async with serving(tui_trainer, "--port", "0") as served:
         port = served.origin.rpartition(":")[2]

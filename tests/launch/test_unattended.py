@@ -56,6 +56,17 @@ def test_one_answer_comes_for_each_run_whatever_becomes_of_it(
     assert trains("verify", "one").returncode == ExitCode.DONE
 
 
+@pytest.mark.usefixtures("tui_trainer")
+def test_images_that_are_named_here_are_those_looked_at(project: Path) -> None:
+    trains = CommandLine(project, {"PYTHONPATH": str(ROOT)})
+    trains("run", "one", "--set", "epochs=1")
+    images = project / "my images"
+    images.mkdir()
+    one = RunFolder(project / "runs" / "one" / "1")
+    (answer,) = launcher.assess([one], "predict", images)
+    assert answer.words == f"{images} holds neither labels.npy nor distortion00.npy"
+
+
 def test_it_goes_on_where_whoever_asked_is_gone(runs: Path) -> None:
     folders = [runs / "one" / "1", runs / "two" / "1"]
     done = subprocess.run(

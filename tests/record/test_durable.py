@@ -34,8 +34,9 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_aside(small_disk: SmallDisk
     target = small_disk.place / "kept.json"
     durable.write_durably(target, b"old")
     small_disk.fill()
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="No space") as full:
         durable.write_durably(target, b"new" * 20_000)
+    assert full.value.filename == str(target)
     assert target.read_bytes() == b"old"
     assert sorted(path.name for path in small_disk.place.iterdir()) == ["filler", "kept.json"]
 
@@ -45,8 +46,9 @@ def test_a_full_disk_takes_an_unfinished_line_back(small_disk: SmallDisk) -> Non
     target.write_bytes(b'{"epoch":1}\n' + b"x" * (4096 - 30) + b"\n")
     before = target.read_bytes()
     small_disk.fill()
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="No space") as full:
         durable.append_record(target, {"epoch": 2, "padding": "y" * 5000})
+    assert full.value.filename == str(target)
     assert target.read_bytes() == before
 
 

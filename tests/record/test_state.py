@@ -106,6 +106,8 @@ CASES = {
     ),
     "owner lives, nothing said yet": (evidence(), State.RUNNING),
     "owner lives and trains": (evidence(RUNNING, heartbeat=beat()), State.RUNNING),
+    "starts": (evidence(RUNNING, heartbeat=beat("starting")), State.PREFLIGHT),
+    "is about to start": (evidence(RUNNING, heartbeat=beat("waiting")), State.PREFLIGHT),
     "prepares": (evidence(RUNNING, heartbeat=beat("preparing")), State.PREFLIGHT),
     "evaluates": (evidence(RUNNING, heartbeat=beat("evaluating")), State.EVALUATING),
     "no step for long": (

@@ -38,7 +38,9 @@ def test_a_fault_stands_with_its_change_and_hides_no_other(tmp_path: Path) -> No
     assert draft.experiment is None
     assert draft.becomes == (Becomes("seed", 0, 1),)
     assert set(draft.faults) == set(wrong)
-    assert draft.faults["model.dpth=3"].startswith("unknown key; did you mean `depth`?")
+    assert draft.faults["model.dpth=3"].startswith("unknown key; did you mean `model.depth`?")
+    assert draft.of_the_right is not None
+    assert draft.of_the_right.seed == 1
     assert "did you mean `optimizer.lr`?" in draft.faults["lr=1"]
     assert draft.faults["epochs"] == "must be KEY=VALUE, such as epochs=5"
 
@@ -53,7 +55,7 @@ def test_what_a_run_was_launched_with_is_changed_as_well(tmp_path: Path) -> None
     launched = project_in(tmp_path).experiment("a", ["epochs=3", "model.depth=5"])
     draft = draft_over(launched, ["model.depth=6", "model.wdth=2"])
     assert draft.becomes == (Becomes("model.depth", 5, 6),)
-    assert "did you mean `width`?" in draft.faults["model.wdth=2"]
+    assert "did you mean `model.width`?" in draft.faults["model.wdth=2"]
 
 
 def test_known_keys_are_those_of_the_kinds_that_are_chosen(tmp_path: Path) -> None:

@@ -74,6 +74,8 @@ def test_terms_pick_runs(facts: list[Facts], text: str, names: list[str]) -> Non
         ("size=32 -", "has no value"),
         ("- cnn", "has no value"),
         ("state:", "has no value"),
+        ('cnn name:"two wor', "has a quote, character 10, that is not closed"),
+        ('a"b', "has a quote, character 2, that is not closed"),
         ("state:\x1b[2J", "\\x1b"),
     ],
 )

@@ -11,7 +11,7 @@ from tests.train.test_loop import finish
 from tui_trainer.record.epochs import Epoch
 from tui_trainer.record.events import Alarmed
 from tui_trainer.train import alarms
-from tui_trainer.train.alarms import Firing, chance_threshold, signs
+from tui_trainer.train.alarms import Firing, chance_threshold, over_above, signs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +61,14 @@ def test_chance_level_is_told_after_the_first_epoch_only() -> None:
 
 def test_with_few_classes_chance_is_not_everything() -> None:
     assert [chance_threshold(classes) for classes in (2, 4, 10)] == [0.75, 0.5, 0.2]
+
+
+def test_an_alarm_says_which_accuracy_ends_it() -> None:
+    epochs = epochs_of([0.3, 0.5, 0.4])
+    assert over_above("chance_level", epochs, 10) == 0.2
+    assert over_above("plateau", epochs, 10) == 0.5
+    assert over_above("still_improving", epochs, 10) == 0.0
+    assert over_above("dead_units", epochs, 10) is None
 
 
 def test_a_plateau_is_told_once() -> None:

@@ -102,8 +102,11 @@ class RecordingOperations:
     def stop(self, folder: RunFolder, *, at_once: bool = False) -> None:
         self._note(f"stop {folder.run}{' at once' if at_once else ''}")
 
-    def assess(self, folders: Sequence[RunFolder], what: What) -> Iterable[Answer]:
-        self._note(f"{what} {' '.join(folder.run for folder in folders)}")
+    def assess(
+        self, folders: Sequence[RunFolder], what: What, images: Path | None = None
+    ) -> Iterable[Answer]:
+        on = "" if images is None else f" on {images}"
+        self._note(f"{what} {' '.join(folder.run for folder in folders)}{on}")
         return self.answers(folders)
 
     def answers(self, folders: Sequence[RunFolder]) -> Iterator[Answer]:

@@ -43,6 +43,8 @@ def test_a_smoothed_curve_has_the_true_one_behind_it_and_its_true_value_beside_i
     true = loss_chart(run, Look()).series
     assert [series.points for series in chart.series[:2]] == [series.points for series in true]
     assert [series.true_last for series in chart.series[2:]] == [series.last for series in true]
+    drawn = "\n".join(as_text(line) for line in draw_chart(chart, 60, 14, UNICODE))
+    assert drawn.count(" raw") == 2
 
 
 def test_a_zoom_shows_the_last_part_of_the_epochs(run: RunView) -> None:
@@ -72,6 +74,23 @@ def test_the_best_epoch_and_the_resume_are_marked_where_that_is_wanted(run: RunV
     assert list(chart.best) == [best.epoch, 100 * (best.validation_accuracy or 0.0)]
     assert accuracy_chart(run, Look(marks=True, only="train")).best is None
     assert not loss_chart(run, Look()).begins
+
+
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [
+        ("starting", "the training is being started"),
+        ("rehearsing", "the preflight is under way, before the first epoch"),
+        ("training", "the first epoch is under way"),
+    ],
+)
+def test_before_the_first_epoch_its_chart_says_what_is_done(
+    tmp_path: Path, stage: str, words: str
+) -> None:
+    project = write_project(tmp_path)
+    RunWriter(project, "cnn2").start().beat(stage=stage)
+    (run,) = Store(project).look().runs
+    assert loss_chart(run, Look()).empty == words
 
 
 def test_one_series_alone_and_a_chart_without_it(run: RunView) -> None:

@@ -91,7 +91,8 @@ async def test_a_long_alarm_is_whole_where_the_terminal_has_a_line_for_it(
         await told.go_to("cnn2/1")
         await told.sees("▲ chance level")
         if size[1] > 24:
-            await told.sees(f"▲ {message}", "epoch 6/14", "grad norm")
+            await told.sees(f"▲ chance level: {message}", "epoch 6/14", "grad norm")
+            assert told.screen.count("▲ chance level") == 1
         else:
             await told.sees_no(message)
 

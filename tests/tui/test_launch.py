@@ -47,12 +47,12 @@ async def test_a_launch_shows_what_it_becomes_before_it_is_one(
         await told.sees("0.1 → 0.05", "$ tui-trainer run cnn4 --set optimizer.lr=0.05")
         await told.press(keys.ENTER)
         await told.type("model.dpth=8")
-        await told.sees("✕ unknown key; did you mean `depth`?")
+        await told.sees("✕ unknown key; did you mean `model.depth")
         await told._until(lambda: "schedule 0.05" in told.operations.asked, "the new rate")
         await told.sees("lr 5.0e-02")
         screen_agrees(f"launch-{size[0]}x{size[1]}", told.screen)
         await told.press(keys.LAUNCH)
-        await told.sees("something is wrong")
+        await told.sees("nothing was launched: unknown key; did you mean `model.depth`?")
         for _ in "pth=8":
             await told.press(keys.ERASE_LEFT)
         await told.type("epth=8")
@@ -66,6 +66,34 @@ async def test_a_launch_shows_what_it_becomes_before_it_is_one(
         await told.press(keys.ENTER)
         await told.did("launch cnn4 optimizer.lr=0.05 model.depth=8")
         await told.sees("cnn4/1", "● running")
+
+
+async def test_a_launch_that_cannot_be_goes_to_the_first_mistake(tmp_path: Path) -> None:
+    async with story(write_project(tmp_path)) as told:
+        await plan(told, "cnn4")
+        await told.type("model.actifation=gelu")
+        await told.press(keys.ENTER)
+        await told.type("epochs=3")
+        await told._until(lambda: told.operations.asked[-1:] == ["schedule 0.1"], "what is right")
+        await told.sees("without the lines that are wrong")
+        asked = len(told.operations.asked)
+        await told.press(keys.ENTER)
+        await told.type("optimizer.lr=0.03")
+        await told._until(lambda: len(told.operations.asked) > asked, "the rate of what is right")
+        await told.sees("lr 3.0e-02")
+        await told.press(keys.LAUNCH)
+        await told.sees("nothing was launched: unknown key; did you mean `model.activation`?")
+        await told.sees("▌ --set          model.actifation=gelu")
+
+
+async def test_a_key_that_is_given_twice_says_which_line_counts(tmp_path: Path) -> None:
+    async with story(write_project(tmp_path)) as told:
+        await plan(told, "cnn4")
+        await told.type("epochs=3")
+        await told.press(keys.ENTER)
+        await told.type("epochs=4")
+        await told.sees("epochs=3  ", "said again below", "14 → 4")
+        await told.sees_no("as it is")
 
 
 async def test_esc_loses_nothing_and_asks_nothing(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.usefixtures("workstation")
+IMAGES_NAMED = 'epochs = 14\nood = { folder = "images" }'
 SIZES = [(80, 24), (120, 40), (200, 50)]
 
 
@@ -69,7 +70,7 @@ async def test_what_is_wrong_stays_to_be_mended(study: Path) -> None:
         await told.go_to("cnn4/2")
         await told.press(keys.MARK, keys.MARK, keys.SCORE)
         for wrong, fault in (
-            ("k", "✕ `k` is no number"),
+            ("k", "✕ 'k' is no number"),
             ("nan", "✕ a score is a finite number, not nan"),
             (f"1 {'b' * 61}", "✕ a board's name has at most 60 characters"),
         ):
@@ -174,9 +175,9 @@ async def test_runs_are_measured_while_the_app_goes_on(study: Path) -> None:
         await told.sees("cnn4/2: that is being done already")
         await told.sees("evaluated cnn4/2", "clean: accuracy 96.2 %", "results: here")
         told.operations.refused = {"cnn4/1"}
-        await told.press(keys.MARK, keys.MARK, keys.PREDICT)
-        await told.sees("predict cnn4/1: there are no images", "name their folder")
-        await told.did("evaluate cnn4/2", "predict cnn4/2 cnn4/1")
+        await told.press(keys.MARK, keys.MARK, keys.EVALUATE)
+        await told.sees("evaluate cnn4/1: there are no images", "name their folder")
+        await told.did("evaluate cnn4/2", "evaluate cnn4/2 cnn4/1")
         await told.press(keys.UNMARK)
         await told.go_to("cnn8/2")
         await told.press(keys.EVALUATE)
@@ -187,8 +188,45 @@ async def test_how_it_went_is_told_on_the_screen_that_is_seen_by_then(study: Pat
     async with story(study) as told:
         await open_page(told, "cnn4/2")
         told.operations.seconds = 0.4
-        await told.press(keys.PREDICT, keys.BACK)
-        await told.sees("predicted with cnn4/2", "results: here", "cnn8/2")
+        await told.press(keys.EVALUATE, keys.BACK)
+        await told.sees("evaluated cnn4/2", "results: here", "cnn8/2")
+
+
+async def test_images_to_predict_are_asked_for_where_the_run_names_none(study: Path) -> None:
+    (study / "empty").mkdir()
+    images = study / "test images"
+    images.mkdir()
+    (images / "distortion00.npy").write_bytes(b"")
+    async with story(study) as told:
+        await told.sees("● running")
+        await told.go_to("cnn4/2")
+        await told.press(keys.PREDICT)
+        await told.sees("images to predict with cnn4/2: ▌", "ood.folder is not set")
+        for words, refusal in (
+            ("nowhere", "there is no folder"),
+            ("empty", "holds no .npy files"),
+            ("~nobody-at-all/x", "cannot be looked into"),
+            ("x" * 300, "cannot be looked into"),
+        ):
+            await told.type(words)
+            await told.press(keys.TAKE)
+            await told.sees(refusal)
+            await told.press(keys.PREDICT)
+        await told.did()
+        await told.type("test images")
+        await told.press(keys.TAKE)
+        await told.sees("predicted with cnn4/2")
+        await told.did(f"predict cnn4/2 on {images}")
+
+
+async def test_a_run_that_names_its_images_is_asked_for_none(tmp_path: Path) -> None:
+    project = write_project(tmp_path, EXPERIMENTS.replace("epochs = 14", IMAGES_NAMED))
+    RunWriter(project, "cnn2").start().train(2).end(0)
+    async with story(project) as told:
+        await told.go_to("cnn2/1")
+        await told.press(keys.PREDICT)
+        await told.sees("predicted with cnn2/1")
+        await told.did("predict cnn2/1")
 
 
 async def test_an_editor_cannot_be_had_without_a_terminal(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.conftest import wait_until
 from tests.tui.run_folders import EXPERIMENTS, RunWriter, foreign_owner, write_project
-from tui_trainer.record.events import Alarmed, append_event
+from tui_trainer.record.events import Alarmed, Warned, append_event
 from tui_trainer.record.state import State
 from tui_trainer.tui import store as store_module
 from tui_trainer.tui.detail import Tab
@@ -224,8 +224,21 @@ def test_alarms_reach_the_status_line(study: Path) -> None:
     alarm = Alarmed(attempt=1, epoch=1, kind="chance_level", message="hardly better than chance")
     append_event(run.folder.events_file, alarm)
     (view,) = (each for each in Store(study).look().runs if each.label == "cnn2/2")
-    assert view.warnings == ("hardly better than chance",)
+    assert view.warnings == ("chance level: hardly better than chance",)
     status = StatusLine(UNICODE)
     status._row = view
     line = "".join(span.text for fact in status.facts() for span in fact)
     assert f"{UNICODE.warning} chance level" in line
+
+
+def test_an_alarm_that_later_epochs_disprove_is_shown_no_more(study: Path) -> None:
+    run = RunWriter(study, "cnn2").start().train(1)
+    alarm = Alarmed(attempt=1, epoch=1, kind="chance_level", message="chance", over_above=0.2)
+    append_event(run.folder.events_file, alarm)
+    append_event(run.folder.events_file, Warned(attempt=1, message="few cores"))
+    store = Store(study)
+    (view,) = (each for each in store.look().runs if each.label == "cnn2/2")
+    assert view.alarms == ("chance level",)
+    run.train(9)
+    (view,) = (each for each in store.look().runs if each.label == "cnn2/2")
+    assert (view.alarms, view.warnings) == ((), ("few cores",))

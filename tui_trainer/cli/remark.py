@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from tui_trainer.cli.look import RunArgument, complete_runs, find
-from tui_trainer.cli.project import JsonOption  # noqa: TC001  typer evaluates the annotations
+from tui_trainer.cli.project import JsonOption, runs_folder
 from tui_trainer.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tui_trainer.record.run_folder import RunFolder
+
+
+# `onw` is like `one`; `baseline` is not like an experiment `base`.
+LIKE_A_RUN = 0.75
 
 
 def tag(
@@ -26,6 +32,10 @@ def tag(
             autocompletion=complete_runs,
         ),
     ],
+    add: Annotated[
+        Optional[list[str]],  # noqa: UP045  typer evaluates this, also on Python 3.10
+        typer.Option("--add", metavar="NAME", help="A tag, also one that is called like a run."),
+    ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Take the tags away.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -33,8 +43,11 @@ def tag(
     from tui_trainer.record import remarks
 
     runs, tags = _runs_and_tags(context, names)
-    if remove and not tags:
-        raise UsageError("--remove wants the tags to take away", hint="tui-trainer tag RUN lists")
+    if remove:
+        _check_they_are_there(runs, [*tags, *(add or ())])
+    else:
+        _check_none_is_meant_for_a_run(context, runs[0], tags)
+    tags += add or ()
     for run in runs if tags else ():
         remarks.tag(run, **{"remove" if remove else "add": tags})
     told = [_told(run) for run in runs]
@@ -72,7 +85,7 @@ def score(
     context: typer.Context,
     run: RunArgument,
     value: Annotated[
-        Optional[float],  # noqa: UP045  typer evaluates this, also on Python 3.10
+        Optional[str],  # noqa: UP045  typer evaluates this, also on Python 3.10
         typer.Argument(metavar="[VALUE]", help="What the leaderboard said. Default: list them."),
     ] = None,
     board: Annotated[
@@ -85,7 +98,7 @@ def score(
 
     folder = find(context, run)
     if value is not None:
-        remarks.score(folder, value, board)
+        remarks.score(folder, remarks.score_value(value), board)
     scores = remarks.read_remarks(folder).scores
     lines = [f"{folder.run}: {each.words}" for each in scores] or [f"{folder.run}: no score"]
     _print(_told(folder) if as_json else lines, as_json)
@@ -102,10 +115,57 @@ def _runs_and_tags(context: typer.Context, names: list[str]) -> tuple[list[RunFo
 
 def _run_if_meant(context: typer.Context, name: str) -> RunFolder | None:
     if "/" in name:
-        return find(context, name)
+        try:
+            return find(context, name)
+        except UsageError as error:
+            from tui_trainer.spec.wording import nearest
+
+            near = nearest(name, _names_of_runs(context))
+            raise UsageError(error.message, hint=_meant(near) if near else error.hint) from error
     with contextlib.suppress(UsageError):
         return find(context, name)
     return None
+
+
+def _check_they_are_there(runs: Sequence[RunFolder], tags: Sequence[str]) -> None:
+    from tui_trainer.record.remarks import read_remarks
+
+    if not tags:
+        raise UsageError("--remove wants the tags to take away", hint="tui-trainer tag RUN lists")
+    has = {tag for run in runs for tag in read_remarks(run).tags}
+    missing = [tag for tag in tags if tag not in has]
+    if missing:
+        whose = ", ".join(run.run for run in runs)
+        raise UsageError(
+            f"{whose}: no tag `{', '.join(missing)}`; nothing was taken away",
+            hint=f"there: {_tags(sorted(has))}",
+        )
+
+
+def _check_none_is_meant_for_a_run(
+    context: typer.Context, first: RunFolder, tags: Sequence[str]
+) -> None:
+    """A run's name with a slip in it, or behind a tag, is no tag unless that is said."""
+    from difflib import get_close_matches
+
+    known = _names_of_runs(context) if tags else ()
+    for tag in tags:
+        if near := get_close_matches(tag, known, n=1, cutoff=LIKE_A_RUN):
+            raise UsageError(
+                f"there is no run `{tag}`" if tag != near[0] else f"`{tag}` is a run, after a tag",
+                hint=f"{_meant(near[0])}; if it is a tag: tui-trainer tag {first.run} --add {tag}",
+            )
+
+
+def _meant(near: str) -> str:
+    return f"did you mean {near}? Runs come first: tui-trainer tag RUN... NAME"
+
+
+def _names_of_runs(context: typer.Context) -> tuple[str, ...]:
+    from tui_trainer.record.run_folder import all_runs
+
+    known = [folder.run for folder in all_runs(runs_folder(context.obj))]
+    return tuple(dict.fromkeys([*known, *(name.rpartition("/")[0] for name in known)]))
 
 
 def _told(folder: RunFolder) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
 import signal
 from typing import TYPE_CHECKING
 
@@ -20,13 +19,14 @@ from tui_trainer.record.experiment_file import read_experiment_to_train
 from tui_trainer.record.heartbeat import Heartbeat
 from tui_trainer.record.index import RunReader, look_until_sure
 from tui_trainer.record.owner import Owner, Presence
-from tui_trainer.record.run_folder import AttemptFolder, RunFolder, claim_run
+from tui_trainer.record.run_folder import AttemptFolder, RunFolder, claim_run, give_back
 from tui_trainer.record.state import State
 from tui_trainer.spec.learning import CosineAnnealingLR
 from tui_trainer.spec.snapshot import experiment_to_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from tui_trainer.launch.unattended import Answer, What
     from tui_trainer.spec.experiment import Experiment
@@ -98,7 +98,7 @@ def prepare(
         write_once(folder.experiment_file, content)
         append_event(folder.events_file, launched)
     except OSError:
-        shutil.rmtree(folder.path, ignore_errors=True)  # nothing but our own half launch is in it
+        give_back(folder)
         raise
     return folder
 
@@ -185,8 +185,15 @@ def stop(folder: RunFolder, *, at_once: bool = False) -> None:
         _signal_where_nobody_obeys(folder, asked, at_once=at_once)
 
 
-def assess(folders: Sequence[RunFolder], what: What) -> Iterator[Answer]:
+def assess(
+    folders: Sequence[RunFolder], what: What, images: Path | None = None
+) -> Iterator[Answer]:
     """Begin to evaluate or to predict, run after run, in a process that outlives this one.
+
+    Args:
+        folders: The runs.
+        what: Which of the two.
+        images: The folder to look at in place of what the runs name.
 
     Returns:
         How it went with each of them; whoever asks for the next one waits for it.
@@ -194,7 +201,7 @@ def assess(folders: Sequence[RunFolder], what: What) -> Iterator[Answer]:
     Raises:
         OSError: The process could not be started.
     """
-    return begin(folders, what).answers()
+    return begin(folders, what, images).answers()
 
 
 def _ask_newest(folder: RunFolder, attempt: AttemptFolder, *, at_once: bool) -> AttemptFolder:

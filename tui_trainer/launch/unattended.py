@@ -1,8 +1,8 @@
 """Evaluates or predicts run after run in a process that outlives whoever asked for it.
 
-`python -m tui_trainer.launch.unattended evaluate|predict RUN_FOLDER…` tells on standard output,
-with one JSON line for each run, how it went, as long as anybody listens. What each run's
-evaluation printed stays in the run's folder.
+`python -m tui_trainer.launch.unattended evaluate|predict [--folder=IMAGES] RUN_FOLDER…` tells on
+standard output, with one JSON line for each run, how it went, as long as anybody listens. What each
+run's evaluation printed stays in the run's folder.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 What = Literal["evaluate", "predict"]
 
 _MODULE = "tui_trainer.launch.unattended"
+_IMAGES = "--folder="
 _END_BYTES = 8192
 # The figures, and where they stand.
 LINES_OF_ANSWER = 2
@@ -66,10 +67,11 @@ class Unattended:
                 )
 
 
-def begin(folders: Sequence[RunFolder], what: What) -> Unattended:
-    """Start it, in a session of its own."""
+def begin(folders: Sequence[RunFolder], what: What, images: Path | None = None) -> Unattended:
+    """Start it, in a session of its own; on `images` in place of what the runs name."""
+    options = [] if images is None else [f"{_IMAGES}{images}"]
     paths = (str(folder.path.absolute()) for folder in folders)
-    command = [sys.executable, "-m", _MODULE, what, *paths]
+    command = [sys.executable, "-m", _MODULE, what, *options, *paths]
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -88,16 +90,18 @@ def main(arguments: Sequence[str]) -> None:
     """Do it to one run after the other."""
     what: What = "predict" if arguments[0] == "predict" else "evaluate"
     answers = os.dup(1)  # from now on standard output leads to where the evaluations print
-    for path in arguments[1:]:
-        _tell(answers, _answer(RunFolder(Path(path)), what))
+    options = [argument for argument in arguments[1:] if argument.startswith(_IMAGES)]
+    for path in arguments[1 + len(options) :]:
+        _tell(answers, _answer(RunFolder(Path(path)), what, options))
 
 
-def _answer(folder: RunFolder, what: What) -> Answer:
+def _answer(folder: RunFolder, what: What, options: Sequence[str]) -> Answer:
     try:
         file = _print_into_a_file(folder, what)
-        code = assess(folder, what, [])
+        code = assess(folder, what, options)
     except OSError as error:
-        return Answer(folder.run, ExitCode.USAGE, UsageError.of_system(error).message, "")
+        told = UsageError.of_system(error)
+        return Answer(folder.run, ExitCode.USAGE, told.message, told.hint)
     said = _last_lines(file)
     hints = [line.removeprefix("hint: ") for line in said if line.startswith("hint: ")]
     others = [line for line in said if not line.startswith("hint: ")]

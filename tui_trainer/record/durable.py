@@ -90,7 +90,11 @@ def append_record(path: Path, record: Mapping[str, Any]) -> None:
         OSError: the disk is full, read-only or failing, or `path` is no file; it ends where it
             ended.
     """
-    line = encode_record(record)
+    with _naming(path):
+        _append_line(path, encode_record(record))
+
+
+def _append_line(path: Path, line: bytes) -> None:
     descriptor = _open_to_append(path)
     try:
         is_alone = _lock(descriptor)
@@ -160,10 +164,21 @@ def sweep(folder: Path) -> None:
 @contextlib.contextmanager
 def _aside(path: Path) -> Iterator[Path]:
     temporary = temporary_beside(path)
+    with _naming(path):
+        try:
+            yield temporary
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the file in an error of its descriptor, or of what was written aside for it."""
     try:
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        raise
 
 
 def _write_whole(path: Path, content: bytes, *, sync: bool, mode: int | None = None) -> None:

@@ -120,6 +120,8 @@ class Alarmed(_Event):
     kind: str
     """`chance_level`, `nan`, `plateau`, `dead_units` or `still_improving`."""
     message: str
+    over_above: float | None = None
+    """The validation accuracy above which a later epoch shows it to be over; None: none does."""
 
 
 @dataclass(frozen=True, kw_only=True)

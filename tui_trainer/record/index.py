@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from tui_trainer.errors import InvalidExperimentsError
 from tui_trainer.record.epochs import Epoch, Epochs, best_epoch
-from tui_trainer.record.events import AttemptEnded, Evaluated, end_told_in, event_from_record
+from tui_trainer.record.events import (
+    Alarmed,
+    AttemptEnded,
+    Evaluated,
+    end_told_in,
+    event_from_record,
+)
 from tui_trainer.record.fields import number
 from tui_trainer.record.heartbeat import (
     SECONDS_PER_BEAT,
@@ -95,6 +101,11 @@ class Run:
         if self.ood is not None:
             return number(self.ood, "gap")
         return self.epochs[-1].ood_gap if self.epochs else None
+
+    @property
+    def past_alarms(self) -> list[Alarmed]:
+        """Those that a later epoch has shown to be over."""
+        return [alarm for alarm in self.history.alarms if _is_over(alarm, self.epochs)]
 
     @property
     def eta_seconds(self) -> float | None:
@@ -358,6 +369,14 @@ class Index:
         """
         self.look()
         return look_until_sure(self._readers.values())
+
+
+def _is_over(alarm: Alarmed, epochs: Sequence[Epoch]) -> bool:
+    end = alarm.over_above
+    return end is not None and any(
+        epoch.epoch > alarm.epoch and (epoch.validation_accuracy or 0.0) > end
+        for epoch in reversed(epochs)
+    )
 
 
 def look_until_sure(readers: Collection[RunReader]) -> list[Run]:

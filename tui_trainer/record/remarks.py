@@ -153,6 +153,26 @@ def fault_of_score(value: float, board: str) -> str:
     return ""
 
 
+def score_value(words: str) -> float:
+    """The number that somebody wrote, with a decimal point or comma.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if words.endswith("%"):
+        raise UsageError(
+            f"a score is a plain number, not {plain_text(words)[:LONGEST_BOARD]!r}",
+            hint="without %, and for all runs on the leaderboard's own scale: 45 or 0.45",
+        )
+    try:
+        return float(words.replace(",", "."))
+    except ValueError:
+        raise UsageError(
+            f"{plain_text(words)[:LONGEST_BOARD]!r} is no number, which a score begins with",
+            hint="like 0.45",
+        ) from None
+
+
 def is_tag(name: str) -> bool:
     """Whether a run can have this tag."""
     is_plain = plain_text(name) == name and name.isprintable()

@@ -270,14 +270,35 @@ def claim_run(runs: Path, experiment_name: str) -> RunFolder:
     A number in the trash is not given to another run: it could not be restored.
     """
     family = runs / experiment_name
-    family.mkdir(parents=True, exist_ok=True)
     while True:
+        family.mkdir(parents=True, exist_ok=True)
         taken = _numbers_in(family) | _numbers_in(runs / TRASH / experiment_name)
         number = max(taken, default=0) + 1
-        with contextlib.suppress(FileExistsError):
-            (family / str(number)).mkdir()
+        claimed = RunFolder(family / str(number))
+        try:
+            claimed.path.mkdir()
+        except (FileExistsError, FileNotFoundError):
+            continue  # somebody took it, or gave back the only claim in the family
+        except OSError:
+            _remove_if_empty(family)
+            raise
+        try:
             sync_folder(family)
-            return RunFolder(family / str(number))
+        except OSError:
+            give_back(claimed)
+            raise
+        return claimed
+
+
+def give_back(claimed: RunFolder) -> None:
+    """Remove a run folder of one's own in which nothing began, and its family if it is empty."""
+    shutil.rmtree(claimed.path, ignore_errors=True)
+    _remove_if_empty(claimed.path.parent)
+
+
+def _remove_if_empty(family: Path) -> None:
+    with contextlib.suppress(OSError):
+        family.rmdir()
 
 
 def all_runs(runs: Path) -> Iterator[RunFolder]:

@@ -362,6 +362,7 @@ def _alive(evidence: Evidence) -> Verdict:
     if standstill:
         return Verdict(State.STALLED, standstill)
     beat = _own_beat(evidence)
+    # A core that was started by hand never has a heartbeat.
     stage = beat.progress.stage if beat else ""
     return Verdict(_STATE_OF_STAGE.get(stage, State.RUNNING))
 
@@ -411,6 +412,8 @@ def _own_beat(evidence: Evidence) -> Heartbeat | None:
 
 
 _STATE_OF_STAGE = {
+    "waiting": State.PREFLIGHT,
+    "starting": State.PREFLIGHT,
     "rehearsing": State.PREFLIGHT,
     "preparing": State.PREFLIGHT,
     "evaluating": State.EVALUATING,

@@ -330,7 +330,7 @@ class _Checker:
         for key in islice(unknown, _MOST_UNKNOWN_KEYS):
             near = suggestion(key, known) or (_further_in(key) if kind is Experiment else "")
             message = f"{_UNKNOWN_KEY}{near or ';'} known keys: {listed(known)}"
-            self._problem((*keys, key), message)
+            self._problem((*keys, key), message, near=nearest(key, known))
 
     def _rules(self, table: Struct, tree: dict[str, Any], keys: Keys) -> None:
         wrong = {problem.keys for problem in self.problems}
@@ -347,8 +347,10 @@ class _Checker:
             if not stands_in and not left_out:
                 self._problem(first, rule.message, tuple(others))
 
-    def _problem(self, keys: Keys, message: str, related: tuple[Keys, ...] = ()) -> None:
-        self.problems.append(Problem(keys, message, related))
+    def _problem(
+        self, keys: Keys, message: str, related: tuple[Keys, ...] = (), near: str = ""
+    ) -> None:
+        self.problems.append(Problem(keys, message, related, near=near))
 
 
 def _told_of(kind: type[Struct], value: dict[str, Any], keys: Keys) -> list[Problem]:

@@ -45,6 +45,8 @@ class Draft(NamedTuple):
     """What it was before."""
     now: Mapping[str, Any] = {}
     """What each key was before."""
+    of_the_right: Experiment | None = None
+    """What those changes make of it that are right; None where something besides is wrong."""
 
 
 def draft_of(project: Project, name: str, changes: Sequence[str]) -> Draft:
@@ -81,10 +83,11 @@ def _drafted(
         right = [change for change in changes if change not in faults]
         # What is right is shown for what it becomes, whatever is wrong beside it.
         rest = _drafted(base, right, changed) if len(right) < len(changes) else Draft(None)
-        return Draft(None, rest.becomes, faults, known_keys(base), base, values_of(base))
+        known, before = known_keys(base), values_of(base)
+        return Draft(None, rest.becomes, faults, known, base, before, rest.of_the_right)
     before = values_of(base)
     becomes = _differences(before, values_of(experiment))
-    return Draft(experiment, becomes, {}, known_keys(experiment), base, before)
+    return Draft(experiment, becomes, {}, known_keys(experiment), base, before, experiment)
 
 
 def values_of(experiment: Experiment) -> dict[str, Any]:

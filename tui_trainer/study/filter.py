@@ -75,12 +75,20 @@ def understand_filter(text: str, settings: Collection[str]) -> Filter:
     for match in filter(lambda match: match[0], _TERM.finditer(text)):
         value = match["value"].strip('"')
         try:
+            _check_quotes(match)
             term = _term(match[0], match["field"], match["sign"], value, settings)
         except UsageError as fault:
             faults.append(fault)
         else:
             terms.append(_negated(term) if match["not"] else term)
     return Filter(tuple(terms), tuple(faults))
+
+
+def _check_quotes(match: re.Match[str]) -> None:
+    if match["value"].count('"') % 2:
+        place = match.start("value") + match["value"].rindex('"') + 1
+        why = f"has a quote, character {place}, that is not closed"
+        raise _refused(match[0], why, hint='words with spaces: "like these"')
 
 
 def _negated(term: Term) -> Term:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -43,15 +42,17 @@ class Alarms:
         """Tell what the newest of the finished epochs shows."""
         if epochs:
             for kind, message in signs(epochs, self._epochs, self._classes):
-                self.tell(kind, epochs[-1].epoch, message)
+                over = over_above(kind, epochs, self._classes)
+                self.tell(kind, epochs[-1].epoch, message, over)
 
-    def tell(self, kind: str, epoch: int, message: str) -> None:
+    def tell(self, kind: str, epoch: int, message: str, over: float | None = None) -> None:
         """Record an alarm unless it is recorded."""
-        alarm = Alarmed(
-            attempt=self._ledger.attempt, epoch=epoch, kind=kind, message=message, time=0.0
-        )
-        if not any(replace(e, attempt=alarm.attempt, time=0.0) == alarm for e in self._all()):
-            self._ledger.alarm(kind, epoch, message)
+        told = ((each.kind, each.epoch, each.message) for each in self._all())
+        if (kind, epoch, message) not in told:
+            attempt = self._ledger.attempt
+            self._ledger.alarm(
+                Alarmed(attempt=attempt, epoch=epoch, kind=kind, message=message, over_above=over)
+            )
 
     def told(self, kind: str, epoch: int) -> int:
         """How many different alarms of a kind there were up to an epoch."""
@@ -80,6 +81,17 @@ def signs(epochs: Sequence[Epoch], planned: int, classes: int) -> Iterator[tuple
         yield "plateau", message
     if message := _still_improving(epochs, planned):
         yield "still_improving", message
+
+
+def over_above(kind: str, epochs: Sequence[Epoch], classes: int) -> float | None:
+    """The accuracy above which a later epoch shows that an alarm is over; None where none does."""
+    best = best_epoch(epochs)
+    ends = {
+        "chance_level": chance_threshold(classes),
+        "plateau": best.validation_accuracy if best else None,
+        "still_improving": 0.0,  # it was about the last epoch, which another one ends
+    }
+    return ends.get(kind)
 
 
 def chance_threshold(classes: int) -> float:

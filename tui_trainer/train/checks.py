@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import traceback
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from tui_trainer.errors import TuiTrainerError
+from tui_trainer.errors import TuiTrainerError, UsageError
 from tui_trainer.record.finding import Finding
 from tui_trainer.train import own
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from tui_trainer.train.reporter import Reporter
-
-_FORBIDDEN = "your user may not: ask the owner for the permission, or choose another folder"
-_FULL = "make room, or choose another folder"
-_CURES: Final[Mapping[int | None, str]] = MappingProxyType(
-    {
-        errno.EROFS: "it is mounted read-only: remount it for writing, or choose another folder",
-        errno.EACCES: _FORBIDDEN,
-        errno.EPERM: _FORBIDDEN,
-        errno.ENOSPC: _FULL,
-        errno.EDQUOT: _FULL,
-        errno.EIO: "is the disk failing? its kernel log tells: dmesg",
-        errno.ENOENT: "is its path right?",
-        errno.ENOTDIR: "move away what stands where a folder should",
-    }
-)
 
 
 class Interrupted(Exception):  # noqa: N818  somebody asked for it
@@ -87,7 +70,7 @@ def _look(check: Check, reporter: Reporter) -> Finding:
     except TuiTrainerError as error:
         return Finding(check.subject, "error", error.message, error.hint)
     except OSError as error:
-        return Finding(check.subject, "error", str(error), _CURES.get(error.errno, ""))
+        return Finding(check.subject, "error", str(error), UsageError.of_system(error).hint)
     except torch.OutOfMemoryError as error:
         found = f"the device has too little memory: {str(error).partition('. ')[0]}"
         return Finding(check.subject, "error", found, "lower batch_size")

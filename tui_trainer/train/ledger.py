@@ -87,8 +87,8 @@ class Ledger:
         with contextlib.suppress(OSError):
             self.event(Warned(attempt=self.attempt, message=message))
 
-    def alarm(self, kind: str, epoch: int, message: str) -> None:
+    def alarm(self, alarm: Alarmed) -> None:
         """Say that the training goes wrong; a disk too full for it does not end the run."""
-        self._reporter.say(f"alarm: {message}")
+        self._reporter.say(f"alarm: {alarm.message}")
         with contextlib.suppress(OSError):
-            self.event(Alarmed(attempt=self.attempt, epoch=epoch, kind=kind, message=message))
+            self.event(alarm)

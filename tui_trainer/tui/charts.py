@@ -241,4 +241,15 @@ def _in_percent(fraction: float | None) -> float | None:
 
 
 def _empty(run: RunView) -> str:
-    return "the first epoch is under way" if run.state.is_live else "no epoch was finished"
+    if not run.state.is_live:
+        return "no epoch was finished"
+    stage = run.progress.stage if run.progress else "starting"
+    return _BEFORE_TRAINING.get(stage, "the first epoch is under way")
+
+
+_BEFORE_TRAINING = {
+    "waiting": "the training is being started",
+    "starting": "the training is being started",
+    "rehearsing": "the preflight is under way, before the first epoch",
+    "preparing": "the data are being prepared",
+}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from tui_trainer.launch.unattended import Answer, What
     from tui_trainer.record.run_folder import RunFolder
@@ -35,7 +36,9 @@ class Operations(Protocol):
     def stop(self, folder: RunFolder, *, at_once: bool = False) -> None:
         """Ask a run to stop, after a checkpoint or `at_once` without one."""
 
-    def assess(self, folders: Sequence[RunFolder], what: What) -> Iterable[Answer]:
+    def assess(
+        self, folders: Sequence[RunFolder], what: What, images: Path | None = None
+    ) -> Iterable[Answer]:
         """Begin to evaluate or predict run after run; how each went, as soon as it is over."""
 
     def rehearse(

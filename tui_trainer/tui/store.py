@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from textual.message import Message
 
 from tui_trainer.errors import InvalidExperimentsError, TuiTrainerError
+from tui_trainer.record.events import Alarmed
 from tui_trainer.record.index import Index, Run
 from tui_trainer.record.plain_text import LONGEST_SHOWN_LINE, plain_line, plain_text
 from tui_trainer.record.run_folder import all_runs
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tui_trainer.record.epochs import Epoch
+    from tui_trainer.record.events import Warned
     from tui_trainer.record.heartbeat import Progress, Usage
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.tui.form import Form
@@ -82,6 +84,7 @@ class RunView:
     began_at_epoch: int
     peak_memory_bytes: int
     warnings: tuple[str, ...]
+    """All but those that are no longer so, an alarm's after its kind."""
     alarms: tuple[str, ...]
     """The kinds of the alarms among the warnings, in words."""
     skipped_lines: int
@@ -486,6 +489,8 @@ def _experiment_view(
 
 def _run_view(run: Run, log: EndOfLog | None) -> RunView:
     attempt = max(run.attempts, key=lambda attempt: attempt.number, default=None)
+    past = run.past_alarms
+    warnings = [warning for warning in run.history.warnings if warning not in past]
     return RunView(
         folder=run.folder,
         experiment=run.folder.experiment_name,
@@ -504,12 +509,21 @@ def _run_view(run: Run, log: EndOfLog | None) -> RunView:
         attempt=attempt.number if attempt else 0,
         began_at_epoch=attempt.began_at_epoch if attempt else 0,
         peak_memory_bytes=attempt.peak_memory_bytes if attempt else 0,
-        warnings=tuple(plain_line(warning.message) for warning in run.history.warnings),
-        alarms=tuple(plain_line(a.kind.replace("_", " ")) for a in run.history.alarms),
+        warnings=tuple(map(_warning_words, warnings)),
+        alarms=tuple(_alarm_words(each) for each in warnings if isinstance(each, Alarmed)),
         skipped_lines=run.skipped_lines,
         scores=tuple(plain_line(score.words) for score in reversed(run.remarks.scores)),
         facts=facts_of(run),
     )
+
+
+def _warning_words(warning: Warned | Alarmed) -> str:
+    kind = f"{_alarm_words(warning)}: " if isinstance(warning, Alarmed) else ""
+    return f"{kind}{plain_line(warning.message)}"
+
+
+def _alarm_words(alarm: Alarmed) -> str:
+    return plain_line(alarm.kind.replace("_", " "))
 
 
 def _ood_view(run: Run) -> OodView | None:

@@ -164,6 +164,15 @@ class FormScreen(Telling[Result]):
         self.form = self.form.go_to(line)
         self._show_form()
 
+    def _go_to_fault(self) -> str:
+        """Go to the first line that is wrong, and say what is."""
+        faults = self._draft().faults
+        for number, field in enumerate(self.form.fields):
+            if field.change in faults and field.change:
+                self._go_to(number)
+                return faults[field.change]
+        return next(iter(faults.values()), "there is no experiments.toml any more")
+
     def _show_form(self) -> None:
         draft = self._draft()
         rows = [self._row(number, field, draft) for number, field in enumerate(self.form.fields)]
@@ -174,13 +183,13 @@ class FormScreen(Telling[Result]):
 
     def _row(self, number: int, field: Field, draft: Draft) -> FormRow:
         shown = (_now(draft, field.key) or "not set") if field.label else "key=value"
-        note = self._note(field, draft)
+        note = self._note(number, field, draft)
         label = field.label or "--set"
         return FormRow(
             label, field.typed, shown, is_choice=bool(field.choices), note=note, number=number
         )
 
-    def _note(self, field: Field, draft: Draft) -> Line:
+    def _note(self, number: int, field: Field, draft: Draft) -> Line:
         """What a line becomes, or what is wrong with it."""
         change = field.change
         if not change:
@@ -189,7 +198,9 @@ class FormScreen(Telling[Result]):
             return ()
         if fault := draft.faults.get(change):
             return (Span(f"{self._glyphs.invalid} {plain_line(fault)}", "bad"),)
-        key = change.partition("=")[0].strip()
+        key = _key_of(field)
+        if key in map(_key_of, self.form.fields[number + 1 :]):
+            return (Span("said again below", "muted"),)
         become = [each for each in draft.becomes if f"{each.key}.".startswith(f"{key}.")]
         if not become:
             return (Span("as it is", "muted"),)
@@ -233,6 +244,10 @@ class FormScreen(Telling[Result]):
 
     def _completions(self, field: Field) -> tuple[str, ...]:
         return () if field.label else completions(field.typed.text, self._draft().keys)
+
+
+def _key_of(field: Field) -> str:
+    return field.change.partition("=")[0].strip()
 
 
 def in_words(become: Becomes) -> tuple[str, str]:

@@ -160,7 +160,7 @@ class LaunchScreen(FormScreen[WantedLaunch]):
     def action_launch(self) -> None:
         """Launch, where nothing is wrong."""
         if self._draft().experiment is None:
-            self._say("something is wrong with what is filled in; nothing was launched")
+            self._say_fault("nothing was launched")
         else:
             self.dismiss(WantedLaunch(self._names, self.form.changes))
 
@@ -172,7 +172,7 @@ class LaunchScreen(FormScreen[WantedLaunch]):
         if self._rehearsal is not None:
             self._say("the preflight is under way")
         elif project is None or len(good) < len(self._names):
-            self._say("something is wrong with what is filled in; nothing was rehearsed")
+            self._say_fault("nothing was rehearsed")
         else:
             ask = self._operations.rehearse
             questions = [
@@ -198,7 +198,7 @@ class LaunchScreen(FormScreen[WantedLaunch]):
         """Pictures of what the first experiment would train on with what is filled in."""
         experiment, project = self._draft_of(self._names[0]).experiment, self._store.seen.project
         if experiment is None or project is None:
-            self._say("something is wrong with what is filled in; there is nothing to show")
+            self._say_fault("there is nothing to show")
             return
         read = partial(experiment_to_toml, experiment, {})
         subject = Subject(plain_line(self._names[0]), project.folder, read)
@@ -298,7 +298,7 @@ class LaunchScreen(FormScreen[WantedLaunch]):
         names = ", ".join(map(plain_line, self._names))
         about = draft.base.description if draft.base else ""
         self.query_one("#launched", Rule).show(f"launch {names}", plain_line(about))
-        words = "" if draft.experiment else "of what was filled in before the mistake"
+        words = "" if draft.experiment else "without the lines that are wrong"
         self.query_one("#below-form", Rule).show("what it comes to", words)
         lines = command_lines(self._command, self.size.width)
         self.query_one("#command", Words).show(lines[:3])
@@ -364,10 +364,13 @@ class LaunchScreen(FormScreen[WantedLaunch]):
             offers[1] = offers[1]._replace(word=self.form.action)
         return offers
 
+    def _say_fault(self, so: str) -> None:
+        self._say(f"{so}: {plain_line(self._go_to_fault())}")
+
     # Questions to the core, each in a thread of its own.
 
     def _ask_schedule(self) -> None:
-        experiment, project = self._draft_of(self._names[0]).experiment, self._store.seen.project
+        experiment, project = self._draft_of(self._names[0]).of_the_right, self._store.seen.project
         wanted = None if experiment is None else _deciding(experiment)
         if experiment is None or project is None or wanted == self._scheduled_for:
             return

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
 
-from tui_trainer.errors import ExitCode, TuiTrainerError, told
+from tui_trainer.errors import ExitCode, TuiTrainerError, UsageError, told
 from tui_trainer.launch import editor
 from tui_trainer.launch.note import write_note
-from tui_trainer.record.remarks import LONGEST_NOTE, fault_of_score, is_tag
+from tui_trainer.record.plain_text import plain_line
+from tui_trainer.record.remarks import LONGEST_NOTE, fault_of_score, is_tag, score_value
 from tui_trainer.spec.find import find_project
 from tui_trainer.tui import deeds, keys
 from tui_trainer.tui.screens.acting import Acting, Operated, failure
@@ -120,7 +122,7 @@ class Speaking(Acting):
 
     def _score(self, runs: Sequence[RunView], words: str) -> None:
         number, _, board = words.partition(" ")
-        self._record(deeds.scoring(float(number.replace(",", ".")), board.strip()), runs)
+        self._record(deeds.scoring(score_value(number), board.strip()), runs)
 
     def _note(self, runs: Sequence[RunView], words: str) -> None:
         if words.startswith(WRITE_IT):
@@ -159,16 +161,36 @@ class Speaking(Acting):
         meant = self._meant_or_say(what)
         able = [run for run in meant if run.epochs]
         runs = [run for run in able if (what, run.key) not in self._store.assessed]
-        if runs:
-            self._store.assessed |= {(what, run.key) for run in runs}
-            self._say(f"{DOING[what]} {deeds.named(runs)}; it goes on if you leave")
-            work = partial(_assess, self._operations.assess, runs, what, self)
-            # A daemon: whoever leaves the app does not wait for it.
-            threading.Thread(target=work, args=(self.app,), daemon=True, name=what).start()
+        if what == "predict" and (unnamed := [run for run in runs if not _names_images(run)]):
+            # One folder for all of them: what is asked for is to be predicted by each.
+            question = f"images to predict with {deeds.named(unnamed)}:"
+            hint = "a folder of distortion00.npy and so on; ood.folder is not set"
+            ask = Ask(question, hint, self._glyphs, partial(_fault_of_images, runs[0]))
+            self._push_question(ask, partial(self._predict_on, runs))
+        elif runs:
+            self._begin_to_assess(what, runs)
         elif able:
             self._say(f"{deeds.named(able)}: that is being done already")
         elif meant:
             self._say(f"{deeds.named(meant)}: no epoch is finished, so that there is no checkpoint")
+
+    def _predict_on(self, runs: Sequence[RunView], words: str) -> None:
+        self._begin_to_assess("predict", runs, _folder_meant(runs[0], words))
+
+    def _begin_to_assess(
+        self, what: What, runs: Sequence[RunView], images: Path | None = None
+    ) -> None:
+        self._store.assessed |= {(what, run.key) for run in runs}
+        self._say(f"{DOING[what]} {deeds.named(runs)}; it goes on if you leave")
+        begin = partial(self._operations.assess, images=images)
+        work = partial(_assess, begin, runs, what, self)
+        # A daemon: whoever leaves the app does not wait for it.
+        threading.Thread(target=work, args=(self.app,), daemon=True, name=what).start()
+
+
+def _names_images(run: RunView) -> bool:
+    """Whether it says itself what to predict; of one that cannot be read, its process says so."""
+    return not run.facts.settings or "ood.folder" in run.facts.settings
 
 
 def _assess(
@@ -187,7 +209,9 @@ def _assess(
                 screen.forget_assessed(what, [run])
                 screen.tell(app, _outcome(answer, what))
     except OSError as error:
-        screen.tell(app, Operated(f"{what} could not be started: {told(error).message}", ink="bad"))
+        said = told(error)
+        words = f"{what} could not be started: {said.message}"
+        screen.tell(app, Operated(words, hint=said.hint, ink="bad"))
     else:
         if left:
             words = f"{what} ended before it was done with {deeds.named(list(left.values()))}"
@@ -209,6 +233,28 @@ def _failure(edit: Callable[[], None]) -> Operated | None:
     return None
 
 
+def _folder_meant(run: RunView, words: str) -> Path:
+    """As the run's own settings would mean it."""
+    return run.folder.project / Path(words).expanduser()
+
+
+def _fault_of_images(run: RunView, words: str) -> str:
+    try:
+        folder = _folder_meant(run, words)
+        is_there, has_images = folder.is_dir(), any(folder.glob("*.npy"))
+    except (OSError, RuntimeError) as error:  # ~nobody, a name too long, a folder of others
+        reason = getattr(error, "strerror", None) or str(error)
+        return f"it cannot be looked into: {reason}: {plain_line(words)}"
+    if not is_there:
+        return f"there is no folder {plain_line(str(folder))}"
+    if not has_images:
+        return (
+            f"{plain_line(str(folder))} holds no .npy files: distortion00.npy and so on, or "
+            "labels.npy and one for each corruption"
+        )
+    return ""
+
+
 def _fault_of_tags(words: str) -> str:
     names = words.replace(",", " ").split()
     wrong = next((name for name in names if not is_tag(name.removeprefix("-"))), None)
@@ -218,9 +264,9 @@ def _fault_of_tags(words: str) -> str:
 def _fault_of_score(words: str) -> str:
     number, _, board = words.partition(" ")
     try:
-        value = float(number.replace(",", "."))
-    except ValueError:
-        return f"`{number}` is no number, which a score begins with"
+        value = score_value(number)
+    except UsageError as error:
+        return "; ".join(filter(None, (error.message, error.hint)))
     return fault_of_score(value, board)
 
 

@@ -69,7 +69,8 @@ class AppServer(Server):
         await runner.setup()
         try:
             if socket is None:
-                await _listen(web.TCPSite(runner, "127.0.0.1", port), f"port {port}")
+                hint = "--port 0 takes any that is free"
+                await _listen(web.TCPSite(runner, "127.0.0.1", port), f"port {port}", hint)
                 _host, port = runner.addresses[0]
             else:
                 await _listen_on_socket(runner, socket)
@@ -110,20 +111,19 @@ def _name(address: str) -> str | None:
         return None
 
 
-async def _listen(site: web.BaseSite, place: str) -> None:
+async def _listen(site: web.BaseSite, place: str, hint: str) -> None:
     try:
         await site.start()
     except OSError as error:
         reason = error.strerror or str(error)
-        raise UsageError(
-            f"cannot listen on {place}: {reason}", hint="--port 0 takes any that is free"
-        ) from error
+        raise UsageError(f"cannot listen on {place}: {reason}", hint=hint) from error
 
 
 async def _listen_on_socket(runner: web.AppRunner, socket: Path) -> None:
     usual = os.umask(0o177)  # its owner's alone from the first moment on
     try:
-        await _listen(web.UnixSite(runner, str(socket)), str(socket))
+        hint = "--socket takes a short path, in a folder that is there and that you may write to"
+        await _listen(web.UnixSite(runner, str(socket)), str(socket), hint)
     finally:
         os.umask(usual)
 

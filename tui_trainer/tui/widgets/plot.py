@@ -234,8 +234,9 @@ def _tick_label(tick: float, scale: Scale) -> str:
 
 
 def _end_label(chart: Chart, series: Series) -> str:
-    last = series.last if series.true_last is None else series.true_last
-    return series.name if last is None else f"{series.name} {chart.show_value(last)}"
+    if series.true_last is not None:  # beside a line that ends elsewhere
+        return f"{series.name} {chart.show_value(series.true_last)} raw"
+    return series.name if series.last is None else f"{series.name} {chart.show_value(series.last)}"
 
 
 def _labelled(chart: Chart) -> list[Series]:

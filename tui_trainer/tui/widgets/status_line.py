@@ -127,12 +127,27 @@ def draw_status_and_note(facts: Sequence[Line], width: int, glyphs: Glyphs) -> l
     note = next((fact for fact in facts if isinstance(fact, Cut)), ())
     if as_text(note) in as_text(status):
         return [(), status]
-    others = (fact for fact in facts if fact is not note)
+    others = [fact for fact in facts if fact is not note and not _is_begun_by(note, fact)]
     below = fit_line([Span(" "), *note], width, glyphs.ellipsis)
     return [_laid_out(others, width, glyphs), below]
 
 
-def _laid_out(facts: Iterable[Line], width: int, glyphs: Glyphs) -> Line:
+def _is_begun_by(note: Line, fact: Line) -> bool:
+    """Whether a note says at length what a fact says."""
+    return bool(note) and as_text(note).startswith(f"{as_text(fact)}:")
+
+
+def _laid_out(facts: Sequence[Line], width: int, glyphs: Glyphs) -> Line:
+    """One line, where nothing that a note in it says at length is said in short as well."""
+    note = next((fact for fact in facts if isinstance(fact, Cut)), ())
+    others = [fact for fact in facts if not _is_begun_by(note, fact)]
+    line = _in_a_line(others, width, glyphs)
+    if len(others) == len(facts) or as_text(note)[:SHORTEST_NOTE] in as_text(line):
+        return line
+    return _in_a_line(facts, width, glyphs)
+
+
+def _in_a_line(facts: Iterable[Line], width: int, glyphs: Glyphs) -> Line:
     line: list[Span] = []
     for fact in facts:
         room = width - width_of(line) - len(GAP)
