@@ -411,8 +411,12 @@ def test_a_network_that_cannot_learn_is_told_in_words(
     [
         ("raise SystemExit(3)", "network", "sys.exit(3) ({}, line 1)"),
         ("import sys\ndef build(classes, size): sys.exit()", "network", "sys.exit() ({}, line 2)"),
-        (ENDING_FORWARD.format("True"), "network", "sys.exit(0) ({}, line 4)"),
-        (ENDING_FORWARD.format("not self.training"), "validation", "sys.exit(0) ({}, line 4)"),
+        (ENDING_FORWARD.format("True", "SystemExit(0)"), "network", "sys.exit(0) ({}, line 4)"),
+        (
+            ENDING_FORWARD.format("not self.training", "SystemExit(0)"),
+            "validation",
+            "sys.exit(0) ({}, line 4)",
+        ),
     ],
     ids=["import", "build", "forward", "evaluation"],
 )
