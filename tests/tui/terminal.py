@@ -29,6 +29,7 @@ START = "import pathlib; from tui_trainer.tui.app import run_app; run_app(pathli
 LOGIN = (
     "import fcntl, os, signal, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
     "signal.signal(signal.SIGPIPE, signal.SIG_DFL); "  # which Python ignores, and hands down
+    "signal.signal(signal.SIGHUP, signal.SIG_DFL); "  # which nohup ignores for the tests, too
 )
 WITHOUT_HANGUPS = "signal.signal(signal.SIGHUP, signal.SIG_IGN); "
 BECOME = "os.execvp(sys.argv[1], sys.argv[1:])"

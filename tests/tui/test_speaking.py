@@ -211,7 +211,7 @@ async def test_images_to_predict_are_asked_for_where_the_run_names_none(study: P
             await told.type(words)
             await told.press(keys.TAKE)
             await told.sees(refusal)
-            await told.press(*[keys.ERASE] * len(words))
+            await told.press(keys.GIVE_UP, keys.PREDICT)
         await told.did()
         await told.type("test images")
         await told.press(keys.TAKE)
