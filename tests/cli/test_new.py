@@ -31,7 +31,7 @@ def test_a_dry_run_and_a_mistake_write_nothing(tui_trainer: CommandLine) -> None
         (("a b", "--from", "two"), "cannot be a name"),
         (("x", "--from", "tow"), 'no experiment "tow"; did you mean `two`?'),
         (("x", "--from", "two/7"), "there is no run `two/7`"),
-        (("x", "--from", "one", "--set", "model.dpth=2"), "did you mean `depth`?"),
+        (("x", "--from", "one", "--set", "model.dpth=2"), "did you mean `model.depth`?"),
     ):
         done = tui_trainer("new", *words)
         assert done.returncode == ExitCode.USAGE
