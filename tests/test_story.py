@@ -101,8 +101,10 @@ def test_killed_three_times_and_resumed_equals_uninterrupted(tui_trainer: Comman
 def test_stopped_in_the_middle_of_an_epoch_and_resumed_equals_uninterrupted(
     tui_trainer: CommandLine,
 ) -> None:
-    assert tui_trainer("run", "small", "--set", "epochs=6").returncode == ExitCode.DONE
-    tui_trainer("run", "small", "--set", "epochs=6", "--detach")
+    # Epochs of seconds: a beat each second, of which one must fall into the middle of one.
+    long = ("--set", "epochs=4", "--set", "batch_size=4")
+    assert tui_trainer("run", "small", *long).returncode == ExitCode.DONE
+    tui_trainer("run", "small", *long, "--detach")
     tui_trainer.wait("small/2", lambda run: bool(run.progress and run.progress.step > 2), 120)
     assert "stopped" in tui_trainer("stop", "small/2").stdout
     assert tui_trainer("resume", "small/2").returncode == ExitCode.DONE
