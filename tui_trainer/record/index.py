@@ -252,7 +252,7 @@ class RunReader:
 
     def _read_traces(self) -> object:
         """What a resume, an evaluation, a remark or an edit of the run cannot leave as it is."""
-        return [self.folder.newest_attempt(), *map(identity, self._traced)]
+        return [self.folder.attempts_claimed, *map(identity, self._traced)]
 
     def _has_recorded_end(self, run: Run) -> bool:
         """Whether its state rests on a record, and not on what /proc said at one moment."""
