@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tui_trainer.cli.words import closing_line, errors, results, state_text, time_left
+from tui_trainer.errors import TuiTrainerError
 from tui_trainer.record.index import Run, RunReader
 from tui_trainer.record.plain_text import plain_text
 from tui_trainer.record.tail import LONGEST_LINE
@@ -98,7 +99,7 @@ def follow(folder: RunFolder, interrupts: Sequence[int]) -> Run:
         folder: The run.
         interrupts: Signals as they come, from `interrupts_noted`.
     """
-    with _display() as display:
+    with _display() as display, _asking_schedulers(folder):
         reader, asked = RunReader(folder), False
         run = reader.look()
         while run.state.is_live and not (asked and len(interrupts) > 1):
@@ -179,10 +180,36 @@ def _print_end_of_log(folder: RunFolder) -> None:
 
 def _ask_to_stop(folder: RunFolder) -> bool:
     attempt = folder.newest_attempt()
+    if RunReader(folder).look().awaited_job is not None:
+        return _cancel(folder)
     if attempt is not None:
         attempt.ask_to_stop(at_once=False)
     errors.say(f"asked {folder.run} to stop after a checkpoint; Ctrl-C again leaves it to itself")
     return True
+
+
+def _cancel(folder: RunFolder) -> bool:
+    from tui_trainer.launch.launcher import stop
+
+    try:
+        stop(folder)
+    except TuiTrainerError as error:
+        errors.tell(error)
+    return True
+
+
+@contextlib.contextmanager
+def _asking_schedulers(folder: RunFolder) -> Iterator[None]:
+    """Meanwhile a scheduler that the run waits for is asked, as often as it may be."""
+    from tui_trainer.launch.clusters.watch import Watch
+
+    reader = RunReader(folder)
+    watch = Watch(lambda: [reader.look()])
+    watch.begin()
+    try:
+        yield
+    finally:
+        watch.end()
 
 
 @contextlib.contextmanager
@@ -248,7 +275,7 @@ def follow_silently(folder: RunFolder) -> Run:
     """Wait until the run is no longer live; Ctrl-C ends the waiting only."""
     reader = RunReader(folder)
     run = reader.look()
-    with interrupts_noted() as interrupts:
+    with interrupts_noted() as interrupts, _asking_schedulers(folder):
         while run.state.is_live and not interrupts:
             time.sleep(SECONDS_PER_LOOK)
             run = reader.look()

@@ -85,9 +85,10 @@ def runs(
 ) -> None:
     """List the runs and the state each is in."""
     from tui_trainer.cli.for_programs import print_json
+    from tui_trainer.launch.clusters.watch import look_and_ask
     from tui_trainer.record.index import Index
 
-    found = Index(runs_folder(context.obj)).look_until_sure()
+    found = look_and_ask(Index(runs_folder(context.obj)).look_until_sure)
     taken = _taken(found, wanted)
     if as_json:
         print_json([run.summary() for run in taken])
@@ -102,9 +103,11 @@ def runs(
 def show(context: typer.Context, run: RunArgument, as_json: JsonOption = False) -> None:
     """Show one run whole."""
     from tui_trainer.cli.for_programs import print_json
+    from tui_trainer.launch.clusters.watch import look_and_ask
     from tui_trainer.record.index import RunReader, look_until_sure
 
-    found = look_until_sure([RunReader(find(context, run))])[0]
+    reader = RunReader(find(context, run))
+    found = look_and_ask(lambda: look_until_sure([reader]))[0]
     if as_json:
         print_json(_whole(found))
     else:

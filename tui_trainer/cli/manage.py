@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.record.index import Run
     from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.spec.project import Project
 
 # From the best to the worst end, for commands that bring several runs to theirs.
 SEVERITY = (
@@ -71,12 +73,29 @@ def run(
         bool, typer.Option("--no-preflight", help="Train without a rehearsal of every stage.")
     ] = False,
     detach: DetachOption = False,
+    launcher: Annotated[
+        Optional[str],  # noqa: UP045  typer evaluates this, also on Python 3.10
+        typer.Option(
+            "--launcher",
+            metavar="local|slurm|grid_engine",
+            help="Where: on this machine, or as a job; as --set launcher=...",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Print the job's script and command, and submit nothing."),
+    ] = False,
 ) -> None:
     """Launch a new run of each experiment and show it to its end."""
     from tui_trainer.cli.words import errors
     from tui_trainer.launch.launcher import launch
 
     project = load(context.obj)
+    if launcher is not None:
+        changes = [*(changes or ()), f"launcher={launcher}"]
+    if dry_run:
+        _print_jobs(project, experiments, changes or ())
+        return
     for name in experiments:
         project.experiment(name, changes or ())
     if project.problems:
@@ -141,6 +160,16 @@ def stop(
     results.say(closing_line(seen))
     code = _exit_code(seen)
     raise typer.Exit(ExitCode.DONE if code is ExitCode.STOPPED else code)
+
+
+def _print_jobs(project: Project, experiments: Sequence[str], changes: Sequence[str]) -> None:
+    from tui_trainer.cli.words import results
+    from tui_trainer.launch.launcher import preview
+
+    for name in experiments:
+        previewed = preview(project, name, changes)
+        results.say(previewed.script)
+        results.say(f"submitted by: {shlex.join(previewed.command)}")
 
 
 def _each(starts: Sequence[Callable[[], RunFolder]], *, detach: bool) -> ExitCode:

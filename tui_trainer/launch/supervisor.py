@@ -29,6 +29,8 @@ from tui_trainer.record.owner import Owner
 from tui_trainer.record.run_folder import VERIFICATIONS, RunFolder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tui_trainer.launch.restarts import Ending
     from tui_trainer.record.run_folder import AttemptFolder
     from tui_trainer.spec.experiment import Resources
@@ -59,10 +61,19 @@ class Supervisor:
         folder: The run.
         resources: What the experiment may use.
         signals: What this process is sent.
+        goes_on: Whether the run goes on elsewhere by itself after an attempt with this number that
+            ended so; asked before the end is recorded.
     """
 
-    def __init__(self, folder: RunFolder, resources: Resources, signals: Signals) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        resources: Resources,
+        signals: Signals,
+        goes_on: Callable[[int, Ending], bool] = lambda _attempt, _ending: False,
+    ) -> None:
         self._folder = folder
+        self._goes_on = goes_on
         self._slots = resources.slots
         self._restarts = Restarts(resources.max_restarts)
         self._signals = signals
@@ -81,8 +92,9 @@ class Supervisor:
             if following is None and decision.wait_seconds and attempt.is_asked_to_stop():
                 ending = attempt.stopped_after(ending)
                 decision = Decision(ending.cause)
+            goes_on = following is None and self._goes_on(attempt.folder.number, ending)
             attempt.record_end(ending, decision.cause, now_owned_by=following or attempt)
-            if following is None and self._is_over_with(attempt):
+            if following is None and not goes_on and self._is_over_with(attempt):
                 run_on_end(self._folder, log)
             attempt = following
 

@@ -27,6 +27,7 @@ from tui_trainer.record.heartbeat import (
 from tui_trainer.record.owner import Presence
 from tui_trainer.record.remarks import Remarks
 from tui_trainer.record.run_folder import RunFolder, all_runs
+from tui_trainer.record.sighting import UNSEEN
 from tui_trainer.record.state import Attempt, Evidence, History, State, judge
 from tui_trainer.record.tail import Tail, identity, read_json, read_small
 from tui_trainer.spec.summary import Summary, read_summary
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
+    from tui_trainer.record.job import Job
     from tui_trainer.record.owner import Owner
     from tui_trainer.record.run_folder import AttemptFolder
 
@@ -72,6 +74,8 @@ class Run:
     """Lines of its files that could not be read."""
     remarks: Remarks
     """What people said of it."""
+    awaited_job: Job | None = None
+    """The scheduler's job that it waits for; None where it does not."""
 
     @property
     def name(self) -> str:
@@ -111,7 +115,7 @@ class Run:
     def eta_seconds(self) -> float | None:
         """Predicted seconds until the last epoch ends; None where nothing is known yet."""
         recent = [epoch.seconds for epoch in self.epochs[-EPOCHS_FOR_ETA:] if epoch.seconds]
-        if not self.state.is_live or not recent:
+        if not self.state.is_live or self.state is State.QUEUED or not recent:
             return None
         left = self.planned_epochs * (1.0 - self.share_done)
         return left * sum(recent) / len(recent)
@@ -211,6 +215,7 @@ class RunReader:
                 heartbeat=heartbeat,
                 is_beating=self._is_beating(number, heartbeat),
                 stop_request=None if attempt is None else attempt.stop_request(),
+                sighting=history.job.sighting() if history.job else UNSEEN,
             )
         )
         beat = _own(heartbeat, number) if verdict.state.is_live else None
@@ -230,6 +235,7 @@ class RunReader:
             ood=self._read_result("ood"),
             skipped_lines=self._events.skipped + self._epochs.skipped + self._said.skipped,
             remarks=self._remarks,
+            awaited_job=history.job if verdict.awaits_job else None,
         )
 
     def _unrecorded_end(
@@ -256,6 +262,8 @@ class RunReader:
 
     def _has_recorded_end(self, run: Run) -> bool:
         """Whether its state rests on a record, and not on what /proc said at one moment."""
+        if run.awaited_job is not None:
+            return False
         attempt = self._history.attempts.get(run.newest_attempt)
         return attempt is not None and attempt.exit_code is not None
 
@@ -369,6 +377,15 @@ class Index:
         """
         self.look()
         return look_until_sure(self._readers.values())
+
+
+def is_in_a_queue(run: Run) -> bool:
+    """Whether a scheduler has a job for the run that waits, or that cannot begin."""
+    if run.awaited_job is not None:
+        return True
+    job = run.history.job
+    is_awaited = job is not None and run.newest_attempt <= job.awaited_after
+    return is_awaited and run.state is State.FAILED and job is not None and job.ended is None
 
 
 def _is_over(alarm: Alarmed, epochs: Sequence[Epoch]) -> bool:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from tui_trainer.errors import InvalidExperimentsError, UsageError
 from tui_trainer.spec.changes import change_layer, refused
 from tui_trainer.spec.check import check_experiment, check_part
+from tui_trainer.spec.cluster import Cluster
 from tui_trainer.spec.loader import Loader, located
 from tui_trainer.spec.toml_file import TomlDocument, read
 from tui_trainer.spec.wording import listed, quote, show_keys, suggestion
@@ -34,6 +35,8 @@ class Project(Struct, frozen=True):
     """Those without a problem, in the order of the file."""
     bases: dict[str, str | None]
     """Every experiment of the file, good or bad, and what it inherits from."""
+    clusters: dict[str, Cluster]
+    """Those without a problem, by name; the one of `[cluster]` has an empty one."""
     problems: tuple[Problem, ...]
     """Each mistake once, at the line where it was written."""
     _document: TomlDocument
@@ -77,6 +80,30 @@ class Project(Struct, frozen=True):
             raise InvalidExperimentsError([*refusals, *lines])
         return checked.table
 
+    def cluster_for(self, experiment: Experiment) -> Cluster:
+        """The cluster that an experiment's launcher means.
+
+        Raises:
+            UsageError: The file has none of that name and kind, or several that could be meant.
+        """
+        kind, wanted = experiment.launcher, experiment.resources.cluster
+        fitting = {name: each for name, each in self.clusters.items() if each.kind == kind}
+        if wanted is not None and wanted not in fitting:
+            raise UsageError(
+                f"{self.path.name} has no cluster {quote(wanted)} of the kind {kind}",
+                hint=f'name it in a table: [clusters.{wanted}] kind = "{kind}"',
+            )
+        if wanted is None and len(fitting) > 1 and "" not in fitting:
+            raise UsageError(
+                f"several clusters are of the kind {kind}: {listed(tuple(fitting))}",
+                hint="say which is meant: --set resources.cluster=NAME",
+            )
+        if kind == "local":
+            raise UsageError("the launcher is local; no cluster is meant")
+        if wanted is None and not fitting:
+            return Cluster(kind=kind)
+        return fitting[wanted or ("" if "" in fitting else next(iter(fitting)))]
+
     def _unknown(self, name: str) -> UsageError:
         names = tuple(self.bases)
         known = f"known: {listed(names)}" if names else f"{self.path.name} has none"
@@ -114,6 +141,7 @@ def load_project(path: Path) -> Project:
         on_end=loader.project.on_end,
         experiments=loader.experiments,
         bases=loader.bases,
+        clusters=loader.clusters,
         problems=loader.problems,
         _document=document,
         _resolved=loader.resolved,
