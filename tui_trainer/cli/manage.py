@@ -58,7 +58,7 @@ DetachOption = Annotated[
 ]
 
 
-def run(
+def run(  # noqa: PLR0917  typer's parameters are options
     context: typer.Context,
     experiments: Annotated[
         list[str],

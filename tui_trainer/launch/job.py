@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from tui_trainer.errors import ExitCode, OwnedByAnotherError, TuiTrainerError
 from tui_trainer.launch.attempt import log
-from tui_trainer.launch.clusters.scheduler import RefusedError, UnreachableError
+from tui_trainer.launch.clusters.scheduler import UnreachableError
 from tui_trainer.launch.clusters.slurm import Slurm
 from tui_trainer.launch.clusters.submission import scheduler_of, submit
 from tui_trainer.launch.signals import Signals
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 # Signals of the wall-time come a little before it is due by this process's clock, which began
 # later than the scheduler's.
 SLACK_SECONDS = 5.0
+# Slurm's own come at moments half a minute apart; seen was up to 32 s ahead.
+EARLY_SECONDS = 90.0
 # A controller that is busy for a moment must not cost a run its night.
 TRIES_TO_GO_ON = 4
 SECONDS_BETWEEN_TRIES = 5.0
@@ -77,11 +79,12 @@ class JobSignals(Signals):
     """Signals, with those that mean the end of the wall-time told from the others.
 
     Grid Engine sends USR1 before the end and when it suspends, USR2 before the end and when a job
-    is deleted: the clock tells which. Slurm sends USR1 before the end only.
+    is deleted or put back. Slurm sends USR1 before the end, up to a minute too early. The clock
+    tells which is which.
 
     Args:
-        ends_at: When the job should be about to end by itself, by the monotonic clock; None where
-            its wall-time is not known.
+        ends_at: When the job should save and end, by the monotonic clock; None where its wall-time
+            is not known.
         usr1_is_end: Whether USR1 has no other meaning.
     """
 
@@ -100,20 +103,19 @@ class JobSignals(Signals):
 
     def take(self) -> list[int]:
         """The signals that came; the end of the wall-time is one, whoever tells it."""
-        taken = [self._meaning(number) for number in super().take()]
-        if not self.time_is_up and self._is_due(0.0):
-            taken.append(signal.SIGUSR2)
-        self.time_is_up = self.time_is_up or (
-            any(number != signal.SIGUSR1 for number in taken) and self._is_end(taken)
-        )
-        return taken
+        taken = super().take()
+        is_end = any(map(self._means_the_end, taken)) or self._is_due(0.0)
+        if self.time_is_up or not is_end:
+            return taken
+        self.time_is_up = True
+        return [*(number for number in taken if number != signal.SIGUSR1), signal.SIGUSR2]
 
-    def _meaning(self, number: int) -> int:
-        is_end = number == signal.SIGUSR1 and (self._usr1_is_end or self._is_due(SLACK_SECONDS))
-        return signal.SIGUSR2 if is_end else number
-
-    def _is_end(self, taken: list[int]) -> bool:
-        return self._is_due(SLACK_SECONDS) or (self._usr1_is_end and signal.SIGUSR2 in taken)
+    def _means_the_end(self, number: int) -> bool:
+        if self._is_due(SLACK_SECONDS):
+            return True
+        # Earlier than too early: somebody has shortened the wall-time.
+        is_known = self._ends_at is not None and self._is_due(EARLY_SECONDS)
+        return number == signal.SIGUSR1 and self._usr1_is_end and not is_known
 
     def _is_due(self, slack: float) -> bool:
         return self._ends_at is not None and time.monotonic() >= self._ends_at - slack
@@ -162,14 +164,16 @@ class Life:
         """Have the job begin anew where it is to; what this process is to exit with."""
         if not self._asks_to_begin_anew:
             return self._exit_code()
-        try:
-            return self._begin_anew()
-        except RefusedError as error:
-            log(f"{error.message}; another job goes on instead")
-            return self._chain(error)
-        except UnreachableError as error:
-            self._tell_of_failure(f"it could not begin anew: {error.message}")
-            return ExitCode.STOPPED
+        ways = [self._begin_anew, self._chain]
+        refusals = []
+        for way in ways if self._scheduler.renews_wall_time else reversed(ways):
+            try:
+                return way()
+            except TuiTrainerError as error:  # noqa: PERF203  there are two
+                log(error.message)
+                refusals.append(error.message)
+        self._tell_of_failure(f"it could not begin anew: {'; '.join(refusals)}")
+        return ExitCode.STOPPED
 
     def _begin_anew(self, tries: int = TRIES_TO_GO_ON) -> int:
         try:
@@ -181,17 +185,14 @@ class Life:
             time.sleep(SECONDS_BETWEEN_TRIES)
             return self._begin_anew(tries - 1)
 
-    def _chain(self, refusal: RefusedError) -> int:
-        """Where no job may begin anew, submit another that begins when this one is over."""
-        try:
+    def _chain(self) -> int:
+        """Submit another job, which begins when this one is over."""
+        if not _own_job(self._folder, self._job.token).was_cancelled:
             submit(self._folder, self._experiment, after_job=self._job.job_id)
-        except TuiTrainerError as error:
-            log(error.message)
-            self._tell_of_failure(f"{refusal.message}; {error.message}")
         return ExitCode.STOPPED
 
     def _is_worth_it(self, ending: Ending) -> bool:
-        """Whether it got on, or may yet: as often as a run that crashes may be tried again."""
+        """Whether it got on, or may yet: as often as a run that crashes may be tried, or once."""
         if ending.made_progress:
             return True
         attempts = fold(read_events(self._folder.events_file)).attempts.values()
@@ -200,7 +201,7 @@ class Life:
             if attempt.made_progress:
                 break
             in_vain += 1
-        return in_vain <= self._experiment.resources.max_restarts
+        return in_vain <= max(1, self._experiment.resources.max_restarts)
 
     def _is_requeued(self) -> bool:
         with contextlib.suppress(TuiTrainerError):

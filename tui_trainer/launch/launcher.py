@@ -20,7 +20,7 @@ from tui_trainer.record.durable import write_once
 from tui_trainer.record.events import Extended, Launched, LaunchFailed, append_event
 from tui_trainer.record.experiment_file import read_experiment, read_experiment_to_train
 from tui_trainer.record.heartbeat import Heartbeat
-from tui_trainer.record.index import RunReader, is_in_a_queue, look_until_sure
+from tui_trainer.record.index import RunReader, has_a_job, look_until_sure
 from tui_trainer.record.owner import Owner, Presence
 from tui_trainer.record.run_folder import AttemptFolder, RunFolder, claim_run, give_back, next_run
 from tui_trainer.record.state import State
@@ -180,7 +180,7 @@ def stop(folder: RunFolder, *, at_once: bool = False) -> None:
         UsageError: the run is not running, or there is no room to ask and nobody here to signal.
     """
     run = look_until_sure([RunReader(folder)])[0]
-    if is_in_a_queue(run) and run.history.job:
+    if has_a_job(run) and run.history.job:
         _stop_job(folder, run.history.job)
         return
     attempt = folder.newest_attempt()

@@ -27,7 +27,7 @@ from tui_trainer.record.heartbeat import (
 from tui_trainer.record.owner import Presence
 from tui_trainer.record.remarks import Remarks
 from tui_trainer.record.run_folder import RunFolder, all_runs
-from tui_trainer.record.sighting import UNSEEN
+from tui_trainer.record.sighting import UNSEEN, Word
 from tui_trainer.record.state import Attempt, Evidence, History, State, judge
 from tui_trainer.record.tail import Tail, identity, read_json, read_small
 from tui_trainer.spec.summary import Summary, read_summary
@@ -379,13 +379,16 @@ class Index:
         return look_until_sure(self._readers.values())
 
 
-def is_in_a_queue(run: Run) -> bool:
-    """Whether a scheduler has a job for the run that waits, or that cannot begin."""
-    if run.awaited_job is not None:
-        return True
+def has_a_job(run: Run) -> bool:
+    """Whether a scheduler has a job for the run that nothing of the run itself can end."""
     job = run.history.job
-    is_awaited = job is not None and run.newest_attempt <= job.awaited_after
-    return is_awaited and run.state is State.FAILED and job is not None and job.ended is None
+    if job is None or run.awaited_job is not None:
+        return job is not None
+    attempt = run.history.attempts.get(run.newest_attempt)
+    is_over = attempt is not None and attempt.exit_code is not None
+    if run.state.is_live or (is_over and run.newest_attempt > job.awaited_after):
+        return False
+    return job.sighting().word in {Word.WAITS, Word.HELD, Word.CANNOT, Word.BEGUN}
 
 
 def _is_over(alarm: Alarmed, epochs: Sequence[Epoch]) -> bool:

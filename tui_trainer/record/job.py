@@ -16,6 +16,8 @@ class Job:
     """The newest submission of a run: who starts another one has taken the run from this one."""
 
     requested: JobRequested
+    replaces: Job | None = None
+    """The submission before, which counts again where this one is refused."""
     job_id: str = ""
     """Empty until somebody wrote down what the scheduler answered."""
     awaited_after: int = 0
@@ -24,6 +26,8 @@ class Job:
     """When it was submitted or last put back into the queue."""
     since_host: str = ""
     """Whose clock that is."""
+    begins_anew_because: str = ""
+    """Why it was put back into the queue; empty for one that was not."""
     was_cancelled: bool = False
     """Whether somebody asked the scheduler to take it out of the queue."""
     ended: JobEnded | None = None

@@ -152,7 +152,11 @@ class History:
     @apply.register(JobRequested)
     def _(self, event: JobRequested) -> None:
         self.job = Job(
-            event, awaited_after=event.after, since=event.time, since_host=event.owner.host
+            event,
+            replaces=self.job,
+            awaited_after=event.after,
+            since=event.time,
+            since_host=event.owner.host,
         )
 
     @apply.register(JobSubmitted)
@@ -165,6 +169,7 @@ class History:
         if self.job is not None and self.job.token == event.token:
             self.job.awaited_after, self.job.ended = event.attempt, None
             self.job.since, self.job.since_host = event.time, event.host
+            self.job.begins_anew_because = event.cause
 
     @apply.register(JobCancelled)
     def _(self, event: JobCancelled) -> None:
@@ -173,7 +178,11 @@ class History:
 
     @apply.register(JobEnded)
     def _(self, event: JobEnded) -> None:
-        if self.job is not None and self.job.token == event.token:
+        if self.job is None or self.job.token != event.token:
+            return
+        if event.outcome == "refused" and self.job.replaces is not None:
+            self.job = self.job.replaces
+        else:
             self.job.ended = event
 
     @apply.register(AttemptStarted)

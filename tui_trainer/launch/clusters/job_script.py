@@ -32,7 +32,7 @@ def script_of_job(
     return "\n".join(
         [
             "#!/bin/bash",
-            f"# A job of tui-trainer for the run {folder.run}. It was submitted from its folder by:",
+            f"# A job of tui-trainer for the run {folder.run}, submitted from its folder by:",
             f"#   {shlex.join(scheduler.command(script_name(folder, job)))}",
             *(f"{scheduler.prefix} {directive}" for directive in scheduler.directives(order)),
             "",

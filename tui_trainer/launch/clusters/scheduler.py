@@ -74,6 +74,8 @@ class Scheduler(Protocol):
     kind: ClassVar[str]
     prefix: ClassVar[str]
     """What a directive begins with in a job's script."""
+    renews_wall_time: ClassVar[bool]
+    """Whether a job that begins anew has its whole wall-time again."""
 
     @property
     def place(self) -> str:

@@ -77,6 +77,7 @@ class Slurm:
 
     kind: ClassVar[str] = "slurm"
     prefix: ClassVar[str] = "#SBATCH"
+    renews_wall_time: ClassVar[bool] = True
 
     @property
     def place(self) -> str:

@@ -69,7 +69,7 @@ def name_of_answers(scheduler: Scheduler) -> str:
 def preview(folder: RunFolder, experiment: Experiment, cluster: Cluster) -> Preview:
     """What `submit` would do for a run that need not exist."""
     scheduler, job, token = scheduler_of(experiment.launcher), folder.job(1), "0" * 16
-    order = _order(folder, job, experiment, cluster, token)
+    order = _order(job, name_of_job(folder.run, token), experiment, cluster)
     script = script_of_job(scheduler, order, folder, job, token)
     return Preview(script, tuple(scheduler.command(script_name(folder, job))))
 
@@ -91,7 +91,7 @@ def submit(folder: RunFolder, experiment: Experiment, after_job: str = "") -> st
     cluster = load_project(find_project(folder.project)).cluster_for(experiment)
     scheduler, token = scheduler_of(experiment.launcher), os.urandom(8).hex()
     job = folder.claim_job()
-    order = _order(folder, job, experiment, cluster, token, after_job)
+    order = _order(job, name_of_job(folder.run, token), experiment, cluster, after_job)
     write_once(job.script, script_of_job(scheduler, order, folder, job, token).encode())
     requested = JobRequested(
         token=token,
@@ -136,19 +136,12 @@ def cancel(folder: RunFolder, job: Job) -> None:
 
 
 def _order(
-    folder: RunFolder,
-    job: JobFolder,
-    experiment: Experiment,
-    cluster: Cluster,
-    token: str,
-    after_job: str = "",
+    job: JobFolder, name: str, experiment: Experiment, cluster: Cluster, after_job: str = ""
 ) -> Order:
-    log = job.log_file.relative_to(folder.path).as_posix()
-    resources = experiment.resources
     return Order(
-        name=name_of_job(folder.run, token),
-        log=log,
-        resources=resources,
+        name=name,
+        log=job.log_file.relative_to(job.path.parents[1]).as_posix(),
+        resources=experiment.resources,
         cluster=cluster,
         after=after_job,
     )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tui_trainer.launch.clusters.scheduler import Explanation, Scheduler
     from tui_trainer.record.index import Run
     from tui_trainer.record.job import Job
+    from tui_trainer.record.sighting import Seen
 
 # A look at the queue costs a site's controller something; many forbid loops under 30 s.
 SECONDS_BETWEEN_POLLS = 15.0
@@ -125,10 +126,30 @@ def _asked(scheduler: Scheduler, known: Answers) -> Answers:
             silent_since=known.silent_since or began,
             error=error.message,
         )
+    explained = _why_they_cannot(scheduler, jobs, known.newest)
     answer = Answer(
-        began=began, host=socket.gethostname(), jobs={seen.job_id: seen for seen in jobs}
+        began=began, host=socket.gethostname(), jobs={seen.job_id: seen for seen in explained}
     )
     return Answers(asked=time.time(), newest=answer, before=known.newest)
+
+
+def _why_they_cannot(
+    scheduler: Scheduler, jobs: Iterable[Seen], before: Answer | None
+) -> Iterator[Seen]:
+    """The jobs, those that cannot begin with the reason; it is asked for once."""
+    known = {} if before is None else before.jobs
+    left = MOST_EXPLANATIONS
+    for seen in jobs:
+        if seen.word is not Word.CANNOT or seen.reason:
+            yield seen
+        elif seen.job_id in known and known[seen.job_id].reason:
+            yield seen._replace(reason=known[seen.job_id].reason)
+        else:
+            left -= 1
+            words = ""
+            with contextlib.suppress(UnreachableError):
+                words = scheduler.explain(seen.job_id).words if left >= 0 else ""
+            yield seen._replace(reason=words)
 
 
 @contextlib.contextmanager
