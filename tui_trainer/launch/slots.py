@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tui_trainer.errors import UsageError
-from tui_trainer.launch.gpus import VISIBLE_VARIABLE, Gpu, computing_on, gpus
+from tui_trainer.launch.gpu_choice import VISIBLE_VARIABLE, Driver, GpuChoice, choices
 from tui_trainer.launch.resources import CORE_COUNT, allotted_cores
 from tui_trainer.record.fields import text
 from tui_trainer.record.run_folder import RunFolder
@@ -60,7 +60,7 @@ class Slots:
     """What a run has taken; the core inherits the descriptors, so none is free before it ended."""
 
     cpus: int
-    gpus: tuple[Gpu, ...]
+    gpus: tuple[GpuChoice, ...]
     descriptors: tuple[int, ...]
 
     @property
@@ -93,7 +93,8 @@ class Pool:
 
     folder: Path
     cpus: int
-    gpus: tuple[Gpu, ...]
+    gpus: tuple[GpuChoice, ...]
+    driver: Driver
     is_of_job: bool = False
     """Then nobody else is to be on its GPUs, whatever it looks like: the scheduler gave them."""
 
@@ -112,7 +113,8 @@ class Pool:
             folder.mkdir(mode=0o700, exist_ok=True)
         said = os.environ.get(CPU_SLOTS_VARIABLE, "")
         cpus = int(said) if CORE_COUNT.fullmatch(said) else allotted_cores().cores
-        return cls(folder, cpus, gpus(), is_of_job=bool(job))
+        driver = Driver()
+        return cls(folder, cpus, choices(driver), driver, is_of_job=bool(job))
 
     def want(self, resources: Resources) -> Want:
         """What a run takes of it; of more than there is, all there is."""
@@ -161,17 +163,12 @@ class Pool:
     def _cpu(self, index: int) -> Path:
         return self.folder / f"cpu-{index}"
 
-    def _gpu(self, gpu: Gpu) -> Path:
+    def _gpu(self, gpu: GpuChoice) -> Path:
         return self.folder / f"gpu-{_NOT_IN_NAMES.sub('_', gpu.id)}"
 
-    def _others_on(self, gpu: Gpu) -> str:
-        if self.is_of_job:
-            return ""
-        try:
-            others = computing_on(gpu)
-        except OSError as error:
-            return f"waits for {error}"
-        return f"waits for {gpu}: {others[0]} computes on it" if others else ""
+    def _others_on(self, gpu: GpuChoice) -> str:
+        others = "" if self.is_of_job else self.driver.others_on(gpu)
+        return f"waits for {others}" if others else ""
 
     def _take_cpus(self, most: int, holder: RunFolder, taken: list[int]) -> int:
         got = 0
@@ -186,8 +183,8 @@ class Pool:
 
     def _take_gpus(
         self, most: int, holder: RunFolder, taken: list[int], causes: list[str]
-    ) -> list[Gpu]:
-        found = list[Gpu]()
+    ) -> list[GpuChoice]:
+        found = list[GpuChoice]()
         for gpu in self.gpus:
             if len(found) == most:
                 break
