@@ -136,11 +136,16 @@ def resume(folder: RunFolder, *, queue: bool = True) -> None:
     _start(folder, queue=queue)
 
 
-def extend(folder: RunFolder, epochs: int) -> None:
+def extend(folder: RunFolder, epochs: int, *, queue: bool = True) -> None:
     """Go on with a run that is over to more epochs than it was to have, in all.
 
     What it was launched with stays as it was written; a schedule that was laid out for its epochs
     keeps its length, and then its last learning rate.
+
+    Args:
+        folder: The run.
+        epochs: In all.
+        queue: Whether it waits for its turn.
 
     Raises:
         UsageError: it has not begun, is to have as many epochs already, its schedule has come
@@ -175,7 +180,7 @@ def extend(folder: RunFolder, epochs: int) -> None:
             "scheduler.eta_min or scheduler.T_max would leave something to learn with",
         )
     append_event(folder.events_file, Extended(after=run.newest_attempt, epochs=epochs))
-    _start(folder)
+    _start(folder, queue=queue)
 
 
 def stop(folder: RunFolder, *, at_once: bool = False) -> None:

@@ -7,17 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from tui_trainer.errors import TuiTrainerError, UsageError
-from tui_trainer.launch.slots import Pool, Want
+from tui_trainer.launch.slots import Pool, Slot, Want
 from tui_trainer.launch.tickets import tickets
 from tui_trainer.record.index import Index, RunReader, look_until_sure
 from tui_trainer.record.place import Place
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tui_trainer.record.run_folder import RunFolder
 
 # Ranks count nanoseconds; so far apart there is room for others in between.
 STEP = 1_000_000_000
-MOST_PRIORITY = 1000
 
 
 class Waiting(NamedTuple):
@@ -26,6 +27,36 @@ class Waiting(NamedTuple):
     folder: RunFolder
     place: Place
     want: Want
+
+
+class Standing(NamedTuple):
+    """The queue of a machine at one moment."""
+
+    slots: tuple[Slot, ...]
+    waiting: tuple[Waiting, ...]
+    """In the order in which they get their slots."""
+
+    @property
+    def taken(self) -> dict[Path, Want]:
+        """What each run that has slots has of them."""
+        sums: dict[Path, Want] = {}
+        for slot in self.slots:
+            if slot.holder is not None:
+                had = sums.get(slot.holder.path, Want(0, 0))
+                size = slot.size
+                sums[slot.holder.path] = Want(had.cpus + size.cpus, had.gpus + size.gpus)
+        return sums
+
+    @property
+    def room(self) -> Want:
+        """All that there is."""
+        cpus, gpus = (sum(slot.size[kind] for slot in self.slots) for kind in (0, 1))
+        return Want(cpus, gpus)
+
+
+def standing(pool: Pool) -> Standing:
+    """The queue as it is now."""
+    return Standing(tuple(pool.slots()), tuple(waiting(pool)))
 
 
 def waiting(pool: Pool) -> list[Waiting]:

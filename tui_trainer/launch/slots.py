@@ -83,6 +83,8 @@ class Slot(NamedTuple):
 
     name: str
     """`CPU slot 0`, `GPU 1`."""
+    size: Want
+    """What a run has of it that holds it."""
     holder: RunFolder | None
     """The run that has it; None for a free one."""
 
@@ -142,9 +144,12 @@ class Pool:
 
     def slots(self) -> list[Slot]:
         """All of them, and who has each."""
-        named = [(f"CPU slot {index}", self._cpu(index)) for index in range(self.cpus)]
-        named += [(str(gpu), self._gpu(gpu)) for gpu in self.gpus]
-        return [Slot(name, _holder(path)) for name, path in named]
+        cpus = [(f"CPU slot {index}", self._cpu(index)) for index in range(self.cpus)]
+        gpus = [(str(gpu), self._gpu(gpu)) for gpu in self.gpus]
+        return [
+            *(Slot(name, Want(1, 0), _holder(path)) for name, path in cpus),
+            *(Slot(name, Want(0, 1), _holder(path)) for name, path in gpus),
+        ]
 
     def held_by(self, want: Want) -> str:
         """Who has the slots that are wanted, in words; empty where nobody has any."""
