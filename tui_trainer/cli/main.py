@@ -26,6 +26,7 @@ from tui_trainer.cli import (
     samples,
     schedule,
     serve,
+    weigh,
 )
 from tui_trainer.errors import TuiTrainerError, told
 
@@ -50,6 +51,7 @@ COMMANDS = (
     *manage.COMMANDS,
     *assess.COMMANDS,
     *look.COMMANDS,
+    *weigh.COMMANDS,
     *remark.COMMANDS,
     *keep.COMMANDS,
     *prove.COMMANDS,

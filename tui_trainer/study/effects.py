@@ -1,17 +1,17 @@
 """What each factor of a study does, with its interval, and whether that is more than seed noise.
 
-**Spread.** Runs that differ only in their seed are a cell; of each cell the mean, the sample standard
-deviation (n - 1) and n.
+**Spread.** Runs that differ only in their seed are a cell; of each cell the mean, the sample
+standard deviation (n - 1) and n.
 
 **Effect.** What a factor does when it goes from its reference level to another with all else equal:
 the difference of two cells that differ in nothing else, averaged over every setting of the others
 at which both were measured. In an ablation that is the difference from the base; in a full
-factorial it is the main effect, the difference of marginal means (Box, Hunter and Hunter, Statistics
-for Experimenters, chapter 5).
+factorial it is the main effect, the difference of marginal means (Box, Hunter and Hunter,
+Statistics for Experimenters, chapter 5).
 
-**Interval.** Of this contrast of independent cell means, by Student's t with the degrees of freedom of
-Satterthwaite (1946); for two cells it is Welch's interval (1947). Each cell brings its own variance: a
-learning rate at the edge of what is stable has more seed noise than its neighbours.
+**Interval.** Of this contrast of independent cell means, by Student's t with the degrees of freedom
+of Satterthwaite (1946); for two cells it is Welch's interval (1947). Each cell brings its own
+variance: a learning rate at the edge of what is stable has more seed noise than its neighbours.
 
 **Beyond seed noise.** The p-values of all effects of a study are corrected by Holm (1979): with no
 effect at all, the probability that any is claimed is at most `LEVEL`. The interval is that of its
