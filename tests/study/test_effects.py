@@ -1,7 +1,7 @@
 """Effects that were planted are found, with intervals that hold; where none was, none is claimed.
 
-The studies are simulated: a known function of the levels, and normal noise of each seed. How often an
-interval holds and how often something is claimed is counted over many of them, and compared with
+The studies are simulated: a known function of the levels, and normal noise of each seed. How often
+an interval holds and how often something is claimed is counted over many of them, and compared with
 what is stated by the bounds within which such a count lies 999,999 times of a million.
 """
 

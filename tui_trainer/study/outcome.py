@@ -195,7 +195,7 @@ class Outcome:
 
     def _notes(self) -> Iterator[str]:
         yield (
-            "effect: all else equal, averaged over every setting of the others that has both levels; "
+            "effect: all else equal, averaged over all settings of the others that have both levels; "
             f"interval: Welch-Satterthwaite's t, {1 - LEVEL:.0%} for each by itself"
         )
         yield (
