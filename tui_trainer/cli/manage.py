@@ -56,6 +56,10 @@ ChangesOption = Annotated[
 DetachOption = Annotated[
     bool, typer.Option("--detach", "-d", help="Start it and return; it goes on by itself.")
 ]
+NoQueueOption = Annotated[
+    bool,
+    typer.Option("--no-queue", help="Begin at once, whoever has the slots of this machine."),
+]
 
 
 def run(  # noqa: PLR0917  typer's parameters are options
@@ -73,6 +77,7 @@ def run(  # noqa: PLR0917  typer's parameters are options
         bool, typer.Option("--no-preflight", help="Train without a rehearsal of every stage.")
     ] = False,
     detach: DetachOption = False,
+    no_queue: NoQueueOption = False,
     launcher: Annotated[
         Optional[str],  # noqa: UP045  typer evaluates this, also on Python 3.10
         typer.Option(
@@ -100,12 +105,14 @@ def run(  # noqa: PLR0917  typer's parameters are options
         project.experiment(name, changes or ())
     if project.problems:
         errors.say(f"{project.path.name} has mistakes elsewhere; tui-trainer list names them")
-    start = partial(launch, project, changes=changes or (), preflight=not no_preflight)
+    start = partial(
+        launch, project, changes=changes or (), preflight=not no_preflight, queue=not no_queue
+    )
     starts = [partial(start, name) for name in experiments]
     raise typer.Exit(_each(starts, detach=detach))
 
 
-def resume(
+def resume(  # noqa: PLR0917  as run
     context: typer.Context,
     runs: RunsOrAllArgument = None,
     all_dead: Annotated[
@@ -122,6 +129,7 @@ def resume(
         ),
     ] = None,
     detach: DetachOption = False,
+    no_queue: NoQueueOption = False,
 ) -> None:
     """Go on with a run from its last good checkpoint."""
     from tui_trainer.launch.launcher import extend
@@ -136,7 +144,8 @@ def resume(
     folders = _dead(context) if all_dead else [find(context, name) for name in runs or ()]
     if not folders:
         typer.echo("no run crashed, was lost or interrupted")
-    resume_run = go_on if epochs is None else partial(extend, epochs=epochs)
+    go_on = partial(go_on, queue=not no_queue)
+    resume_run = go_on if epochs is None else partial(extend, epochs=epochs, queue=not no_queue)
     starts = [lambda folder=folder: _resumed(folder, resume_run) for folder in folders]
     raise typer.Exit(_each(starts, detach=detach))
 
@@ -226,10 +235,13 @@ def _resumed(folder: RunFolder, resume_run: Callable[[RunFolder], None]) -> RunF
 
 
 def _dead(context: typer.Context) -> list[RunFolder]:
+    """Runs that died, in the order in which they stood in the queue."""
     from tui_trainer.record.index import Index
+    from tui_trainer.record.place import Place
 
     runs = Index(runs_folder(context.obj)).look_until_sure()
-    return [run.folder for run in runs if run.state.has_died]
+    dead = [run.folder for run in runs if run.state.has_died]
+    return sorted(dead, key=lambda folder: Place.read(folder.queue_file).key)
 
 
 COMMANDS = (run, resume, stop)

@@ -23,6 +23,7 @@ from tui_trainer.launch.clusters.slurm import Slurm
 from tui_trainer.launch.clusters.submission import scheduler_of, submit
 from tui_trainer.launch.signals import Signals
 from tui_trainer.launch.supervisor import Supervisor
+from tui_trainer.launch.turn import AtOnce
 from tui_trainer.record.claim import claim
 from tui_trainer.record.events import (
     JobContinues,
@@ -70,7 +71,9 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         log(f"error: cannot start {folder.run}: {error}")
         return ExitCode.CRASHED
-    supervisor = Supervisor(folder, experiment.resources, life.signals, life.goes_on)
+    # The scheduler gave the slots.
+    turn = AtOnce(experiment.resources.slots)
+    supervisor = Supervisor(folder, experiment.resources, turn, life.signals, life.goes_on)
     supervisor.supervise(attempt, owner)
     return life.end()
 

@@ -22,6 +22,7 @@ from tui_trainer.record.experiment_file import read_experiment, read_experiment_
 from tui_trainer.record.heartbeat import Heartbeat
 from tui_trainer.record.index import RunReader, has_a_job, look_until_sure
 from tui_trainer.record.owner import Owner, Presence
+from tui_trainer.record.place import Place
 from tui_trainer.record.run_folder import AttemptFolder, RunFolder, claim_run, give_back, next_run
 from tui_trainer.record.state import State
 from tui_trainer.spec.learning import CosineAnnealingLR
@@ -39,7 +40,12 @@ if TYPE_CHECKING:
 
 
 def launch(
-    project: Project, name: str, changes: Sequence[str] = (), *, preflight: bool = True
+    project: Project,
+    name: str,
+    changes: Sequence[str] = (),
+    *,
+    preflight: bool = True,
+    queue: bool = True,
 ) -> RunFolder:
     """Start a new run of an experiment.
 
@@ -48,6 +54,7 @@ def launch(
         name: The experiment.
         changes: `KEY=VALUE` texts that apply on top of what the file says.
         preflight: Whether its attempts begin with one.
+        queue: Whether it waits for its turn.
 
     Raises:
         UsageError: there is no such experiment.
@@ -56,7 +63,7 @@ def launch(
     """
     experiment = project.experiment(name, changes)
     folder = prepare(project, name, experiment, preflight=preflight)
-    _start(folder)
+    _start(folder, queue=queue)
     return folder
 
 
@@ -101,6 +108,7 @@ def prepare(
     folder = claim_run(project.folder / "runs", name)
     try:
         write_once(folder.experiment_file, content)
+        Place.at_the_end().write(folder.queue_file)
         append_event(folder.events_file, launched)
     except OSError:
         give_back(folder)
@@ -108,8 +116,12 @@ def prepare(
     return folder
 
 
-def resume(folder: RunFolder) -> None:
-    """Start the next attempt of a run that is not finished.
+def resume(folder: RunFolder, *, queue: bool = True) -> None:
+    """Start the next attempt of a run that is not finished, at the place in the queue that it had.
+
+    Args:
+        folder: The run.
+        queue: Whether it waits for its turn.
 
     Raises:
         UsageError: the run is finished, or its experiment was changed since the launch.
@@ -126,14 +138,19 @@ def resume(folder: RunFolder) -> None:
             f"a new run of it: tui-trainer run {folder.experiment_name}",
         )
     read_experiment_to_train(folder)
-    _start(folder)
+    _start(folder, queue=queue)
 
 
-def extend(folder: RunFolder, epochs: int) -> None:
+def extend(folder: RunFolder, epochs: int, *, queue: bool = True) -> None:
     """Go on with a run that is over to more epochs than it was to have, in all.
 
     What it was launched with stays as it was written; a schedule that was laid out for its epochs
     keeps its length, and then its last learning rate.
+
+    Args:
+        folder: The run.
+        epochs: In all.
+        queue: Whether it waits for its turn.
 
     Raises:
         UsageError: it has not begun, is to have as many epochs already, its schedule has come
@@ -168,7 +185,7 @@ def extend(folder: RunFolder, epochs: int) -> None:
             "scheduler.eta_min or scheduler.T_max would leave something to learn with",
         )
     append_event(folder.events_file, Extended(after=run.newest_attempt, epochs=epochs))
-    _start(folder)
+    _start(folder, queue=queue)
 
 
 def stop(folder: RunFolder, *, at_once: bool = False) -> None:
@@ -184,6 +201,8 @@ def stop(folder: RunFolder, *, at_once: bool = False) -> None:
         _stop_job(folder, run.history.job)
         return
     attempt = folder.newest_attempt()
+    if run.state.is_live and attempt is None:
+        raise UsageError(f"{run.name} waits for its supervisor", hint="try again in a moment")
     if not run.state.is_live or attempt is None:
         raise UsageError(f"{run.name} is {run.state.value}; there is nothing to stop")
     try:
@@ -289,14 +308,14 @@ def _stop_job(folder: RunFolder, job: Job) -> None:
             attempt.ask_to_stop(at_once=False)
 
 
-def _start(folder: RunFolder) -> None:
+def _start(folder: RunFolder, *, queue: bool = True) -> None:
     experiment = read_experiment(folder).experiment
     if experiment.launcher != "local":
         check_free(look_until_sure([RunReader(folder)])[0])
         submit(folder, experiment)
         return
     try:
-        start_supervisor(folder)
+        start_supervisor(folder, queue=queue)
     except TuiTrainerError as error:
         if folder.newest_attempt() is None:
             append_event(folder.events_file, LaunchFailed(cause=error.message))

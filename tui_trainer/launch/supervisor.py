@@ -2,8 +2,9 @@
 
 `python -m tui_trainer.launch.supervisor RUN_FOLDER` claims the next attempt, answers on standard
 output with one JSON line whether it owns it, and lives on in a session of its own, without a
-terminal. A core that crashes is started again from the last good checkpoint, as an attempt of its
-own. The same program runs on a laptop and inside a cluster's job.
+terminal. It waits for its turn in the queue, unless `--no-queue` is said behind the folder. A core
+that crashes is started again from the last good checkpoint, as an attempt of its own. The same
+program runs on a laptop and inside a cluster's job.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from typing import TYPE_CHECKING
 
 from tui_trainer.errors import ExitCode, TuiTrainerError
 from tui_trainer.launch.attempt import SupervisedAttempt, log
+from tui_trainer.launch.local import NO_QUEUE
 from tui_trainer.launch.on_end import run_on_end
 from tui_trainer.launch.restarts import Decision, Restarts, wait_before
 from tui_trainer.launch.room import want_of_room
 from tui_trainer.launch.signals import Signals
+from tui_trainer.launch.turn import AtOnce, turn_of
 from tui_trainer.record.claim import claim
 from tui_trainer.record.experiment_file import read_experiment_to_train
 from tui_trainer.record.failure import Hope
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tui_trainer.launch.restarts import Ending
+    from tui_trainer.launch.turn import Turn
     from tui_trainer.record.run_folder import AttemptFolder
     from tui_trainer.spec.experiment import Resources
 
@@ -44,6 +48,8 @@ def main() -> None:
     try:
         resources = read_experiment_to_train(folder).experiment.resources
         attempt, owner = claim(folder)
+        # Before the answer, after which others may be launched, who stand behind it.
+        turn = AtOnce(resources.slots) if NO_QUEUE in sys.argv[2:] else turn_of(folder, resources)
     except TuiTrainerError as error:
         _answer({"message": error.message, "hint": error.hint, "exit_code": error.exit_code})
         sys.exit(error.exit_code)
@@ -51,7 +57,7 @@ def main() -> None:
         _answer({"message": f"cannot start {folder.run}: {error}", "exit_code": ExitCode.CRASHED})
         sys.exit(ExitCode.CRASHED)
     _answer({"attempt": attempt.number})
-    Supervisor(folder, resources, signals).supervise(attempt, owner)
+    Supervisor(folder, resources, turn, signals).supervise(attempt, owner)
 
 
 class Supervisor:
@@ -60,6 +66,7 @@ class Supervisor:
     Args:
         folder: The run.
         resources: What the experiment may use.
+        turn: When it may begin.
         signals: What this process is sent.
         goes_on: Whether the run goes on elsewhere by itself after an attempt with this number that
             ended so; asked before the end is recorded.
@@ -69,12 +76,13 @@ class Supervisor:
         self,
         folder: RunFolder,
         resources: Resources,
+        turn: Turn,
         signals: Signals,
         goes_on: Callable[[int, Ending], bool] = lambda _attempt, _ending: False,
     ) -> None:
         self._folder = folder
+        self._turn = turn
         self._goes_on = goes_on
-        self._slots = resources.slots
         self._restarts = Restarts(resources.max_restarts)
         self._signals = signals
 
@@ -92,6 +100,8 @@ class Supervisor:
             if following is None and decision.wait_seconds and attempt.is_asked_to_stop():
                 ending = attempt.stopped_after(ending)
                 decision = Decision(ending.cause)
+            if following is None:
+                self._turn.step_back()
             goes_on = following is None and self._goes_on(attempt.folder.number, ending)
             attempt.record_end(ending, decision.cause, now_owned_by=following or attempt)
             if following is None and not goes_on and self._is_over_with(attempt):
@@ -143,7 +153,7 @@ class Supervisor:
         return claimed
 
     def _attempt(self, claimed: AttemptFolder, owner: Owner) -> SupervisedAttempt:
-        return SupervisedAttempt(self._folder, claimed, owner, self._slots, self._signals)
+        return SupervisedAttempt(self._folder, claimed, owner, self._turn, self._signals)
 
 
 def _leave_the_terminal() -> None:

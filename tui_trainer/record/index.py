@@ -25,10 +25,11 @@ from tui_trainer.record.heartbeat import (
     Usage,
 )
 from tui_trainer.record.owner import Presence
+from tui_trainer.record.place import Place
 from tui_trainer.record.remarks import Remarks
 from tui_trainer.record.run_folder import RunFolder, all_runs
 from tui_trainer.record.sighting import UNSEEN, Word
-from tui_trainer.record.state import Attempt, Evidence, History, State, judge
+from tui_trainer.record.state import Attempt, Complexity, Evidence, History, State, Verdict, judge
 from tui_trainer.record.tail import Tail, identity, read_json, read_small
 from tui_trainer.spec.summary import Summary, read_summary
 
@@ -74,6 +75,8 @@ class Run:
     """Lines of its files that could not be read."""
     remarks: Remarks
     """What people said of it."""
+    queue: Place | None = None
+    """Where it stands among those that wait for this machine; None where it does not."""
     awaited_job: Job | None = None
     """The scheduler's job that it waits for; None where it does not."""
 
@@ -107,6 +110,16 @@ class Run:
         return self.epochs[-1].ood_gap if self.epochs else None
 
     @property
+    def complexity(self) -> Complexity | None:
+        """How large its network is; None where no training began, or before it was recorded."""
+        return self.history.complexity
+
+    @property
+    def trained_seconds(self) -> float | None:
+        """How long its epochs took, pauses between attempts left out; None before the first."""
+        return sum(epoch.seconds or 0.0 for epoch in self.epochs) if self.epochs else None
+
+    @property
     def past_alarms(self) -> list[Alarmed]:
         """Those that a later epoch has shown to be over."""
         return [alarm for alarm in self.history.alarms if _is_over(alarm, self.epochs)]
@@ -131,6 +144,7 @@ class Run:
     def summary(self) -> dict[str, Any]:
         """One object of `runs --json`."""
         newest, best = (self.epochs[-1] if self.epochs else None), self.best
+        complexity = self.complexity
         return {
             "run": self.name,
             "experiment": self.folder.experiment_name,
@@ -148,6 +162,9 @@ class Run:
             if best is None
             else {"epoch": best.epoch, "validation_accuracy": best.validation_accuracy},
             "eta_seconds": self.eta_seconds,
+            "trained_seconds": self.trained_seconds,
+            "parameters": complexity.parameters if complexity else None,
+            "flops": complexity.flops if complexity else None,
             "fingerprint": None if self.plan is None else self.plan.fingerprint,
             "skipped_lines": self.skipped_lines,
             "damaged_checkpoints": [event.checkpoint for event in self.history.rejected],
@@ -235,8 +252,13 @@ class RunReader:
             ood=self._read_result("ood"),
             skipped_lines=self._events.skipped + self._epochs.skipped + self._said.skipped,
             remarks=self._remarks,
+            queue=self._read_place(verdict),
             awaited_job=history.job if verdict.awaits_job else None,
         )
+
+    def _read_place(self, verdict: Verdict) -> Place | None:
+        waits_here = verdict.state is State.QUEUED and not verdict.awaits_job
+        return Place.read(self.folder.queue_file) if waits_here else None
 
     def _unrecorded_end(
         self, attempt: AttemptFolder, owner: Owner | None, heartbeat: Heartbeat | None
