@@ -50,7 +50,8 @@ class Cluster:
             timeout=60,
             check=False,
         )
-        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        # Grid Engine's qmod ends with 1 where it did as it was told.
+        assert done.returncode == 0 or "cleared" in done.stdout, f"{command}: {done}"
         return done.stdout
 
     def release(self, job_id: str) -> None:
@@ -157,9 +158,7 @@ def _script(
         )
         said.seek(0)
         complained.seek(0)
-        return subprocess.CompletedProcess(
-            command, done.returncode, said.read(), complained.read()
-        )
+        return subprocess.CompletedProcess(command, done.returncode, said.read(), complained.read())
 
 
 def _two_free_ports() -> int:

@@ -94,8 +94,15 @@ class Stories:
         stopped = command("stop", "one")
         assert stopped.returncode == ExitCode.DONE, stopped.stderr
         assert "stopped" in stopped.stdout
-        wait_until(lambda: not [s for s in scheduler_of(site.cluster.kind).poll() if s.word.value
-                                not in {"over", "ends"} and s.name.startswith("tt-one")])
+        wait_until(
+            lambda: (
+                not [
+                    s
+                    for s in scheduler_of(site.cluster.kind).poll()
+                    if s.word.value not in {"over", "ends"} and s.name.startswith("tt-one")
+                ]
+            )
+        )
         site.configure()
         done = command("resume", "one")
         assert done.returncode == ExitCode.DONE, done.stderr
@@ -132,9 +139,7 @@ class Stories:
         run = self.asked(site, lambda run: "has not answered" not in run.cause, "one/2")
         assert "held" in run.cause
 
-    def test_a_job_that_is_killed_without_a_word_is_told_by_its_scheduler(
-        self, site: Site
-    ) -> None:
+    def test_a_job_that_is_killed_without_a_word_is_told_by_its_scheduler(self, site: Site) -> None:
         command = site.fake(seconds=30)
         command("run", "one", "--detach")
         run = command.wait("one", trains)

@@ -104,7 +104,7 @@ def test_how_a_job_ended_is_told_in_words() -> None:
     limit = "failed       37  : qmaster enforced h_rt, h_cpu, or h_vmem limit\nexit_status  137"
     assert ended_words(limit).startswith("killed at a limit: wall-time")
     reason = error_reason((SAMPLES / "qstat-j-eqw.txt").read_text())
-    assert reason == "can't open output file \"/nonexistent/x.out\": No such file or directory"
+    assert reason == 'can\'t open output file "/nonexistent/x.out": No such file or directory'
 
 
 def test_a_scheduler_that_hangs_is_not_waited_for_and_leaves_nothing_behind(
@@ -244,5 +244,5 @@ def test_answers_that_are_damaged_say_nothing(plant: Callable[[str, str], Path])
     path.parent.mkdir(parents=True)
     for content in ("", "[]", '{"newest": {"jobs": [[1], 3, ["7", "x", "?", ""]]}, "asked": "x"}'):
         path.write_text(content)
-        assert Answers.read(path).sighting("7", "y", 0.0, "") .word is Word.UNKNOWN
+        assert Answers.read(path).sighting("7", "y", 0.0, "").word is Word.UNKNOWN
     assert scheduler.ANSWER_SECONDS <= 20

@@ -2,13 +2,51 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from tests.clusters.conftest import Cluster
 from tests.clusters.stories import Stories
+from tui_trainer.errors import ExitCode
+from tui_trainer.launch.clusters.grid_engine import GridEngine
+from tui_trainer.record.state import State
+
+if TYPE_CHECKING:
+    from tests.clusters.conftest import Cluster, Site
 
 
 class TestGridEngine(Stories):
     @pytest.fixture
     def cluster(self, grid_engine: Cluster) -> Cluster:
         return grid_engine
+
+    def test_a_job_in_error_is_explained_and_goes_on_once_it_is_mended(self, site: Site) -> None:
+        site.configure(site.held)
+        site.fake()("run", "one", "--detach")
+        run = site.command.look("one")
+        job = run.history.job
+        assert job is not None
+        folder = run.folder.job(1).path
+        folder.rename(folder.with_name("away"))
+        site.cluster.release(job.job_id)
+        run = self.asked(site, lambda run: run.state is not State.QUEUED)
+        assert run.state is State.FAILED
+        assert "can't open output file" in run.cause
+        assert "No such file" in run.cause
+        folder.with_name("away").rename(folder)
+        site.cluster.ask("qmod", "-cj", job.job_id)
+        assert self.asked(site, lambda run: run.state is State.FINISHED).attempts
+
+    def test_a_job_in_error_is_taken_out_of_the_queue_by_stop(self, site: Site) -> None:
+        site.configure(site.held)
+        site.fake()("run", "one", "--detach")
+        run = site.command.look("one")
+        folder = run.folder.job(1).path
+        folder.rename(folder.with_name("away"))
+        assert run.history.job is not None
+        site.cluster.release(run.history.job.job_id)
+        self.asked(site, lambda run: run.state is State.FAILED)
+        folder.with_name("away").rename(folder)
+        assert site.command("stop", "one").returncode == ExitCode.DONE
+        assert site.command.look("one").state is State.STOPPED
+        assert not [seen for seen in GridEngine().poll() if seen.name.startswith("tt-one")]

@@ -8,33 +8,29 @@ from msgspec import Meta
 
 from tui_trainer.spec.table import Table
 
-# One word of a directive: it stands in a line of the job's script.
-SiteWord = Annotated[str, Meta(pattern=r"\A[^\s\x00-\x1f\x7f-\x9f]+\Z")]
-Directive = Annotated[str, Meta(pattern=r"\A-[^\x00-\x1f\x7f-\x9f]*\Z")]
-
 
 class Cluster(Table, frozen=True):
     """A cluster as its users know it; what is left out is for the site to decide."""
 
     kind: Literal["slurm", "grid_engine"]
-    queue: SiteWord = ""
+    queue: str = ""
     """The queue, which Slurm calls partition."""
-    partition: SiteWord = ""
+    partition: str = ""
     """The same in Slurm's word."""
-    account: SiteWord = ""
+    account: str = ""
     """Who pays, which Grid Engine calls project."""
-    project: SiteWord = ""
+    project: str = ""
     """The same in Grid Engine's word."""
-    pe: SiteWord = "omp"
+    pe: str = "omp"
     """Grid Engine's parallel environment that gives all slots on one host."""
-    gpu_resource: SiteWord = "gpus"
+    gpu_resource: str = "gpus"
     """Grid Engine's name for GPUs."""
-    memory_resource: SiteWord = "h_vmem"
+    memory_resource: str = "h_vmem"
     """Grid Engine's name for the memory of a slot."""
     notice: Annotated[int, Meta(ge=10, le=3600)] = 120
     """Seconds before the end of its wall-time at which a job saves, ends and goes on as the next
     one; never more than half of the wall-time."""
-    extra: tuple[Directive, ...] = ()
+    extra: tuple[str, ...] = ()
     """More directives, each as the scheduler takes it: `"--qos=long"`, `"-l cpu_arch=skylake"`."""
 
     def notice_seconds(self, wall_seconds: int | None) -> int:

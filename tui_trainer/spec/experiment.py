@@ -33,7 +33,7 @@ class Resources(Table, frozen=True):
     walltime: str | None = None
     """Hours, minutes and seconds that one attempt may take, such as "12:00:00"; before training the
     time that is needed is compared with it."""
-    memory: Annotated[str, Meta(pattern=r"\A[1-9][0-9]{0,6}[KMGT]\Z")] | None = None
+    memory: str | None = None
     """What a cluster's job may use of its node's memory, such as "16G"."""
     gpus: Annotated[int, Meta(ge=1, le=64)] | None = None
     """GPUs that a cluster's job asks for."""

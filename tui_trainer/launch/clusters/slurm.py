@@ -208,7 +208,8 @@ def _state_and_exit(shown: str) -> tuple[str, str]:
 def _checked(answer: Answer, program: str) -> Answer:
     if not answer.exit_code:
         return answer
-    message = f"{program}: {answer.complaint or f'exit code {answer.exit_code}'}"
+    told = answer.complaint.removeprefix(f"{program.partition(' ')[0]}: ").removeprefix("error: ")
+    message = f"{program}: {told or f'exit code {answer.exit_code}'}"
     if _UNREACHABLE.search(answer.complaints):
         raise UnreachableError(message)
     raise RefusedError(message)
