@@ -150,7 +150,7 @@ class Outcome:
         yield "effect: all else equal, averaged over settings of the others that have both levels"
         yield f"interval: by Welch-Satterthwaite's t, {1 - LEVEL:.0%} for each effect by itself"
         yield (
-            f"beyond seed noise: p at most {LEVEL:g} after Holm's correction over all effects here; "
+            f"beyond seed noise: p at most {LEVEL:g} after Holm's correction over all effects; "
             "no means not shown, not that there is none"
         )
         if self.effects.noise is not None:
@@ -227,8 +227,8 @@ def _undone(study: str, trials: Sequence[Trial]) -> Iterator[str]:
         states = ", ".join(f"{count} {status}" for status, count in counts.items())
         names = _some([trial.name for trial in undone])
         yield (
-            f"{len(undone)} of {counted(len(trials), 'run')} are not done ({states}): {names}; "
-            f"tui-trainer run {study} completes it"
+            f"not done are {len(undone)} of {counted(len(trials), 'run')} ({states}): {names}; "
+            f"tui-trainer run {study} goes on"
         )
 
 
