@@ -183,7 +183,7 @@ def as_markdown(table: Table) -> str:
         )
         return f"| {' | '.join(padded)} |"
 
-    notes = [_MARKDOWN.sub(r"\\\1", note) for note in table.notes]
+    notes = [_MARKDOWN.sub(r"\\\1", plain_line(note, LONGEST_SHOWN_LINE)) for note in table.notes]
     below = ["", *(f"- {note}" for note in notes)] if notes else []
     return "\n".join([*map(line, [titles, rules, *rows]), *below, ""])
 
