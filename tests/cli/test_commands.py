@@ -353,7 +353,7 @@ def test_a_reader_that_goes_away_does_not_end_the_run(tui_trainer: CommandLine) 
     assert process.stderr is not None
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
-    process.wait(timeout=10)
+    process.wait(timeout=60)
 
 
 def test_show_tells_alarms(tui_trainer: CommandLine, project: Path) -> None:
