@@ -14,6 +14,7 @@ from tui_trainer import __version__
 from tui_trainer.cli import (
     assess,
     data,
+    export,
     keep,
     look,
     manage,
@@ -52,6 +53,7 @@ COMMANDS = (
     *look.COMMANDS,
     *remark.COMMANDS,
     *keep.COMMANDS,
+    *export.COMMANDS,
     *prove.COMMANDS,
     *serve.COMMANDS,
 )
