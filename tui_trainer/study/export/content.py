@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tui_trainer.record.fields import number, table
-from tui_trainer.record.plain_text import plain_line
+from tui_trainer.record.plain_text import plain_line, plain_text
 from tui_trainer.record.state import State
 
 if TYPE_CHECKING:
@@ -76,6 +76,11 @@ def about(run: Run) -> dict[str, str]:
         "launched": _moment(began(run)),
     }
     return {key: plain_line(word) for key, word in words.items() if word}
+
+
+def note(run: Run) -> str:
+    """What people wrote of the run."""
+    return plain_text(run.remarks.note)
 
 
 def began(run: Run) -> float:

@@ -14,6 +14,7 @@ from tui_trainer.study.export.content import (
     figures,
     file_name,
     key_name,
+    note,
     results,
     settings,
     went_wrong,
@@ -52,7 +53,7 @@ def write(runs: Iterable[Run], place: Path, destination: Path) -> None:
 def _write_run(client: Any, experiment: str, run: Run) -> None:
     from mlflow.entities import Param, RunTag
 
-    created = client.create_run(experiment, _milliseconds(began(run)), run_name=run.name)
+    created = client.create_run(experiment, _milliseconds(began(run)), run_name=about(run)["run"])
     run_id = created.info.run_id
     for metrics in _some(_metrics(run), _METRICS_AT_ONCE):
         client.log_batch(run_id, metrics=metrics)
@@ -63,9 +64,7 @@ def _write_run(client: Any, experiment: str, run: Run) -> None:
         client.log_batch(run_id, params=some)
     tags = [RunTag(f"tui_trainer.{key}", value) for key, value in about(run).items()]
     tags += [RunTag(f"tag.{key_name(tag)}", "true") for tag in run.remarks.tags]
-    tags += [RunTag("mlflow.note.content", run.remarks.note[:_LONGEST_VALUE])] * bool(
-        run.remarks.note
-    )
+    tags += [RunTag("mlflow.note.content", note(run)[:_LONGEST_VALUE])] * bool(note(run))
     for some_tags in _some(iter(tags), _OTHERS_AT_ONCE):
         client.log_batch(run_id, tags=some_tags)
     client.set_terminated(run_id, _status(run), _milliseconds(ended(run)))

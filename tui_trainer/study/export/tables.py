@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui_trainer.record.epochs import Epoch
 from tui_trainer.record.plain_text import plain_line
-from tui_trainer.study.export.content import about, results, settings
+from tui_trainer.study.export.content import about, note, results, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +21,8 @@ EPOCH_COLUMNS = ("run", "experiment", "number", *EPOCH_FIGURES)
 
 def epoch_rows(run: Run) -> Iterator[tuple[Value, ...]]:
     """The run's epochs, each by `EPOCH_COLUMNS`."""
-    named = (run.name, run.folder.experiment_name, run.folder.number)
+    words = about(run)
+    named = (words["run"], words["experiment"], run.folder.number)
     for epoch in run.epochs:
         yield (*named, *(getattr(epoch, name) for name in EPOCH_FIGURES))
 
@@ -33,7 +34,7 @@ def run_row(run: Run) -> dict[str, Value]:
         **about(run),
         "number": run.folder.number,
         "tags": " ".join(run.remarks.tags),
-        "note": plain_line(run.remarks.note),
+        "note": plain_line(note(run)),
         "seconds": sum(attempt.seconds for attempt in run.attempts),
         "attempts": len(run.attempts),
         "epochs": len(run.epochs),

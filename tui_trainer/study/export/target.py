@@ -59,11 +59,7 @@ def export(target: Target, folders: Iterable[RunFolder], destination: Path) -> N
             runs cannot be written in this form.
         OSError: The disk is full, read-only or failing; nothing stands there.
     """
-    if target.needs and find_spec(target.needs) is None:
-        raise UsageError(
-            f"{target.name} files are written by the package {target.needs}, which is not here",
-            hint=f"pip install 'tui-trainer[{target.name}]'",
-        )
+    _check_installed(target)
     _refuse_second(destination)
     destination.parent.mkdir(parents=True, exist_ok=True)
     place = temporary_beside(destination)
@@ -75,6 +71,16 @@ def export(target: Target, folders: Iterable[RunFolder], destination: Path) -> N
         raise
     finally:
         _remove(place)
+
+
+def _check_installed(target: Target) -> None:
+    # A folder of the package's name, which wandb leaves in projects, is an empty package to Python.
+    spec = find_spec(target.needs) if target.needs else None
+    if target.needs and (spec is None or spec.origin is None):
+        raise UsageError(
+            f"files for {target.name} are written by the package {target.needs}, which is not here",
+            hint=f"pip install 'tui-trainer[{target.name}]'",
+        )
 
 
 def _looked_at(folders: Iterable[RunFolder]) -> Iterator[Run]:

@@ -104,12 +104,12 @@ def _size_of_directory(file: IO[bytes]) -> int:
     tail = file.read(length)
     if len(tail) < _END.size or not tail[-_END.size :].startswith(b"PK\x05\x06"):
         raise zipfile.BadZipFile("it is no zip file that ends where it should")
-    sizes: list[int] = [_END.unpack(tail[-_END.size :])[5]]
+    size: int = _END.unpack(tail[-_END.size :])[5]
     if len(tail) == length and tail[_END_64.size :].startswith(b"PK\x06\x07"):
         if not tail.startswith(b"PK\x06\x06"):
             raise zipfile.BadZipFile("its list of files does not stand where it should")
-        sizes.append(_END_64.unpack(tail[: _END_64.size])[8])
-    return max(size for size in sizes if size != 0xFFFFFFFF)
+        size = _END_64.unpack(tail[: _END_64.size])[8]
+    return size
 
 
 def _read_contents(bundle: zipfile.ZipFile, path: Path, size: int) -> _Contents:

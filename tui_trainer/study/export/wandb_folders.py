@@ -7,6 +7,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
+from tui_trainer.errors import UsageError
 from tui_trainer.study.export.content import (
     about,
     began,
@@ -14,6 +15,7 @@ from tui_trainer.study.export.content import (
     file_name,
     identifier,
     key_name,
+    note,
     results,
     settings,
     went_wrong,
@@ -51,32 +53,37 @@ def write(runs: Iterable[Run], place: Path, _destination: Path) -> None:
     inside.mkdir()
     for run in runs:
         _write_run(run, place)
-        for written in inside.glob(f"offline-run-*-{identifier(run)}"):
-            # What wandb said meanwhile tells of this machine, and nothing of the run.
-            for told in ("logs", "tmp"):
-                shutil.rmtree(written / told, ignore_errors=True)
-            launched = time.strftime("%Y%m%d_%H%M%S", time.gmtime(began(run)))
-            written.rename(place / f"offline-run-{launched}-{identifier(run)}")
+        written = next(inside.glob(f"offline-run-*-{identifier(run)}"), None)
+        if written is None:
+            raise UsageError(
+                f"wandb wrote nothing for {run.name}",
+                hint="does WANDB_DISABLED or another of its variables forbid it? env | grep WANDB",
+            )
+        # What wandb said meanwhile tells of this machine, and nothing of the run.
+        for told in ("logs", "tmp"):
+            shutil.rmtree(written / told, ignore_errors=True)
+        launched = time.strftime("%Y%m%d_%H%M%S", time.gmtime(began(run)))
+        written.rename(place / f"offline-run-{launched}-{identifier(run)}")
     shutil.rmtree(inside)
 
 
 def _write_run(run: Run, place: Path) -> None:
     import wandb
 
-    # To wandb an empty name is one that it has to find out.
-    host = about(run).get("host", "unknown")
+    words = about(run)
     logged = wandb.init(
         mode="offline",
         dir=str(place),
         id=identifier(run),
         project=file_name(run.folder.project.name),
-        group=run.folder.experiment_name,
-        name=run.name,
+        group=words["experiment"],
+        name=words["run"],
         tags=list(run.remarks.tags),
-        notes=run.remarks.note or None,
-        config={**_nested(settings(run)), "tui_trainer": about(run)},
+        notes=note(run) or None,
+        config={**_nested(settings(run)), "tui_trainer": words},
         reinit="create_new",
-        settings=wandb.Settings(host=host, **_ONLY_THE_RUN),
+        # Where it ran; of an empty name wandb would make that of this machine.
+        settings=wandb.Settings(host=words.get("host", "unknown"), **_ONLY_THE_RUN),
     )
     logged.define_metric("epoch")
     logged.define_metric("*", step_metric="epoch")
