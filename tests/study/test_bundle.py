@@ -21,11 +21,10 @@ from tui_trainer.errors import OwnedByAnotherError, UsageError
 from tui_trainer.record.imported import Imported
 from tui_trainer.record.index import Index, RunReader
 from tui_trainer.record.prune import prunable
-from tui_trainer.record.run_folder import RunFolder, find_run
+from tui_trainer.record.run_folder import RunFolder, find_run, is_file_of_run
 from tui_trainer.record.state import State
 from tui_trainer.record.verify import verify
 from tui_trainer.study.export import unbundle
-from tui_trainer.study.export.bundle import IS_FILE_OF_RUN
 from tui_trainer.study.export.target import export
 from tui_trainer.study.export.targets import bundle
 from tui_trainer.study.export.unbundle import import_run
@@ -83,7 +82,7 @@ def test_every_file_that_a_run_may_have_goes_along(runs: Path) -> None:
         name
         for folder in (find_run(runs, "one"), find_run(runs, "two"))
         for name in files_of(folder)
-        if not IS_FILE_OF_RUN.fullmatch(name)
+        if not is_file_of_run(name)
     }
     assert left_behind == {"heartbeat.json"}
 
@@ -159,7 +158,7 @@ def test_a_run_that_is_worked_on_is_not_bundled(tmp_path: Path) -> None:
 def test_a_damaged_checkpoint_is_not_bundled(runs: Path, tmp_path: Path) -> None:
     folder = find_run(runs, "one")
     (folder.checkpoints / "epoch-0004.pt").write_bytes(b"x")
-    with pytest.raises(UsageError, match="epoch-0004.pt is damaged: its bytes are not those"):
+    with pytest.raises(UsageError, match=r"epoch-0004\.pt is damaged: its bytes are not those"):
         bundled(folder, tmp_path / "b")
     assert not (tmp_path / "b").exists()
     assert bundled(folder, tmp_path / "b", "none").exists()
@@ -314,7 +313,7 @@ def test_it_is_not_begun_without_room(
 ) -> None:
     path = bundled(find_run(runs, "one"), tmp_path / "b")
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(9, 8, 1))
-    with pytest.raises(UsageError, match="the run needs .* bytes, and 1 are free"):
+    with pytest.raises(UsageError, match=r"the run needs .* bytes, and 1 are free"):
         import_run(path, elsewhere)
     assert not elsewhere.exists()
 

@@ -6,7 +6,6 @@ import csv
 import gc
 import importlib.util
 import json
-import os
 import struct
 import subprocess
 import sys
@@ -242,7 +241,7 @@ def test_a_second_export_is_refused(runs: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="csv exists; it is left as it is"):
         exported("csv", runs, place)
     assert (place / "epochs.csv").stat().st_mtime_ns == before
-    assert os.listdir(tmp_path) == ["csv"]
+    assert list(tmp_path.iterdir()) == [place]
 
 
 def test_an_export_that_fails_leaves_nothing(runs: Path, tmp_path: Path) -> None:

@@ -37,6 +37,15 @@ TRASH = ".trash"
 """Folder in `runs` that keeps runs which were thrown away, by experiment and number."""
 VERIFICATIONS = ".verify-resume"
 """The family of runs that `verify-resume` trains; no experiment can be called so."""
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+_LASTING = re.compile(
+    r"experiment\.toml|(epochs|events|remarks)\.jsonl"
+    r"|checkpoints/epoch-[0-9]{4,9}(-step-[0-9]{6,12})?\.pt(\.sha256)?"
+    rf"|assessments/{_NAME}"
+    rf"|results(-until-epoch-[0-9]{{4,9}})?/({_NAME}/)?{_NAME}"
+    r"|attempts/[1-9][0-9]{0,5}/(owner|stop|core_ended|preflight)\.json"
+    r"|attempts/[1-9][0-9]{0,5}/(log\.txt|stop_at_once|epochs_taken_back\.jsonl)"
+)
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _CHECKPOINT = re.compile(r"epoch-(\d{4,})(?:-step-(\d{6,}))?\.pt")
 
@@ -370,6 +379,14 @@ def find_run(runs: Path, name: str) -> RunFolder:
     if wanted not in known:
         raise UsageError(f"there is no run `{name}` in {runs}", hint="the runs: tui-trainer runs")
     return RunFolder(runs / experiment_name / str(wanted))
+
+
+def is_file_of_run(path: str) -> bool:
+    """Whether a run that is over has such a file, by its path in the run folder.
+
+    What tells only of a process that works on it, or how it came here, is no part of the run.
+    """
+    return bool(_LASTING.fullmatch(path))
 
 
 def _is_folder(entry: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
+import os
 import stat
 import zipfile
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tui_trainer import __version__
 from tui_trainer.errors import OwnedByAnotherError, UsageError
 from tui_trainer.record.digest import digest_fault
-from tui_trainer.record.run_folder import CheckpointName
+from tui_trainer.record.run_folder import CheckpointName, is_file_of_run
 from tui_trainer.record.state import State
 from tui_trainer.record.tail import read_json
 
@@ -27,16 +27,6 @@ Checkpoints = Literal["needed", "all", "none"]
 FORMAT = 1
 CONTENTS = "bundle.json"
 """The last file in a bundle: what is in it."""
-_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
-# The files that a run folder is made of; no other file goes into a bundle, or comes out of one.
-IS_FILE_OF_RUN = re.compile(
-    r"experiment\.toml|(epochs|events|remarks)\.jsonl"
-    r"|checkpoints/epoch-[0-9]{4,9}(-step-[0-9]{6,12})?\.pt(\.sha256)?"
-    rf"|assessments/{_NAME}"
-    rf"|results(-until-epoch-[0-9]{{4,9}})?/({_NAME}/)?{_NAME}"
-    r"|attempts/[1-9][0-9]{0,5}/(owner|stop|core_ended|preflight)\.json"
-    r"|attempts/[1-9][0-9]{0,5}/(log\.txt|stop_at_once|epochs_taken_back\.jsonl)"
-)
 BLOCK = 1 << 20
 # The first day that a zip knows: the same run makes the same bytes, whenever.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
@@ -67,6 +57,8 @@ def write_bundle(
         ]
         contents = _contents(run, files, [f"checkpoints/{name}" for name in left_out])
         bundle.writestr(_entry(CONTENTS, 0), json.dumps(contents, indent=1))
+        bundle.close()
+        os.fsync(file.fileno())
 
 
 def _check_is_over(run: Run) -> None:
@@ -106,8 +98,7 @@ def _files(run: Run) -> Iterator[Path]:
     """What of the run folder goes along; a link, a pipe or somebody else's file does not."""
     top = run.folder.path
     for path in sorted(top.rglob("*"), key=lambda path: path.relative_to(top).as_posix()):
-        is_known = IS_FILE_OF_RUN.fullmatch(path.relative_to(top).as_posix())
-        if is_known and stat.S_ISREG(path.lstat().st_mode):
+        if is_file_of_run(path.relative_to(top).as_posix()) and stat.S_ISREG(path.lstat().st_mode):
             yield path
 
 

@@ -6,6 +6,8 @@ import os
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from tui_trainer.errors import UsageError
+from tui_trainer.record.plain_text import plain_line
 from tui_trainer.spec.summary import said
 from tui_trainer.study.export.content import (
     about,
@@ -34,6 +36,7 @@ def write(runs: Iterable[Run], place: Path, destination: Path) -> None:
     """One store with all the runs."""
     # MLflow asks whoever still wants a store of plain files to say so.
     os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+    from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
     final = destination.absolute().as_uri()
@@ -44,7 +47,11 @@ def write(runs: Iterable[Run], place: Path, destination: Path) -> None:
         if name not in experiments:
             artifacts = f"{final}/artifacts/{file_name(name)}"
             experiments[name] = client.create_experiment(file_name(name), artifacts)
-        _write_run(client, experiments[name], run)
+        try:
+            _write_run(client, experiments[name], run)
+        except MlflowException as error:
+            words = plain_line(error.message)
+            raise UsageError(f"MLflow does not take {run.name}: {words}") from error
     # The store made an experiment for those that have none, where it stands at this moment.
     unnamed = place / "0" / "meta.yaml"
     unnamed.write_text(unnamed.read_text().replace(place.absolute().as_uri(), final))

@@ -11,6 +11,7 @@ import stat
 import struct
 import time
 import zipfile
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from tui_trainer.errors import ExitCode, UsageError
@@ -21,10 +22,10 @@ from tui_trainer.record.fields import integer, text
 from tui_trainer.record.imported import Imported
 from tui_trainer.record.index import RunReader
 from tui_trainer.record.plain_text import plain_line
-from tui_trainer.record.run_folder import RunFolder, settle_run
+from tui_trainer.record.run_folder import RunFolder, is_file_of_run, settle_run
 from tui_trainer.record.tail import parse_record
 from tui_trainer.spec.loader import name_problem
-from tui_trainer.study.export.bundle import BLOCK, CONTENTS, FORMAT, IS_FILE_OF_RUN
+from tui_trainer.study.export.bundle import BLOCK, CONTENTS, FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -145,7 +146,7 @@ def _promised(record: Mapping[str, Any], path: Path) -> Iterator[_Promised]:
 
 
 def _check_names(names: Sequence[str], path: Path) -> None:
-    foreign = [name for name in names if not IS_FILE_OF_RUN.fullmatch(name)]
+    foreign = [name for name in names if not is_file_of_run(name)]
     if foreign:
         raise _refused(path, f"no run has a file `{plain_line(foreign[0])}`")
     if len({name.casefold() for name in names}) != len(names):
@@ -211,7 +212,7 @@ def _finish(prepared: RunFolder, origin: Imported, path: Path) -> None:
             peak_memory_bytes=0,
         )
         append_event(prepared.events_file, ended)
-    imported = Imported(**{**vars(origin), "bundle_sha256": file_digest(path), "time": time.time()})
+    imported = replace(origin, bundle_sha256=file_digest(path), time=time.time())
     write_once(prepared.imported_file, json.dumps(imported.as_record()).encode())
     for folder in (path for path in prepared.path.rglob("*") if path.is_dir()):
         sync_folder(folder)

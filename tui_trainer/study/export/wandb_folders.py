@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tui_trainer.errors import UsageError
+from tui_trainer.record.plain_text import plain_line
 from tui_trainer.study.export.content import (
     about,
     began,
@@ -47,12 +48,17 @@ def write(runs: Iterable[Run], place: Path, _destination: Path) -> None:
     """One folder for each run: `offline-run-LAUNCHED-ID`."""
     # wandb tells its makers of its crashes.
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    import wandb
+
     place.mkdir()
     # wandb puts all into a folder of this name, where there is one.
     inside = place / "wandb"
     inside.mkdir()
     for run in runs:
-        _write_run(run, place)
+        try:
+            _write_run(run, place)
+        except wandb.Error as error:
+            raise UsageError(f"wandb does not take {run.name}: {plain_line(str(error))}") from error
         written = next(inside.glob(f"offline-run-*-{identifier(run)}"), None)
         if written is None:
             raise UsageError(
