@@ -14,6 +14,7 @@ from tui_trainer import __version__
 from tui_trainer.cli import (
     assess,
     data,
+    export,
     keep,
     look,
     manage,
@@ -55,6 +56,7 @@ COMMANDS = (
     *weigh.COMMANDS,
     *remark.COMMANDS,
     *keep.COMMANDS,
+    *export.COMMANDS,
     *prove.COMMANDS,
     *serve.COMMANDS,
 )
