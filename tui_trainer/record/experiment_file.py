@@ -10,7 +10,8 @@ from tui_trainer.record.state import fold
 from tui_trainer.record.tail import read_small
 from tui_trainer.record.verify_records import Recorded
 from tui_trainer.spec.snapshot import experiment_from_toml
-from tui_trainer.spec.summary import read_summary
+from tui_trainer.spec.summary import read_summary, snapshot_table
+from tui_trainer.spec.toml_file import parse
 
 if TYPE_CHECKING:
     from tui_trainer.record.run_folder import RunFolder
@@ -50,6 +51,16 @@ def read_experiment(folder: RunFolder) -> LaunchedExperiment:
     extended = fold(read_events(folder.events_file)).extended
     plan = summary if extended is None else summary.extended(extended.epochs)
     return LaunchedExperiment(experiment, summary.fingerprint, plan, provenance)
+
+
+def read_provenance(folder: RunFolder) -> dict[str, Any]:
+    """Where, when and with what the run was launched; empty where that cannot be read."""
+    content = read_small(folder.experiment_file)
+    try:
+        text = (content or b"").decode(errors="replace")
+        return snapshot_table(parse(text, folder.experiment_file.name), "provenance")
+    except InvalidExperimentsError:
+        return {}
 
 
 def read_experiment_to_train(folder: RunFolder) -> LaunchedExperiment:
