@@ -119,7 +119,7 @@ def draw_inline(figure: Figure, name: str, *, inches: float = PAGE_INCHES) -> st
     svg = whole[whole.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
     # Names that matplotlib numbers in each figure anew; nothing refers to them.
-    svg = re.sub(r' id="[a-z]+[a-z0-9]*_\d+"', "", svg)
+    svg = re.sub(r' id="[a-zA-Z][\w.]*_\d+"', "", svg)
     # Its height follows from its width, which is that of the page at the most.
     points = re.search(r' width="([0-9.]+)pt" height="[0-9.]+pt"', svg)
     if points is not None:

@@ -126,14 +126,14 @@ def _caveats(setups: Sequence[Setup], launches: Sequence[Launch]) -> Iterable[st
     single = [setup for setup in finished if len(setup.counted) == 1]
     if single:
         of_all = f"{len(single)} of {_plural(len(finished), 'finished setup')}"
-        yield f"{of_all} has a single seed: differences from it may be chance."
+        yield f"With a single seed: {of_all}. A difference from such a one may be chance."
     untested = sum(1 for setup in finished if setup.spread(_test) is None)
     if untested:
         yield f"{_plural(untested, 'finished setup')} without a test result."
     without_ood = sum(1 for setup in finished if setup.spread(_ood) is None)
     if without_ood:
         yield f"{_plural(without_ood, 'finished setup')} not measured out of distribution (OOD)."
-    if len({setup.shown.planned for setup in finished}) > 1:
+    if len({setup.shown.planned for setup in finished} - {0}) > 1:
         yield "Setups were trained for different numbers of epochs."
     versions = {(launch.origin.version, launch.origin.commit) for launch in launches}
     if len(versions) > 1:
@@ -280,7 +280,8 @@ def _difference(base: Setup, other: Setup, of: Callable[[Outcome], float | None]
 
 def _tracking(outcomes: Sequence[Outcome], setups: Sequence[Setup]) -> Iterable[Block]:
     """The curves of the best setups, and where each run stands."""
-    tracked = [setup.shown for setup in setups if setup.shown.epochs]
+    begun = [setup for setup in setups if setup.shown.epochs]
+    tracked = [setup.shown for setup in begun if setup.counted] or [each.shown for each in begun]
     if not tracked:
         yield Paragraph("No run has finished an epoch.")
         return

@@ -130,10 +130,10 @@ def history_section(lives: Sequence[Life]) -> Section:
     retrained = sum(life.retrained for life in lives)
     damaged = sum(len(life.damaged) for life in lives)
     words = (
-        f"{len(troubled)} of {_plural(len(lives), 'run')} did not go through undisturbed; they "
-        f"were resumed {_plural(resumes, 'time')} from a checkpoint. Between the last checkpoint "
-        f"and an interruption lay {about(lost)} of work in all, which is what was lost at the most; "
-        f"{_plural(retrained, 'finished epoch')} had to be trained again, "
+        f"{len(troubled)} of {_plural(len(lives), 'run')} did not go through undisturbed; "
+        f"{_plural(resumes, 'time')} one was resumed from a checkpoint. Between the last "
+        f"checkpoint and an interruption lay {about(lost)} of work in all, which is what was lost "
+        f"at the most; {_plural(retrained, 'finished epoch')} had to be trained again, "
         f"{_plural(damaged, 'damaged checkpoint')} set aside."
     )
     rows = [
