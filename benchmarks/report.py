@@ -2,7 +2,7 @@
 
 Makes run folders as supervisor and core write them, on this disk, then writes the HTML and the
 Markdown report of all of them, each by the command and in a process of its own. Memory is the
-largest resident set of that process; a report of two runs beside it says what a report costs anyway.
+largest resident set of that process; a report of two runs beside it says what any report costs.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from tui_trainer.study.cost_figure import complexity
 from tui_trainer.study.grids import confusion, corruptions
 from tui_trainer.study.picture import MOST_RUNS, thinned
 from tui_trainer.study.plots import comparison, curves
-from tui_trainer.study.setups import outcome_of
+from tui_trainer.study.setups import result_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,9 +26,9 @@ def test_curves_mark_the_best_epoch_and_where_it_was_resumed(tmp_path: Path) -> 
     loss, accuracy = curves([run]).panels
     assert run.best is not None
     height = 100 * (run.best.validation_accuracy or 0)
-    assert accuracy.best[0][0] == (run.best.epoch, height)
+    assert [*accuracy.best[0][0]] == [run.best.epoch, height]
     assert [*loss.best[0][0]] == [run.best.epoch, run.best.validation_loss]
-    assert loss.resumes == accuracy.resumes == (3.5,)
+    assert [*loss.resumes] == [*accuracy.resumes] == [3.5]
     assert [key.label for key in curves([run]).keys] == ["train", "validation", "OOD"]
 
 
@@ -60,8 +60,8 @@ def test_more_runs_than_can_be_told_apart_are_refused(tmp_path: Path) -> None:
 
 
 def test_seeds_are_one_point_with_its_spread(tmp_path: Path) -> None:
-    outcomes = [outcome_of(run) for run in looks(write_made(tmp_path)).values()]
-    figure = complexity(outcomes, "depth")
+    results = [result_of(run) for run in looks(write_made(tmp_path)).values()]
+    figure = complexity(results, "depth")
     _, test, ood = figure.panels[0].lines
     assert [x for x, _ in test.points] == [2, 4]
     assert test.points[0][1] == pytest.approx(92.0)
@@ -71,9 +71,9 @@ def test_seeds_are_one_point_with_its_spread(tmp_path: Path) -> None:
 
 
 def test_an_axis_that_no_run_has_is_refused(tmp_path: Path) -> None:
-    outcomes = [outcome_of(run) for run in looks(write_made(tmp_path)).values()]
+    results = [result_of(run) for run in looks(write_made(tmp_path)).values()]
     with pytest.raises(UsageError, match=r"no finished run has model\.size"):
-        complexity(outcomes, "model.size")
+        complexity(results, "model.size")
 
 
 def test_corruptions_stand_by_how_bad_they_are(tmp_path: Path) -> None:

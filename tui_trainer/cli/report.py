@@ -144,10 +144,10 @@ def _figure(
     kind: Kind, looks: Iterable[Run], metric: str, by: str, targets: Sequence[float], *, log: bool
 ) -> Figure:
     from tui_trainer.study import cost_figure, grids, plots
-    from tui_trainer.study.setups import outcome_of
+    from tui_trainer.study.setups import result_of
 
     if kind is Kind.COMPLEXITY:
-        return cost_figure.complexity([outcome_of(run) for run in looks], by)
+        return cost_figure.complexity([result_of(run) for run in looks], by)
     found = list(looks)
     if kind is Kind.CURVES:
         return plots.curves(found, log=log)

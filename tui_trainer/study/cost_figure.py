@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tui_trainer.spec.summary import Setting
-    from tui_trainer.study.setups import Outcome, Spread
+    from tui_trainer.study.setups import Result, Spread
 
 
-def complexity(outcomes: Sequence[Outcome], by: str = "depth") -> Lines:
+def complexity(results: Sequence[Result], by: str = "depth") -> Lines:
     """Accuracy on clean and OOD images against what a network costs, and the train-test gap.
 
     Runs that differ in nothing but their seed are one point with its spread.
 
     Args:
-        outcomes: Of the runs; those that are not finished do not count.
+        results: Of the runs; those that are not finished do not count.
         by: `depth`, `parameters`, `flops`, `epochs`, or a key of experiments.toml with numbers.
 
     Raises:
         UsageError: No finished run has such a number.
     """
     axis = _AXES.get(by) or _setting_axis(by)
-    setups = [setup for setup in setups_of(outcomes) if setup.counted]
+    setups = [setup for setup in setups_of(results) if setup.counted]
     placed = [(x, setup) for setup in setups if (x := axis.of(setup.counted[0])) is not None]
     if not placed:
         raise UsageError(
@@ -70,7 +70,7 @@ def complexity(outcomes: Sequence[Outcome], by: str = "depth") -> Lines:
 
 class _Axis(NamedTuple):
     words: str
-    of: Callable[[Outcome], float | None]
+    of: Callable[[Result], float | None]
     is_of_axis: Callable[[str], bool]
     """Whether a setting goes with the place on the axis."""
     log: bool = False
@@ -83,20 +83,20 @@ class _Axis(NamedTuple):
         )
 
 
-def _number_at(key: str) -> Callable[[Outcome], float | None]:
-    def of(outcome: Outcome) -> float | None:
-        value = outcome.settings.get(key)
+def _number_at(key: str) -> Callable[[Result], float | None]:
+    def of(result: Result) -> float | None:
+        value = result.settings.get(key)
         return float(value) if isinstance(value, int | float) and value is not True else None
 
     return of
 
 
-def _depth(outcome: Outcome) -> float | None:
+def _depth(result: Result) -> float | None:
     """Of a plain net its convolutions; of a resnet18 and the like the layers in its name."""
-    depth = _number_at("model.depth")(outcome)
+    depth = _number_at("model.depth")(result)
     if depth is not None:
         return depth
-    name = str(outcome.settings.get("model.name", ""))
+    name = str(result.settings.get("model.name", ""))
     digits = name.rpartition("resnet")[2]
     return float(digits) if "resnet" in name and digits.isascii() and digits.isdigit() else None
 
@@ -119,7 +119,7 @@ def _setting_axis(key: str) -> _Axis:
     )
 
 
-_MEASURED: tuple[tuple[str, Style, Callable[[Outcome], float | None]], ...] = (
+_MEASURED: tuple[tuple[str, Style, Callable[[Result], float | None]], ...] = (
     ("train", Style(0, 1, 0), lambda o: o.train),
     ("test", Style(1, 0, 1), lambda o: o.test),
     ("OOD", Style(2, 2, 2), lambda o: o.ood),
@@ -127,7 +127,7 @@ _MEASURED: tuple[tuple[str, Style, Callable[[Outcome], float | None]], ...] = (
 
 
 def _spread_line(
-    family: Sequence[tuple[float, Setup]], of: Callable[[Outcome], float | None], style: Style
+    family: Sequence[tuple[float, Setup]], of: Callable[[Result], float | None], style: Style
 ) -> Line:
     known: list[tuple[float, Setup, Spread]] = [
         (x, setup, found) for x, setup in family if (found := setup.spread(of)) is not None

@@ -22,7 +22,7 @@ from tui_trainer.study.report_history import (
     provenance_section,
 )
 from tui_trainer.study.report_settings import settings_sections
-from tui_trainer.study.setups import Outcome, outcome_of, setups_of
+from tui_trainer.study.setups import Result, result_of, setups_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -54,25 +54,25 @@ def make_report(runs: Iterable[Run], title: str, ablation: Sequence[Block] = ())
     Raises:
         UsageError: There are no runs.
     """
-    outcomes, lives, launches = list[Outcome](), list[Life](), list[Launch]()
+    results, lives, launches = list[Result](), list[Life](), list[Launch]()
     for run in runs:
-        outcomes.append(outcome_of(run))
+        results.append(result_of(run))
         lives.append(life_of(run))
         launches.append(launch_of(run))
-    if not outcomes:
+    if not results:
         raise UsageError("there are no runs to report", hint="tui-trainer run EXPERIMENT")
-    setups = sorted(setups_of(outcomes), key=_rank)
+    setups = sorted(setups_of(results), key=_rank)
     shown = setups[:MOST_SETUPS]
     sections = [
-        Section("Summary", tuple(_summary(outcomes, setups, launches))),
+        Section("Summary", tuple(_summary(results, setups, launches))),
         *settings_sections(shown),
         Section("Results", tuple(_results(setups, shown))),
         Section("Ablation", tuple(ablation or _no_ablation(setups))),
-        Section("Tracking summary", tuple(_tracking(outcomes, setups))),
+        Section("Tracking summary", tuple(_tracking(results, setups))),
         history_section(lives),
         provenance_section(launches),
     ]
-    return Document(plain_line(title), _subtitle(outcomes, setups), tuple(sections))
+    return Document(plain_line(title), _subtitle(results, setups), tuple(sections))
 
 
 def _rank(setup: Setup) -> tuple[bool, float]:
@@ -83,22 +83,22 @@ def _rank(setup: Setup) -> tuple[bool, float]:
     return True, -(setup.shown.validation or 0.0)
 
 
-def _validation(outcome: Outcome) -> float | None:
-    return outcome.validation
+def _validation(result: Result) -> float | None:
+    return result.validation
 
 
-def _subtitle(outcomes: Sequence[Outcome], setups: Sequence[Setup]) -> str:
-    return f"{_plural(len(outcomes), 'run')} of {_plural(len(setups), 'setup')}"
+def _subtitle(results: Sequence[Result], setups: Sequence[Setup]) -> str:
+    return f"{_plural(len(results), 'run')} of {_plural(len(setups), 'setup')}"
 
 
 def _summary(
-    outcomes: Sequence[Outcome], setups: Sequence[Setup], launches: Sequence[Launch]
+    results: Sequence[Result], setups: Sequence[Setup], launches: Sequence[Launch]
 ) -> Iterable[Block]:
-    seconds = sum(each.seconds or 0.0 for each in outcomes)
-    states = counted(each.state.value for each in outcomes)
-    epochs = sum(each.epochs for each in outcomes)
+    seconds = sum(each.seconds or 0.0 for each in results)
+    states = counted(each.state.value for each in results)
+    epochs = sum(each.epochs for each in results)
     yield Paragraph(
-        f"{_subtitle(outcomes, setups)}: {states}. {epochs:,} epochs were trained, "
+        f"{_subtitle(results, setups)}: {states}. {epochs:,} epochs were trained, "
         f"in {about(seconds)}."
     )
     best = setups[0]
@@ -141,12 +141,12 @@ def _caveats(setups: Sequence[Setup], launches: Sequence[Launch]) -> Iterable[st
 
 
 def _results(setups: Sequence[Setup], shown: Sequence[Setup]) -> Iterable[Block]:
-    measures: list[tuple[str, Callable[[Outcome], float | None]]] = [
+    measures: list[tuple[str, Callable[[Result], float | None]]] = [
         ("validation", _validation),
         ("test", _test),
         ("OOD", _ood),
-        ("OOD gap", lambda outcome: outcome.gap),
-        ("train - test", lambda outcome: outcome.generalisation_gap),
+        ("OOD gap", lambda result: result.gap),
+        ("train - test", lambda result: result.generalisation_gap),
     ]
     rows = [
         [
@@ -189,10 +189,10 @@ def _the_others(others: Sequence[Setup]) -> Iterable[Block]:
 
 def _scores(setups: Sequence[Setup]) -> list[tuple[str, str, str]]:
     found = [
-        (score.value, plain_line(score.board) or ABSENT, outcome.name)
+        (score.value, plain_line(score.board) or ABSENT, result.name)
         for setup in setups
-        for outcome in setup.outcomes
-        for score in outcome.scores
+        for result in setup.results
+        for score in result.scores
     ]
     ranked = sorted(found, key=lambda row: (row[1], -row[0]))[:MOST_RUNS_LISTED]
     return [(board, name, f"{value:g}") for value, board, name in ranked]
@@ -200,10 +200,10 @@ def _scores(setups: Sequence[Setup]) -> list[tuple[str, str, str]]:
 
 def _cost_plates(setups: Sequence[Setup]) -> Iterable[Block]:
     """Accuracy against whatever differs of depth, parameters and epochs."""
-    outcomes = [outcome for setup in setups for outcome in setup.outcomes]
+    results = [result for setup in setups for result in setup.results]
     for by in ("depth", "parameters", "epochs"):
         try:
-            figure = cost_figure.complexity(outcomes, by)
+            figure = cost_figure.complexity(results, by)
         except UsageError:  # not recorded, or too many lines to tell apart
             continue
         if max(len(line.points) for panel in figure.panels for line in panel.lines) > 1:
@@ -267,7 +267,7 @@ def _single_changes(base: Setup, setups: Sequence[Setup]) -> list[tuple[str, str
     return found
 
 
-def _difference(base: Setup, other: Setup, of: Callable[[Outcome], float | None]) -> str:
+def _difference(base: Setup, other: Setup, of: Callable[[Result], float | None]) -> str:
     before, after = base.spread(of), other.spread(of)
     if before is None or after is None:
         return ABSENT
@@ -278,21 +278,21 @@ def _difference(base: Setup, other: Setup, of: Callable[[Outcome], float | None]
     return f"{words} ± {100 * error:.2f}"
 
 
-def _tracking(outcomes: Sequence[Outcome], setups: Sequence[Setup]) -> Iterable[Block]:
+def _tracking(results: Sequence[Result], setups: Sequence[Setup]) -> Iterable[Block]:
     """The curves of the best setups, and where each run stands."""
     begun = [setup for setup in setups if setup.shown.epochs]
     tracked = [setup.shown for setup in begun if setup.counted] or [each.shown for each in begun]
     if not tracked:
         yield Paragraph("No run has finished an epoch.")
         return
-    best = [RunReader(outcome.folder).look() for outcome in tracked[:MOST_RUNS]]
+    best = [RunReader(result.folder).look() for result in tracked[:MOST_RUNS]]
     if len(best) > 1:
         caption = "Validation accuracy of the best setups, of each its best seed."
         yield Plate(plots.comparison(best), "validation", caption)
     for run in best[:MOST_CURVES]:
         name = plain_line(run.name)
         yield Plate(plots.curves([run]), f"curves-{name}", f"Loss and accuracy of {name}.")
-    ranked = sorted(outcomes, key=lambda each: -(each.validation or 0.0))
+    ranked = sorted(results, key=lambda each: -(each.validation or 0.0))
     rows = [
         [
             each.name,
@@ -327,20 +327,20 @@ def _tracking(outcomes: Sequence[Outcome], setups: Sequence[Setup]) -> Iterable[
         )
 
 
-def _test(outcome: Outcome) -> float | None:
-    return outcome.test
+def _test(result: Result) -> float | None:
+    return result.test
 
 
-def _ood(outcome: Outcome) -> float | None:
-    return outcome.ood
+def _ood(result: Result) -> float | None:
+    return result.ood
 
 
 def _seeds(setup: Setup) -> str:
-    n, runs = len(setup.counted), len(setup.outcomes)
+    n, runs = len(setup.counted), len(setup.results)
     return f"{n}" if n == runs else f"{n} of {runs}"
 
 
-def _words_of(setup: Setup, of: Callable[[Outcome], float | None]) -> str:
+def _words_of(setup: Setup, of: Callable[[Result], float | None]) -> str:
     """Mean and spread; with its n where not every seed measured it."""
     spread = setup.spread(of)
     if spread is None or spread.n == len(setup.counted):
@@ -361,7 +361,7 @@ def _percent(fraction: float | None) -> str:
 
 
 def _mean_time(setup: Setup) -> str:
-    spread = setup.spread(lambda outcome: outcome.seconds)
+    spread = setup.spread(lambda result: result.seconds)
     return ABSENT if spread is None else about(spread.mean)
 
 

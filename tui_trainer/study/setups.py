@@ -31,7 +31,7 @@ class Spread(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class Result:
     """What one run came to: a few numbers, so that thousands of them fit into memory."""
 
     folder: RunFolder
@@ -79,20 +79,20 @@ class Setup:
     name: str
     """The experiment's; where several trained alike, the first one's."""
     settings: Mapping[str, Setting]
-    outcomes: tuple[Outcome, ...]
+    results: tuple[Result, ...]
 
     @property
-    def counted(self) -> tuple[Outcome, ...]:
+    def counted(self) -> tuple[Result, ...]:
         """Finished runs, one of each seed: a repetition gives the same numbers once more."""
-        newest = {each.fingerprint or each.name: each for each in self.outcomes if each.is_done}
+        newest = {each.fingerprint or each.name: each for each in self.results if each.is_done}
         return tuple(newest.values())
 
     @property
-    def shown(self) -> Outcome:
+    def shown(self) -> Result:
         """The run that stands for all: of those that count the best by validation."""
-        return max(self.counted or self.outcomes, key=lambda each: each.validation or 0.0)
+        return max(self.counted or self.results, key=lambda each: each.validation or 0.0)
 
-    def spread(self, measure: Callable[[Outcome], float | None]) -> Spread | None:
+    def spread(self, measure: Callable[[Result], float | None]) -> Spread | None:
         """Mean and spread of what was measured; None where it was not."""
         return spread_of(map(measure, self.counted))
 
@@ -106,12 +106,12 @@ def spread_of(values: Iterable[float | None]) -> Spread | None:
     return Spread(statistics.fmean(known), deviation, len(known))
 
 
-def outcome_of(run: Run) -> Outcome:
+def result_of(run: Run) -> Result:
     """What of a run is kept once its epochs were seen."""
     best, newest = run.best, (run.epochs[-1] if run.epochs else None)
     complexity = getattr(run, "complexity", None)
     plan = run.plan
-    return Outcome(
+    return Result(
         folder=run.folder,
         name=plain_line(run.name),
         experiment=plain_line(run.folder.experiment_name),
@@ -137,17 +137,17 @@ def outcome_of(run: Run) -> Outcome:
     )
 
 
-def setups_of(outcomes: Iterable[Outcome]) -> list[Setup]:
-    """The outcomes by what was trained, in the order in which that comes first."""
-    groups = dict[object, list[Outcome]]()
-    for outcome in outcomes:
-        groups.setdefault(_identity(outcome), []).append(outcome)
+def setups_of(results: Iterable[Result]) -> list[Setup]:
+    """The results by what was trained, in the order in which that comes first."""
+    groups = dict[object, list[Result]]()
+    for result in results:
+        groups.setdefault(_identity(result), []).append(result)
     return [
         Setup(group[0].experiment, group[0].settings, tuple(group)) for group in groups.values()
     ]
 
 
-def _identity(outcome: Outcome) -> object:
+def _identity(result: Result) -> object:
     """All that was trained with but the seed; a run of which that is unknown stands alone."""
-    rest = tuple(item for item in outcome.settings.items() if item[0] != SEED)
-    return rest or outcome.name
+    rest = tuple(item for item in result.settings.items() if item[0] != SEED)
+    return rest or result.name
