@@ -27,6 +27,7 @@ from tui_trainer.cli import (
     samples,
     schedule,
     serve,
+    weigh,
 )
 from tui_trainer.errors import TuiTrainerError, told
 
@@ -51,6 +52,7 @@ COMMANDS = (
     *manage.COMMANDS,
     *assess.COMMANDS,
     *look.COMMANDS,
+    *weigh.COMMANDS,
     *remark.COMMANDS,
     *report.COMMANDS,
     *keep.COMMANDS,

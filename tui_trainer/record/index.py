@@ -27,7 +27,7 @@ from tui_trainer.record.heartbeat import (
 from tui_trainer.record.owner import Presence
 from tui_trainer.record.remarks import Remarks
 from tui_trainer.record.run_folder import RunFolder, all_runs
-from tui_trainer.record.state import Attempt, Evidence, History, State, judge
+from tui_trainer.record.state import Attempt, Complexity, Evidence, History, State, judge
 from tui_trainer.record.tail import Tail, identity, read_json, read_small
 from tui_trainer.spec.summary import Summary, read_summary
 
@@ -103,6 +103,16 @@ class Run:
         return self.epochs[-1].ood_gap if self.epochs else None
 
     @property
+    def complexity(self) -> Complexity | None:
+        """How large its network is; None where no training began, or before it was recorded."""
+        return self.history.complexity
+
+    @property
+    def trained_seconds(self) -> float | None:
+        """How long its epochs took, pauses between attempts left out; None before the first."""
+        return sum(epoch.seconds or 0.0 for epoch in self.epochs) if self.epochs else None
+
+    @property
     def past_alarms(self) -> list[Alarmed]:
         """Those that a later epoch has shown to be over."""
         return [alarm for alarm in self.history.alarms if _is_over(alarm, self.epochs)]
@@ -127,6 +137,7 @@ class Run:
     def summary(self) -> dict[str, Any]:
         """One object of `runs --json`."""
         newest, best = (self.epochs[-1] if self.epochs else None), self.best
+        complexity = self.complexity
         return {
             "run": self.name,
             "experiment": self.folder.experiment_name,
@@ -144,6 +155,9 @@ class Run:
             if best is None
             else {"epoch": best.epoch, "validation_accuracy": best.validation_accuracy},
             "eta_seconds": self.eta_seconds,
+            "trained_seconds": self.trained_seconds,
+            "parameters": complexity.parameters if complexity else None,
+            "flops": complexity.flops if complexity else None,
             "fingerprint": None if self.plan is None else self.plan.fingerprint,
             "skipped_lines": self.skipped_lines,
             "damaged_checkpoints": [event.checkpoint for event in self.history.rejected],

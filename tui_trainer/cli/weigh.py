@@ -1,0 +1,154 @@
+"""Commands that weigh runs against each other: compare, study, scores."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from tui_trainer.cli.look import complete_runs, find, taken
+from tui_trainer.cli.project import JsonOption, runs_folder
+from tui_trainer.study.scoreboard import By
+from tui_trainer.study.tables import Format
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.text import Text
+
+    from tui_trainer.record.index import Run
+    from tui_trainer.study.compare import Comparison
+    from tui_trainer.study.tables import Table
+
+FormatOption = Annotated[
+    Format,
+    typer.Option("--format", help="What is printed; latex wants the package booktabs."),
+]
+
+
+def compare(
+    context: typer.Context,
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN...",
+            help="Runs like cnn4/3; cnn4 alone is its newest. The first is the measure.",
+            autocompletion=complete_runs,
+        ),
+    ],
+    form: FormatOption = Format.TEXT,
+    as_json: JsonOption = False,
+) -> None:
+    """Show runs beside each other: their figures, and the settings that differ."""
+    from tui_trainer.cli.for_programs import print_json
+    from tui_trainer.record.index import RunReader, look_until_sure
+    from tui_trainer.study.compare import compare as compare_runs
+    from tui_trainer.study.facts import facts_of
+
+    folders = dict.fromkeys(find(context, name) for name in runs)
+    found = look_until_sure([RunReader(folder) for folder in folders])
+    comparison = compare_runs([facts_of(run) for run in found])
+    if as_json or form is Format.JSON:
+        print_json(comparison.as_record())
+    elif form is Format.TEXT:
+        _print_comparison(comparison, found)
+    else:
+        print_tables([comparison.table()], form)
+
+
+def scores(
+    context: typer.Context,
+    *,
+    by: Annotated[
+        Optional[By],  # noqa: UP045  typer evaluates this, also on Python 3.10
+        typer.Option("--by", help="What ranks them. Default: ood; with --board its score."),
+    ] = None,
+    board: Annotated[
+        Optional[str],  # noqa: UP045  typer evaluates this, also on Python 3.10
+        typer.Option("--board", metavar="NAME", help="Rank by the scores of this leaderboard."),
+    ] = None,
+    lowest_first: Annotated[
+        bool, typer.Option("--lowest-first", help="The lowest is the best, as of an error.")
+    ] = False,
+    wanted: Annotated[
+        str,
+        typer.Option(
+            "--filter",
+            metavar="TERMS",
+            help="Only runs like this, as for runs.",
+            show_default=False,
+        ),
+    ] = "",
+    form: FormatOption = Format.TEXT,
+    as_json: JsonOption = False,
+) -> None:
+    """Rank runs by accuracy out of distribution, another figure, or what a leaderboard said."""
+    from tui_trainer.cli.for_programs import print_json
+    from tui_trainer.cli.words import errors
+    from tui_trainer.errors import UsageError
+    from tui_trainer.record.index import Index
+    from tui_trainer.study.facts import facts_of
+    from tui_trainer.study.scoreboard import scoreboard
+    from tui_trainer.tui.figures import plural
+
+    if board is not None and by not in {None, By.SCORE}:
+        raise UsageError(f"--board ranks by its scores, and --by {by.value} does not")
+    by = by or By.OOD
+    found = taken(Index(runs_folder(context.obj)).look_until_sure(), wanted)
+    ranked = scoreboard([facts_of(run) for run in found], by, board, lowest_first=lowest_first)
+    table = ranked.table()
+    if as_json or form is Format.JSON:
+        print_json(table.records())
+    else:
+        print_tables([table], form)
+    if ranked.without:
+        what = "score of that leaderboard" if board is not None else by.value
+        errors.say(f"without a rank: {plural(ranked.without, 'run')} of which no {what} is known")
+
+
+def print_tables(tables: Sequence[Table], form: Format) -> None:
+    """Print tables one below the other; as CSV and JSON nothing else with them."""
+    from tui_trainer.study.tables import as_csv, as_json, as_latex, as_markdown
+
+    if form is Format.TEXT:
+        for table in tables:
+            _print_as_text(table)
+    elif form is Format.MARKDOWN:
+        sys.stdout.write("\n".join(map(as_markdown, tables)))
+    elif form is Format.LATEX:
+        sys.stdout.write("\n".join(map(as_latex, tables)))
+    elif form is Format.CSV:
+        sys.stdout.write("\n".join(map(as_csv, tables)))
+    else:
+        sys.stdout.write(as_json(tables) + "\n")
+
+
+def _print_as_text(table: Table, states: Sequence[Text] = ()) -> None:
+    """States in their colours, where given."""
+    from tui_trainer.cli.words import print_table, results
+
+    table = table.for_people()
+    titles = [f"{'>' * column.is_figure}{column.title}" for column in table.columns]
+    rows: list[list[str | Text]] = [[cell.said for cell in row] for row in table.rows]
+    for row, state in zip(rows, states, strict=False):
+        row[titles.index("state")] = state
+    print_table(titles, rows)
+    for note in table.notes:
+        results.say(note)
+
+
+def _print_comparison(comparison: Comparison, found: list[Run]) -> None:
+    from tui_trainer.cli.words import print_table, results, state_text
+
+    _print_as_text(comparison.figures(), [state_text(run) for run in found])
+    results.say("")
+    if comparison.differences:
+        names = (each.name for each in comparison.runs)
+        rows = [[each.key, *each.values] for each in comparison.differences]
+        print_table(["setting", *names], rows)
+    else:
+        results.say("all were launched with the same settings")
+
+
+COMMANDS = (compare, scores)
