@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tui_trainer.spec.summary import Setting
-    from tui_trainer.study.setups import Result, Spread
+    from tui_trainer.study.effects import Spread
+    from tui_trainer.study.setups import Result
 
 
 def complexity(results: Sequence[Result], by: str = "depth") -> Lines:
@@ -135,7 +136,7 @@ def _spread_line(
     return Line(
         points=tuple((x, 100 * found.mean) for x, _, found in known),
         style=style,
-        spread=tuple(100 * (found.deviation or 0.0) for _, _, found in known),
+        spread=tuple(100 * (found.std or 0.0) for _, _, found in known),
         dots=tuple(
             (x, 100 * value)
             for x, setup, found in known

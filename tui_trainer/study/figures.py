@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure as Canvas
 
     from tui_trainer.study.picture import Figure, Line, Panel, Point, Style
@@ -39,7 +40,9 @@ _MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
 _MARKS_ON_A_LINE = 6
 _ASIDE = 0.012
 _MOST_TICKS = 7
+_SHORT_LOG_AXIS = 100
 _SMALLEST_LETTERS = 4.0
+_INCHES_OF_A_NAME, _LETTERS_PER_INCH = 0.1, 8
 # What a page may give other colours, where it is dark, say; no line has one of these.
 INK, FAINT, PAPER = "#1b1b1c", "#8b8b8c", "#fefeff"
 _HEAT: Final = "cividis"
@@ -248,14 +251,17 @@ def _columns_of_legend(handles: list[Any], inches: float) -> int:
 def _panel(axis: Axes, panel: Panel, figure: Lines) -> None:
     from matplotlib.ticker import MaxNLocator
 
+    xs = {x for line in panel.lines for x, _ in line.points}
     if figure.log_x:
         axis.set_xscale("log")
-    elif len(xs := {x for line in panel.lines for x, _ in line.points}) <= _MOST_TICKS:
+        _tick_in_words(axis.xaxis, [*xs])
+    elif len(xs) <= _MOST_TICKS:
         axis.set_xticks(sorted(xs))
     elif figure.whole_x:
         axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=_MOST_TICKS))
     if panel.log:
         axis.set_yscale("log")
+        _tick_in_words(axis.yaxis, [y for line in panel.lines for _, y in line.points])
     for place in panel.resumes:
         axis.axvline(place, zorder=1, **_RESUME)
     for target in panel.targets:
@@ -276,6 +282,25 @@ def _panel(axis: Axes, panel: Panel, figure: Lines) -> None:
         face = PALETTE[colour] if colour is not None else PAPER
         axis.plot([x], [y], **{**_BEST, "color": face}, zorder=6)
     axis.set_ylabel(panel.y_label)
+
+
+def _tick_in_words(axis: Axis, values: Sequence[float]) -> None:
+    """Ticks of a logarithmic axis in plain numbers: `0.05`, `2 M`; of few powers more of each."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    lowest = min((value for value in values if value > 0), default=1.0)
+    is_short = max(values) < _SHORT_LOG_AXIS * lowest
+    subs = (1, 2, 5) if is_short else (1,)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=_MOST_TICKS))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _amount(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _amount(value: float) -> str:
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:g} {unit}"
+    return f"{value:g}"
 
 
 def _line(axis: Axes, line: Line) -> None:
@@ -332,7 +357,7 @@ def _grid(figure: Grid, inches: float) -> Canvas:
         cells, cmap=colours, vmin=0, vmax=100, aspect="auto", interpolation="nearest"
     )
     image.set_rasterized(rows * columns > 2500)
-    _name_cells(axis, figure)
+    _name_cells(axis, figure, inches, height)
     if figure.split_before is not None:
         axis.axvline(figure.split_before - 0.5, color=PAPER, linewidth=2.5)
     _write_cells(axis, figure, min(6.5, 22 * inches / columns))
@@ -353,16 +378,14 @@ def _write_cells(axis: Axes, figure: Grid, size: float) -> None:
             axis.text(column, at, words, fontsize=size, color=colour, **place)
 
 
-def _name_cells(axis: Axes, figure: Grid) -> None:
-    """Every row and column by name, or of many every so manieth."""
-    for names, place, most in (
-        (figure.columns, axis.xaxis, 24),
-        (figure.rows, axis.yaxis, 40),
-    ):
-        step = -(-len(names) // most)
+def _name_cells(axis: Axes, figure: Grid, inches: float, height: float) -> None:
+    """Every row and column by name; of more than there is room for, every second, third, …"""
+    room = {axis.xaxis: inches * 0.6, axis.yaxis: height * 0.7}
+    for names, place in ((figure.columns, axis.xaxis), (figure.rows, axis.yaxis)):
+        step = -(-len(names) // int(room[place] / _INCHES_OF_A_NAME))
         place.set_ticks(range(0, len(names), step), labels=[*names[::step]])
         place.set_tick_params(length=0)
-    if sum(map(len, figure.columns)) > 45:
+    if sum(map(len, figure.columns)) > _LETTERS_PER_INCH * inches:
         for label in axis.get_xticklabels():
             label.set_rotation(90)
     axis.set_xlabel(figure.column_label)

@@ -8,11 +8,12 @@ from tui_trainer.errors import UsageError
 from tui_trainer.record.fields import number, table
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.record.tail import read_json
-from tui_trainer.study.picture import LONGEST_LABEL, Grid
+from tui_trainer.study.picture import Grid
 
 if TYPE_CHECKING:
     from tui_trainer.record.index import Run
 
+LONGEST_NAME = 16
 MOST_CLASSES_IN_WORDS = 20
 """Of more, a column has no room for a number in each cell."""
 
@@ -35,8 +36,8 @@ def corruptions(run: Run) -> Grid:
     columns = [*severities, "mean"]
     cells = tuple(tuple(number(rows[name], column) for column in columns) for name in order)
     return Grid(
-        rows=tuple(plain_line(name, LONGEST_LABEL).replace("_", " ") for name in order),
-        columns=tuple(plain_line(column, LONGEST_LABEL) for column in columns),
+        rows=tuple(plain_line(name.replace("_", " "), LONGEST_NAME + 4) for name in order),
+        columns=tuple(plain_line(column, LONGEST_NAME) for column in columns),
         cells=cells,
         row_label="",
         column_label="severity",
@@ -61,7 +62,7 @@ def confusion(run: Run) -> Grid:
         )
     known = result.get("class_names")
     named = known if isinstance(known, list) and len(known) == len(counts) else range(len(counts))
-    names = tuple(plain_line(str(name), LONGEST_LABEL) for name in named)
+    names = tuple(plain_line(str(name), LONGEST_NAME) for name in named)
     totals = [sum(row) for row in counts]
     cells = tuple(
         tuple(count / total if total else None for count in row)

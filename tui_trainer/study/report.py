@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
     from tui_trainer.record.index import Run
     from tui_trainer.study.document import Block
+    from tui_trainer.study.effects import Spread
     from tui_trainer.study.picture import Figure
-    from tui_trainer.study.setups import Setup, Spread
+    from tui_trainer.study.setups import Setup
 
 MOST_SETUPS, MOST_RUNS_LISTED, MOST_CURVES = 40, 60, 3
 """What a table, or a reader, takes; the rest is summarised, the best come first."""
@@ -272,9 +273,9 @@ def _difference(base: Setup, other: Setup, of: Callable[[Result], float | None])
     if before is None or after is None:
         return ABSENT
     words = f"{100 * (after.mean - before.mean):+.2f}"
-    if before.deviation is None or after.deviation is None:
+    if before.std is None or after.std is None:
         return words
-    error = (before.deviation**2 / before.n + after.deviation**2 / after.n) ** 0.5
+    error = (before.std**2 / before.n + after.std**2 / after.n) ** 0.5
     return f"{words} ± {100 * error:.2f}"
 
 
@@ -353,7 +354,7 @@ def _words(spread: Spread | None) -> str:
     if spread is None:
         return ABSENT
     mean = f"{100 * spread.mean:.2f}"
-    return mean if spread.deviation is None else f"{mean} ± {100 * spread.deviation:.2f}"
+    return mean if spread.std is None else f"{mean} ± {100 * spread.std:.2f}"
 
 
 def _percent(fraction: float | None) -> str:

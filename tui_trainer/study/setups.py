@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.record.state import State
+from tui_trainer.study.effects import Spread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -19,15 +18,6 @@ if TYPE_CHECKING:
     from tui_trainer.spec.summary import Setting
 
 SEED = "seed"
-
-
-class Spread(NamedTuple):
-    """What several seeds come to."""
-
-    mean: float
-    deviation: float | None
-    """The sample standard deviation, over n - 1; None of a single one."""
-    n: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,23 +84,13 @@ class Setup:
 
     def spread(self, measure: Callable[[Result], float | None]) -> Spread | None:
         """Mean and spread of what was measured; None where it was not."""
-        return spread_of(map(measure, self.counted))
-
-
-def spread_of(values: Iterable[float | None]) -> Spread | None:
-    """Mean and sample standard deviation of the values that are known."""
-    known = [value for value in values if value is not None and math.isfinite(value)]
-    if not known:
-        return None
-    deviation = statistics.stdev(known) if len(known) > 1 else None
-    return Spread(statistics.fmean(known), deviation, len(known))
+        return Spread.of(map(measure, self.counted))
 
 
 def result_of(run: Run) -> Result:
     """What of a run is kept once its epochs were seen."""
     best, newest = run.best, (run.epochs[-1] if run.epochs else None)
-    complexity = getattr(run, "complexity", None)
-    plan = run.plan
+    complexity, plan = run.complexity, run.plan
     return Result(
         folder=run.folder,
         name=plain_line(run.name),
@@ -130,7 +110,7 @@ def result_of(run: Run) -> Result:
         test=run.clean_accuracy,
         ood=run.ood_accuracy if run.ood is not None else None,
         gap=run.ood_gap if run.ood is not None else None,
-        seconds=sum(each.seconds or 0.0 for each in run.epochs) if run.epochs else None,
+        seconds=run.trained_seconds,
         parameters=complexity.parameters if complexity else None,
         flops=complexity.flops if complexity else None,
         scores=run.remarks.scores,
