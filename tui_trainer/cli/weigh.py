@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from tui_trainer.cli.look import complete_runs, find, taken
 from tui_trainer.cli.project import JsonOption, runs_folder
+from tui_trainer.study.metrics import Metric
 from tui_trainer.study.scoreboard import By
 from tui_trainer.study.tables import Format
 
@@ -19,12 +22,21 @@ if TYPE_CHECKING:
 
     from tui_trainer.record.index import Run
     from tui_trainer.study.compare import Comparison
+    from tui_trainer.study.outcome import Outcome
     from tui_trainer.study.tables import Table
 
 FormatOption = Annotated[
     Format,
     typer.Option("--format", help="What is printed; latex wants the package booktabs."),
 ]
+
+
+class Part(str, Enum):
+    """The tables of a study, by their titles."""
+
+    POINTS = "points"
+    EFFECTS = "effects"
+    COMPLEXITY = "complexity"
 
 
 def compare(
@@ -55,6 +67,55 @@ def compare(
         _print_comparison(comparison, found)
     else:
         print_tables([comparison.table()], form)
+
+
+def study(
+    context: typer.Context,
+    *,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A study of experiments.toml.")],
+    metric: Annotated[
+        Metric, typer.Option("--metric", help="What its points are compared by.")
+    ] = Metric.TEST,
+    part: Annotated[
+        Optional[Part],  # noqa: UP045  typer evaluates this, also on Python 3.10
+        typer.Option("--table", help="Only this table. Default: all; of csv points."),
+    ] = None,
+    form: FormatOption = Format.TEXT,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a study found: its points over their seeds, effects against seed noise, sizes."""
+    from tui_trainer.cli.for_programs import print_json
+    from tui_trainer.cli.words import errors
+
+    outcome = _outcome(context, name, metric)
+    if part is None and form is Format.CSV:
+        part = Part.POINTS
+    if as_json or form is Format.JSON:
+        print_json(outcome.as_record())
+        return
+    tables = [table for table in outcome.tables() if part in {None, table.title}]
+    if form in {Format.MARKDOWN, Format.LATEX}:  # a table is pasted somewhere, talk is not
+        tables[0] = tables[0].with_notes(f"beware: {each}" for each in outcome.warnings)
+    print_tables(tables, form)
+    for warning in outcome.warnings:
+        errors.say(warning, label="beware: ", style="yellow")
+
+
+def _outcome(context: typer.Context, name: str, metric: Metric) -> Outcome:
+    from tui_trainer.cli.project import load
+    from tui_trainer.errors import TuiTrainerError
+    from tui_trainer.record.index import Index
+    from tui_trainer.study.outcome import outcome_of
+    from tui_trainer.study.trials import Levels, trials_of, with_runs
+
+    project = load(context.obj)
+    # What is wrong with one of its points says nothing against what the others found.
+    known = project.studies.get(name) or project.study(name)
+    reference: dict[str, str] = {}
+    with contextlib.suppress(TuiTrainerError):  # a base need not be able to run itself
+        reference = Levels(known).of(project.experiment(known.base))
+    runs = Index(runs_folder(context.obj)).look_until_sure()
+    return outcome_of(name, trials_of(known, with_runs(known, runs)), metric, reference)
 
 
 def scores(
@@ -108,26 +169,28 @@ def scores(
 
 
 def print_tables(tables: Sequence[Table], form: Format) -> None:
-    """Print tables one below the other; as CSV and JSON nothing else with them."""
-    from tui_trainer.study.tables import as_csv, as_json, as_latex, as_markdown
+    """Print tables one below the other; where there are several, people are told which is which."""
+    from tui_trainer.study.tables import as_csv, as_latex, as_markdown
 
+    headings = [table.title if len(tables) > 1 else "" for table in tables]
     if form is Format.TEXT:
-        for table in tables:
-            _print_as_text(table)
+        for heading, table in zip(headings, tables, strict=True):
+            _print_as_text(table, heading)
     elif form is Format.MARKDOWN:
-        sys.stdout.write("\n".join(map(as_markdown, tables)))
-    elif form is Format.LATEX:
-        sys.stdout.write("\n".join(map(as_latex, tables)))
-    elif form is Format.CSV:
-        sys.stdout.write("\n".join(map(as_csv, tables)))
+        above = [f"## {heading}\n\n" * bool(heading) for heading in headings]
+        written = [as_markdown(table) for table in tables]
+        sys.stdout.write("\n".join(map("".join, zip(above, written, strict=True))))
     else:
-        sys.stdout.write(as_json(tables) + "\n")
+        write = as_latex if form is Format.LATEX else as_csv
+        sys.stdout.write("\n".join(map(write, tables)))
 
 
-def _print_as_text(table: Table, states: Sequence[Text] = ()) -> None:
+def _print_as_text(table: Table, heading: str = "", states: Sequence[Text] = ()) -> None:
     """States in their colours, where given."""
     from tui_trainer.cli.words import print_table, results
 
+    if heading:
+        results.say("", label=heading, style="bold underline")
     table = table.for_people()
     titles = [f"{'>' * column.is_figure}{column.title}" for column in table.columns]
     rows: list[list[str | Text]] = [[cell.said for cell in row] for row in table.rows]
@@ -135,13 +198,15 @@ def _print_as_text(table: Table, states: Sequence[Text] = ()) -> None:
         row[titles.index("state")] = state
     print_table(titles, rows)
     for note in table.notes:
-        results.say(note)
+        results.say(note, style="dim")
+    if heading:
+        results.say("")
 
 
 def _print_comparison(comparison: Comparison, found: list[Run]) -> None:
     from tui_trainer.cli.words import print_table, results, state_text
 
-    _print_as_text(comparison.figures(), [state_text(run) for run in found])
+    _print_as_text(comparison.figures(), states=[state_text(run) for run in found])
     results.say("")
     if comparison.differences:
         names = (each.name for each in comparison.runs)
@@ -151,4 +216,4 @@ def _print_comparison(comparison: Comparison, found: list[Run]) -> None:
         results.say("all were launched with the same settings")
 
 
-COMMANDS = (compare, scores)
+COMMANDS = (compare, study, scores)

@@ -29,6 +29,8 @@ class Size(NamedTuple):
     """Runs of one setting, by their size; accuracies over their seeds, fractions of 1."""
 
     label: str
+    n: int
+    """Runs."""
     depth: int | None
     parameters: int | None
     flops: int | None
@@ -54,6 +56,7 @@ def size_of(label: str, runs: Sequence[Run]) -> Size:
     gaps = [None if a is None or b is None else a - b for a, b in zip(train, test, strict=True)]
     return Size(
         label=label,
+        n=len(runs),
         depth=next((depth for run in runs if (depth := _depth(run))), None),
         parameters=complexity.parameters if complexity else None,
         flops=complexity.flops if complexity else None,
@@ -76,6 +79,7 @@ def complexity_table(sizes: Sequence[Size]) -> Table:
     ordered = sorted(sizes, key=lambda size: [size.at(axis) or 0 for axis in AXES[1:]])
     columns = (
         Column("point", ("point",), is_figure=False),
+        Column("n", ("n",)),
         Column("depth", ("depth",)),
         Column("parameters", ("parameters",)),
         Column("FLOPs", ("flops",)),
@@ -88,11 +92,15 @@ def complexity_table(sizes: Sequence[Size]) -> Table:
     rows = (
         (
             tables.words(size.label),
+            tables.figure(size.n, str),
             tables.figure(size.depth, str),
             tables.figure(size.parameters, amount),
             tables.figure(size.flops, amount),
             tables.figure(size.epochs, str),
-            *(tables.spread(each, tables.percent) for each in size[5:]),
+            *(
+                tables.spread(each, tables.percent, size.n)
+                for each in (size.train, size.test, size.ood, size.train_test_gap)
+            ),
         )
         for size in ordered
     )

@@ -110,9 +110,10 @@ def effects_of(samples: Iterable[Sample], reference: Mapping[str, str] | None = 
         reference: The level of each factor that the others are measured by. Default, also where
             that level was not measured: the factor's first.
     """
+    samples = list(samples)
     cells = _cells(samples)
     effects, paired = list[Effect](), set[Levels]()
-    for factor, levels in _factors(cells).items():
+    for factor, levels in _factors(samples).items():
         wanted = (reference or {}).get(factor)
         measure = wanted if wanted in levels else levels[0]
         for level in (each for each in levels if each != measure):
@@ -137,11 +138,11 @@ def _cells(samples: Iterable[Sample]) -> dict[Levels, Spread]:
     return {cell: spread for cell, spread in spreads.items() if spread is not None}
 
 
-def _factors(cells: Iterable[Levels]) -> dict[str, list[str]]:
+def _factors(samples: Iterable[Sample]) -> dict[str, list[str]]:
     """The levels of each factor that has more than one, as they come."""
     levels = dict[str, dict[str, None]]()
-    for cell in cells:
-        for factor, level in cell:
+    for sample in samples:
+        for factor, level in sample.levels.items():
             levels.setdefault(factor, {})[level] = None
     return {factor: list(each) for factor, each in levels.items() if len(each) > 1}
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tui_trainer.record.experiment_file import read_provenance
 from tui_trainer.record.fields import table as table_of
 from tui_trainer.record.fields import text
-from tui_trainer.record.words import ABSENT, about
+from tui_trainer.record.words import ABSENT
 from tui_trainer.spec.wording import counted
 from tui_trainer.study import tables
 from tui_trainer.study.complexity import Size, complexity_table, size_of
 from tui_trainer.study.effects import LEVEL, Effect, Effects, Sample, Spread, effects_of
 from tui_trainer.study.facts import facts_of
+from tui_trainer.study.metrics import Metric
 from tui_trainer.study.tables import Cell, Column, Table, spread_column
 
 if TYPE_CHECKING:
@@ -27,58 +27,6 @@ if TYPE_CHECKING:
 _NAMED = 6
 
 
-class Metric(str, Enum):
-    """What the points of a study are compared by."""
-
-    TEST = "test"
-    OOD = "ood"
-    GAP = "gap"
-    BEST = "best"
-    VALIDATION = "val"
-    TRAIN = "train"
-    LOSS = "loss"
-    SECONDS = "seconds"
-
-    @property
-    def is_fraction(self) -> bool:
-        """Whether people say it in percent."""
-        return self not in {Metric.LOSS, Metric.SECONDS}
-
-    @property
-    def heading(self) -> str:
-        """Above a column of it."""
-        return _TITLES[self]
-
-    @property
-    def unit(self) -> str:
-        """Of a difference of two."""
-        if self is Metric.SECONDS:
-            return " (s)"
-        return " (pt)" if self.is_fraction else ""
-
-    def spell(self, value: float) -> str:
-        """A value in the unit of its title."""
-        if self is Metric.SECONDS:
-            return about(value)
-        return tables.percent(value) if self.is_fraction else f"{value:.3f}"
-
-    def spell_difference(self, value: float) -> str:
-        """A difference of two."""
-        if self is Metric.SECONDS:
-            return f"{value:+.1f}"
-        return tables.signed_percent(value) if self.is_fraction else f"{value:+.3f}"
-
-
-_TITLES: Final = {
-    Metric.TEST: "test (%)",
-    Metric.OOD: "OOD (%)",
-    Metric.GAP: "gap (pt)",
-    Metric.BEST: "best (%)",
-    Metric.VALIDATION: "last (%)",
-    Metric.TRAIN: "last train (%)",
-    Metric.LOSS: "last loss",
-    Metric.SECONDS: "time",
-}
 _ALWAYS_SHOWN: Final = (Metric.TEST, Metric.OOD, Metric.GAP, Metric.BEST)
 
 
@@ -154,7 +102,10 @@ class Outcome:
             (
                 Cell(point.label, (point.label, *map(point.levels.get, factors))),
                 Cell(f"{len(point.runs)}/{point.planned}", (len(point.runs), point.planned)),
-                *(tables.spread(point.spreads[metric], metric.spell) for metric in metrics),
+                *(
+                    tables.spread(point.spreads[metric], metric.spell, len(point.runs))
+                    for metric in metrics
+                ),
             )
             for point in self.points
         )
@@ -162,11 +113,12 @@ class Outcome:
         return Table(title="points", columns=columns, rows=tuple(rows), notes=notes)
 
     def _effects_table(self) -> Table:
+        unit = f" ({self.metric.unit})" if self.metric.unit else ""
         columns = (
             Column("factor", ("factor",), is_figure=False),
             Column("from", ("reference",), is_figure=False),
             Column("to", ("level",), is_figure=False),
-            Column(f"effect on {self.metric.value}{self.metric.unit}", ("difference",)),
+            Column(f"effect on {self.metric.value}{unit}", ("difference",)),
             Column(f"{1 - LEVEL:.0%} interval", ("low", "high")),
             Column("p (Holm)", ("p", "p_corrected")),
             Column("beyond seed noise", ("is_beyond_noise",), is_figure=False),
@@ -194,16 +146,14 @@ class Outcome:
         )
 
     def _notes(self) -> Iterator[str]:
-        yield (
-            "effect: all else equal, averaged over all settings of the others that have both levels; "
-            f"interval: Welch-Satterthwaite's t, {1 - LEVEL:.0%} for each by itself"
-        )
+        yield "effect: all else equal, averaged over the settings of the others that have both levels"
+        yield f"interval: by Welch-Satterthwaite's t, {1 - LEVEL:.0%} for each effect by itself"
         yield (
             f"beyond seed noise: p at most {LEVEL:g} after Holm's correction over all effects of "
             "the table; no means not shown, not that there is none"
         )
         if self.effects.noise is not None:
-            noise = self.metric.spell(self.effects.noise) + self.metric.unit
+            noise = f"{self.metric.spell_difference(self.effects.noise)[1:]} {self.metric.unit}"
             yield f"seed noise, the standard deviation within points pooled over them: {noise}"
 
 
@@ -339,5 +289,5 @@ def _unequal_epochs(points: Sequence[PointOutcome]) -> Iterator[str]:
 
 def _some(names: Sequence[str]) -> str:
     more = len(names) - _NAMED
-    named = ", ".join(names[:_NAMED])
+    named = "; ".join(names[:_NAMED])
     return f"{named} and {more} more" if more > 0 else named

@@ -88,12 +88,17 @@ class Table:
         keys = _keys(self)
         return [dict(zip(keys, _values(row), strict=True)) for row in self.rows]
 
+    def with_notes(self, notes: Iterable[str]) -> Table:
+        """With more to be known."""
+        return replace(self, notes=(*self.notes, *notes))
+
     def for_people(self) -> Table:
-        """Without the columns that say nothing of any row."""
+        """Without the columns that say nothing of any row; one without rows as it is."""
         shown = [
             index
             for index in range(len(self.columns))
-            if any(value not in {None, ""} for row in self.rows for value in row[index].values)
+            if not self.rows
+            or any(value not in {None, ""} for row in self.rows for value in row[index].values)
         ]
         return replace(
             self,
@@ -118,12 +123,13 @@ def spread_column(title: str, key: str) -> Column:
     return Column(title, (f"{key}_mean", f"{key}_std", f"{key}_n"))
 
 
-def spread(value: Spread | None, spell: Callable[[Any], str]) -> Cell:
-    """Mean, standard deviation and number of runs: `97.3 ± 0.2 (3)`."""
+def spread(value: Spread | None, spell: Callable[[Any], str], n: int) -> Cell:
+    """Mean and standard deviation, `97.3 ± 0.2`; with how many runs they are of unless `n`."""
     if value is None:
         return Cell(ABSENT, (None, None, None))
     beside = "" if value.std is None else f" ± {spell(value.std)}"
-    return Cell(f"{spell(value.mean)}{beside} ({value.n})", tuple(value))
+    count = "" if value.n == n else f" (n = {value.n})"
+    return Cell(f"{spell(value.mean)}{beside}{count}", tuple(value))
 
 
 def percent(fraction: float) -> str:
@@ -133,7 +139,13 @@ def percent(fraction: float) -> str:
 
 def signed_percent(difference: float) -> str:
     """The same of a difference: `+1.2`."""
-    return f"{100 * difference:+.1f}"
+    return signed(100 * difference, 1)
+
+
+def signed(difference: float, decimals: int) -> str:
+    """A difference with its sign; zero has none."""
+    said = f"{difference:+.{decimals}f}"
+    return said if float(said) else said[1:]
 
 
 def as_csv(table: Table) -> str:
@@ -204,13 +216,6 @@ def as_latex(table: Table) -> str:
 def latex_text(text: str) -> str:
     """A text with everything escaped that LaTeX would take for more than a text."""
     return _HYPHENS.sub("-{}", "".join(_LATEX.get(sign, sign) for sign in text))
-
-
-def as_json(tables: Iterable[Table]) -> str:
-    """The rows of each table by its title."""
-    import json
-
-    return json.dumps({table.title: table.records() for table in tables}, indent=2)
 
 
 def _in_latex(said: str, column: Column) -> str:
