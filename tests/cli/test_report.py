@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.conftest import CommandLine
 from tests.study.made import write_made
+from tests.tui.run_folders import RunWriter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +34,21 @@ def test_a_figure_is_of_the_runs_that_a_filter_takes(tmp_path: Path) -> None:
     done = command("plot", "comparison", "--filter", "model.depth=4", "-o", "out/one.svg")
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "out" / "one.svg").read_bytes().startswith(b"<?xml")
+
+
+def test_a_report_of_a_study_says_its_effects_and_what_is_missing(tmp_path: Path) -> None:
+    project = write_made(tmp_path)
+    RunWriter(project, "other").start().train(2).end(0)
+    command = CommandLine(project, {})
+    done = command("report", "--study", "depth", "-o", "depth.md")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "depth.md").read_text()
+    assert "| model.depth | 2 | 4 | +3.0 |" in text
+    assert "1 of 4 runs are not done (1 missing): depth.depth-4.seed-1" in text
+    assert "other/1" not in text
+    unknown = command("report", "--study", "dept", "-o", "no.md")
+    assert unknown.returncode == 2
+    assert "depth" in unknown.stderr
 
 
 def test_what_cannot_be_drawn_is_said(tmp_path: Path) -> None:

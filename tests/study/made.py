@@ -32,6 +32,13 @@ model.depth = 4
 [experiments.deep-seed1]
 base = "deep"
 seed = 1
+[experiments.other]
+base = "flat"
+batch_size = 8
+[studies.depth]
+base = "flat"
+grid = { "model.depth" = [2, 4] }
+seeds = 2
 """
 FOUND = {"flat": (0.90, 0.50), "flat-seed1": (0.94, 0.58), "deep": (0.95, 0.60)}
 """Accuracy on clean test images and out of distribution; of `deep-seed1` there is no run."""

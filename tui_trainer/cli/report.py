@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.record.index import Run
     from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.study.document import Block
     from tui_trainer.study.picture import Figure
 
 
@@ -59,6 +60,15 @@ FilterOption = Annotated[
         show_default=False,
     ),
 ]
+StudyOption = Annotated[
+    str,
+    typer.Option(
+        "--study",
+        metavar="NAME",
+        help="In place of names: the runs of a study of experiments.toml.",
+        show_default=False,
+    ),
+]
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Write over a file that is not as tui-trainer made it.")
 ]
@@ -73,6 +83,7 @@ def plot(
     ] = Path("figure.pdf"),
     wanted: FilterOption = "",
     *,
+    study: StudyOption = "",
     metric: Annotated[
         str, typer.Option(metavar="NAME", help="comparison: validation, ood, loss, gap, …")
     ] = "validation",
@@ -100,7 +111,7 @@ def plot(
         raise UsageError(
             f"{output} is of no form that can be drawn", hint="-o FILE with .png, .svg or .pdf"
         )
-    folders = _folders(context, runs or (), wanted, all_if_none=kind is Kind.COMPLEXITY)
+    folders = _folders(context, runs or (), wanted, study, all_if_none=kind is Kind.COMPLEXITY)
     if kind.is_of_one_run and len(folders) != 1:
         raise UsageError(f"{kind.value} shows one run, not {len(folders)}")
     figure = _figure(kind, _looks(folders), metric, by, target or (), log=log)
@@ -121,6 +132,7 @@ def report(
         str, typer.Option(metavar="TEXT", help="Its first line. Default: the project's name.")
     ] = "",
     *,
+    study: StudyOption = "",
     force: ForceOption = False,
 ) -> None:
     """Write a report of runs, without names of all: one HTML file, or Markdown with figures."""
@@ -133,8 +145,9 @@ def report(
         raise UsageError(
             f"{output} is of no form that a report has", hint="-o FILE with .html or .md"
         )
-    folders = _folders(context, runs or (), wanted, all_if_none=True)
-    document = make_report(_looks(folders), title or _project_name(context))
+    folders = _folders(context, runs or (), wanted, study, all_if_none=True)
+    ablation = _ablation(context, study, folders) if study else ()
+    document = make_report(_looks(folders), title or _project_name(context), ablation)
     files = render(document, output)
     write_sealed(files, force=force)
     results.say("\n".join(f"wrote {path}" for path in files))
@@ -157,19 +170,51 @@ def _figure(
 
 
 def _folders(
-    context: typer.Context, names: Sequence[str], wanted: str, *, all_if_none: bool
+    context: typer.Context, names: Sequence[str], wanted: str, study: str, *, all_if_none: bool
 ) -> list[RunFolder]:
-    """The runs that are named, or those like what is wanted, or all where nothing is said."""
+    """The runs that are named, like what is wanted, or a study's; or all where nothing is said."""
     from tui_trainer.record.run_folder import all_runs
 
-    if names and wanted:
-        raise UsageError("runs are named, or picked with --filter; not both")
+    if sum(map(bool, (names, wanted, study))) > 1:
+        raise UsageError("runs are named, or picked with --filter, or with --study")
     if names:
         return list(dict.fromkeys(find(context, name) for name in names))
-    if not wanted and not all_if_none:
+    if not wanted and not study and not all_if_none:
         raise UsageError("no run is named", hint="the runs: tui-trainer runs")
     folders = list(all_runs(runs_folder(context.obj)))
+    if study:
+        return _of_study(context, folders, study)
     return _like(folders, wanted) if wanted else folders
+
+
+def _of_study(context: typer.Context, folders: Sequence[RunFolder], name: str) -> list[RunFolder]:
+    """The runs that train what one of its points says, whatever they are called."""
+    from tui_trainer.cli.project import load
+    from tui_trainer.cli.weigh import find_study
+
+    points = find_study(load(context.obj), name).points
+    fingerprints = {point.experiment.fingerprint for point in points}
+    taken = [
+        run.folder
+        for run in _looks(folders)
+        if run.plan is not None and run.plan.fingerprint in fingerprints
+    ]
+    if not taken:
+        raise UsageError(f"no run belongs to the study {name}", hint=f"tui-trainer run {name}")
+    return taken
+
+
+def _ablation(context: typer.Context, name: str, folders: Sequence[RunFolder]) -> list[Block]:
+    """What the study found on clean test images, and out of distribution where that was asked."""
+    from tui_trainer.cli.project import load
+    from tui_trainer.cli.weigh import find_study, outcome_among
+    from tui_trainer.study.metrics import Metric
+    from tui_trainer.study.report_study import study_blocks
+
+    project, runs = load(context.obj), list(_looks(folders))
+    metrics = [Metric.TEST, *([Metric.OOD] if any(run.ood for run in runs) else [])]
+    known = find_study(project, name)
+    return study_blocks([outcome_among(runs, project, known, metric) for metric in metrics])
 
 
 def _like(folders: Sequence[RunFolder], wanted: str) -> list[RunFolder]:

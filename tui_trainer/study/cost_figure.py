@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tui_trainer.errors import UsageError
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.spec.wording import listed
+from tui_trainer.study.complexity import depth_of
 from tui_trainer.study.picture import LONGEST_LABEL, MOST_RUNS, Key, Line, Lines, Panel, Style
 from tui_trainer.study.setups import SEED, Setup, setups_of
 
@@ -92,18 +93,10 @@ def _number_at(key: str) -> Callable[[Result], float | None]:
     return of
 
 
-def _depth(result: Result) -> float | None:
-    """Of a plain net its convolutions; of a resnet18 and the like the layers in its name."""
-    depth = _number_at("model.depth")(result)
-    if depth is not None:
-        return depth
-    name = str(result.settings.get("model.name", ""))
-    digits = name.rpartition("resnet")[2]
-    return float(digits) if "resnet" in name and digits.isascii() and digits.isdigit() else None
-
-
 _AXES: Mapping[str, _Axis] = {
-    "depth": _Axis("depth (layers)", _depth, lambda key: key.startswith("model.")),
+    "depth": _Axis(
+        "depth (layers)", lambda o: depth_of(o.settings), lambda key: key.startswith("model.")
+    ),
     "parameters": _Axis(
         "parameters", lambda o: o.parameters, lambda key: key.startswith("model."), log=True
     ),

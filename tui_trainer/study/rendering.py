@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tui_trainer.study.document import Caveat, Facts, Paragraph, Plate, Table
+from tui_trainer.study.tables import markdown_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
     from tui_trainer.study.document import Document
 
-# All that Markdown, or HTML within it, could take for more than a letter.
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&])")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9.-]+")
 
 
@@ -56,7 +55,7 @@ def _markdown(document: Document, output: Path) -> dict[Path, bytes]:
         for plate in plates
     }
     environment = _environment()
-    environment.filters["md"] = lambda words: Markup(markdown_text(words))  # noqa: S704
+    environment.filters["md"] = lambda words: Markup(markdown_text(_in_a_line(words)))  # noqa: S704
     environment.filters["place"] = lambda plate: (
         f"{quote(folder.name)}/{_file_name(plate.name)}.png"
     )
@@ -64,9 +63,9 @@ def _markdown(document: Document, output: Path) -> dict[Path, bytes]:
     return {output: text.encode(), **files}
 
 
-def markdown_text(words: str) -> str:
-    """Words as they are, in Markdown, also in a cell of a table."""
-    return _SPECIAL.sub(r"\\\1", " ".join(words.split()))
+def _in_a_line(words: str) -> str:
+    """A table's cell ends with its line, and so does a paragraph that goes on as a list."""
+    return " ".join(words.split())
 
 
 def _environment() -> Environment:
