@@ -7,10 +7,7 @@ import os
 import shutil
 import signal
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-import pytest
 
 from tests.clusters.conftest import kill_hard
 from tests.conftest import wait_until, wait_until_gone
@@ -25,9 +22,11 @@ from tui_trainer.record.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import pytest
 
     from tests.clusters.conftest import Site
-    from tests.conftest import CommandLine
     from tui_trainer.record.index import Run
 
 # A network that takes its time in the first attempt of a job, and in nothing else.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tui_trainer.spec.check import annotated_keys, is_own, kinds, names_of, open_package
+from tui_trainer.spec.cluster import Cluster
 from tui_trainer.spec.experiment import Experiment
 from tui_trainer.spec.study import RandomTable, Range, StudyTable
 from tui_trainer.spec.table import OPEN, plain
@@ -144,7 +145,15 @@ Besides these, `base` names the experiment to start from.
 
 def reference() -> str:
     """The whole page."""
-    return "\n".join([_INTRODUCTION, *_key_table(Experiment), *_sections(), *_study_sections()])
+    return "\n".join(
+        [
+            _INTRODUCTION,
+            *_key_table(Experiment),
+            *_sections(),
+            *_study_sections(),
+            *_cluster_section(),
+        ]
+    )
 
 
 def _sections() -> Iterator[str]:
@@ -163,6 +172,12 @@ def _study_sections() -> Iterator[str]:
     yield from _section(RandomTable)
     yield "### ranges in `random.space`\n"
     yield from _section(Range)
+
+
+def _cluster_section() -> Iterator[str]:
+    yield "\n## Keys of a cluster\n"
+    yield "`[cluster]`, or `[clusters.NAME]` for each of several. [clusters.md](clusters.md) has more.\n"
+    yield from _section(Cluster)
 
 
 def _section(table: type[Struct]) -> Iterator[str]:
