@@ -64,7 +64,7 @@ def test_a_dry_run_prints_script_and_command_and_submits_nothing(
     assert "NSLOTS" not in done.stdout
     assert not list((tui_trainer.folder / "runs").glob("one*"))
     checked = subprocess.run(
-        ["bash", "-n"],
+        ["/bin/bash", "-n"],
         input=done.stdout.rpartition("submitted by")[0],
         text=True,
         capture_output=True,

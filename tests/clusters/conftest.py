@@ -76,11 +76,12 @@ class Site:
     def configure(self, *extra: str, **resources: Any) -> None:
         """Write what the site wants said, and what runs need."""
         directives = ", ".join(f'"{each}"' for each in extra)
-        wanted = "".join(f"resources.{key} = {_toml(value)}\n" for key, value in resources.items())
+        needed = {"slots": 1, "max_restarts": 0, **resources}
+        wanted = "".join(f"resources.{key} = {_toml(value)}\n" for key, value in needed.items())
         self.folder.joinpath("experiments.toml").write_text(
             f'[cluster]\nkind = "{self.cluster.kind}"\nnotice = 45\nextra = [{directives}]\n'
             f'[defaults]\nlauncher = "{self.cluster.kind}"\nepochs = 4\nbatch_size = 256\n'
-            f"resources.slots = 1\nresources.max_restarts = 0\n{wanted}"
+            f"{wanted}"
             "[experiments.one]\nmodel = { name = 'cnn', depth = 1, width = 2 }\n"
         )
 

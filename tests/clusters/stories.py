@@ -174,13 +174,15 @@ class Stories:
         settings = ["--set", "model={name='slow:build'}", "--no-preflight"]
         # Of Grid Engine's it is a limit on addresses, of which torch takes many.
         memory = "3G" if site.cluster.kind == "slurm" else "64G"
-        site.configure(walltime="00:00:40", memory=memory)
+        site.configure(walltime="00:00:40", memory=memory, max_restarts=9)
         done = site.command("run", "one", *settings, seconds=200)
         assert done.returncode == ExitCode.DONE, done.stderr
         run = site.command.look("one/1")
         assert run.state is State.FINISHED
-        assert len(run.attempts) == 2
-        assert run.attempts[0].exit_code == ExitCode.STOPPED
+        *stopped, last = run.attempts  # on a slow machine there may be several
+        assert stopped
+        assert {attempt.exit_code for attempt in stopped} == {ExitCode.STOPPED}
+        assert last.exit_code == ExitCode.DONE
         assert site.command("run", "one", "--launcher", "local", *settings).returncode == 0
         assert weights(run) == weights(site.command.look("one/2"))
 

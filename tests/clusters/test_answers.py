@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.conftest import wait_until
 from tui_trainer.launch.clusters import scheduler, watch
 from tui_trainer.launch.clusters.grid_engine import (
     GridEngine,
@@ -31,6 +33,7 @@ from tui_trainer.record.owner import Owner
 from tui_trainer.record.run_folder import claim_run
 from tui_trainer.record.sighting import Answer, Answers, Seen, Word, answers_file
 from tui_trainer.record.state import State
+from tui_trainer.tui.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -187,26 +190,7 @@ def test_a_job_is_called_what_every_scheduler_takes() -> None:
 def test_many_runs_cost_one_question_however_many_ask(
     plant: Callable[[str, str], Path], tmp_path: Path
 ) -> None:
-    count = 200
-    jobs = "\n".join(f"{n}|PENDING|Priority|tt-{n}" for n in range(1, count + 1))
-    (tmp_path / "jobs").write_text(f"{jobs}\n")
-    asked = plant("squeue", f"cat {tmp_path}/jobs")
-    name = name_of_answers(Slurm())
-    for number in range(1, count + 1):
-        run = claim_run(tmp_path / "runs", "one")
-        run.experiment_file.touch()
-        events = run.events_file
-        requested = JobRequested(
-            token=f"{number}",
-            kind="slurm",
-            scheduler=name,
-            name=f"tt-{number}",
-            number=1,
-            after=0,
-            owner=Owner.of_process(os.getpid()),
-        )
-        append_event(events, requested)
-        append_event(events, JobSubmitted(token=f"{number}", job_id=f"{number}"))
+    asked = plant_jobs(plant, tmp_path, 60)
     index = Index(tmp_path / "runs")
     runs = watch.look_and_ask(index.look)
     assert {run.state for run in runs} == {State.QUEUED}
@@ -216,6 +200,39 @@ def test_many_runs_cost_one_question_however_many_ask(
     watch.ask_about(runs)
     assert time.process_time() - before < 3
     assert asked.read_text().split() == ["squeue"]
+
+
+def plant_jobs(plant: Callable[[str, str], Path], folder: Path, count: int) -> Path:
+    """Runs whose jobs wait, and an squeue that lists them; where it notes that it was asked."""
+    jobs = "\n".join(f"{n}|PENDING|Priority|tt-{n}" for n in range(1, count + 1))
+    (folder / "jobs").write_text(f"{jobs}\n")
+    for number in range(1, count + 1):
+        run = claim_run(folder / "runs", "one")
+        run.experiment_file.touch()
+        requested = JobRequested(
+            token=f"{number}",
+            kind="slurm",
+            scheduler=name_of_answers(Slurm()),
+            name=f"tt-{number}",
+            number=1,
+            after=0,
+            owner=Owner.of_process(os.getpid()),
+        )
+        append_event(run.events_file, requested)
+        append_event(run.events_file, JobSubmitted(token=f"{number}", job_id=f"{number}"))
+    return plant("squeue", f"cat {folder}/jobs")
+
+
+def test_the_app_asks_by_itself(plant: Callable[[str, str], Path], project: Path) -> None:
+    plant_jobs(plant, project, 1)
+    store = Store(project)
+    thread = threading.Thread(target=store.watch, args=(lambda _message: None,))
+    thread.start()
+    try:
+        wait_until(lambda: any("others come first" in run.cause for run in store.seen.runs))
+    finally:
+        store.close()
+        thread.join()
 
 
 def test_a_scheduler_that_does_not_answer_is_asked_less_and_less_often(

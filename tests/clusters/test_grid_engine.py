@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,8 @@ from tui_trainer.launch.clusters.grid_engine import GridEngine
 from tui_trainer.record.state import State
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.clusters.conftest import Cluster, Site
 
 
@@ -36,6 +39,25 @@ class TestGridEngine(Stories):
         folder.with_name("away").rename(folder)
         site.cluster.ask("qmod", "-cj", job.job_id)
         assert self.asked(site, lambda run: run.state is State.FINISHED).attempts
+
+    def test_where_no_job_may_submit_another_one_it_begins_anew_itself(
+        self, site: Site, tmp_path: Path
+    ) -> None:
+        site.configure(walltime="00:00:20", max_restarts=9)
+        programs = tmp_path / "programs"
+        programs.mkdir()
+        command = site.fake(seconds=4, hurries=True)
+        command.environment["PATH"] = f"{programs}:{os.environ['PATH']}"
+        assert command("run", "one", "--detach").returncode == ExitCode.DONE
+        denied = programs / "qsub"
+        denied.write_text("#!/bin/sh\necho 'denied: host \"node\" is no submit host'; exit 1\n")
+        denied.chmod(0o755)
+        run = self.asked(site, lambda run: not run.state.is_live)
+        assert run.state is State.FINISHED, run.cause
+        assert len(run.attempts) == 2
+        assert run.attempts[0].owner
+        assert run.attempts[1].owner
+        assert run.attempts[0].owner.job_id == run.attempts[1].owner.job_id
 
     def test_a_job_in_error_is_taken_out_of_the_queue_by_stop(self, site: Site) -> None:
         site.configure(site.held)

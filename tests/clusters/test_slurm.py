@@ -40,3 +40,11 @@ class TestSlurm(Stories):
         run = site.command.look("one")
         assert run.state is State.FAILED
         assert "Invalid partition" in run.cause
+
+    def test_where_no_job_may_begin_anew_another_one_goes_on(self, site: Site) -> None:
+        site.configure("--no-requeue", walltime="00:00:20", max_restarts=9)
+        assert site.fake(seconds=4)("run", "one").returncode == ExitCode.DONE
+        run = site.command.look("one")
+        assert run.state is State.FINISHED
+        assert run.folder.job(2).script.exists()
+        assert [epoch.epoch for epoch in run.epochs] == [1, 2, 3, 4]

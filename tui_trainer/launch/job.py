@@ -21,7 +21,7 @@ from tui_trainer.launch.attempt import log
 from tui_trainer.launch.clusters.scheduler import UnreachableError
 from tui_trainer.launch.clusters.slurm import Slurm
 from tui_trainer.launch.clusters.submission import scheduler_of, submit
-from tui_trainer.launch.signals import Signals
+from tui_trainer.launch.signals import FORWARDED, Signals
 from tui_trainer.launch.supervisor import Supervisor
 from tui_trainer.launch.turn import AtOnce
 from tui_trainer.record.claim import claim
@@ -75,6 +75,10 @@ def main(arguments: list[str]) -> int:
     turn = AtOnce(experiment.resources.slots)
     supervisor = Supervisor(folder, experiment.resources, turn, life.signals, life.goes_on)
     supervisor.supervise(attempt, owner)
+    # The scheduler's own signals of the end come now; an interpreter that takes itself apart would
+    # die of them, and what it exits with is what has the job begin anew.
+    for number in FORWARDED:
+        signal.signal(number, signal.SIG_IGN)
     return life.end()
 
 

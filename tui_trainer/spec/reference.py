@@ -176,7 +176,7 @@ def _study_sections() -> Iterator[str]:
 
 def _cluster_section() -> Iterator[str]:
     yield "\n## Keys of a cluster\n"
-    yield "`[cluster]`, or `[clusters.NAME]` for each of several. [clusters.md](clusters.md) has more.\n"
+    yield "`[cluster]`, or a `[clusters.NAME]` for each; more in [clusters.md](clusters.md).\n"
     yield from _section(Cluster)
 
 

@@ -90,7 +90,8 @@ class Slurm:
         wanted = [
             ("partition", cluster.queue or cluster.partition),
             ("account", cluster.account or cluster.project),
-            ("cpus-per-task", resources.slots),
+            # Said always: a job that is not told how many it has would take all of its node's.
+            ("cpus-per-task", resources.slots or 1),
             ("gres", resources.gpus and f"gpu:{resources.gpus}"),
             ("mem", resources.memory),
             ("time", resources.walltime),
