@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tui_trainer.errors import ExitCode
+from tui_trainer.record.state import State
 
 if TYPE_CHECKING:
     from tests.conftest import CommandLine
@@ -87,3 +88,4 @@ def test_without_the_schedulers_programs_a_launch_says_what_is_missing(
     assert done.returncode == ExitCode.CRASHED
     assert "sbatch is not on this machine's PATH" in done.stderr
     assert "login node" in done.stderr
+    assert tui_trainer.look("one").state is State.FAILED

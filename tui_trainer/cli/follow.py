@@ -219,7 +219,8 @@ def _asking_schedulers(folder: RunFolder) -> Iterator[None]:
 
     reader = RunReader(folder)
     watch = Watch(lambda: [reader.look()])
-    watch.begin()
+    if reader.look().history.job is not None:
+        watch.begin()
     try:
         yield
     finally:

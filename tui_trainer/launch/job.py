@@ -179,7 +179,7 @@ class Life:
             except TuiTrainerError as error:  # noqa: PERF203  there are two
                 log(error.message)
                 refusals.append(error.message)
-        self._tell_of_failure(f"it could not begin anew: {'; '.join(refusals)}")
+        self._tell_of_failure("; ".join(refusals))
         return ExitCode.STOPPED
 
     def _begin_anew(self, tries: int = TRIES_TO_GO_ON) -> int:
@@ -224,7 +224,7 @@ class Life:
         log(f"the job begins anew: {cause}")
 
     def _tell_of_failure(self, why: str) -> None:
-        ended = JobEnded(token=self._job.token, outcome="cancelled", cause=why)
+        ended = JobEnded(token=self._job.token, outcome="interrupted", cause=why)
         with contextlib.suppress(OSError):
             append_event(self._folder.events_file, ended)
 

@@ -94,7 +94,7 @@ class JobEnded(_Event):
 
     token: str
     outcome: str
-    """`refused`, `cancelled`, `failed` or, where nobody knows, empty."""
+    """`refused`, `interrupted`, `failed` or, where nobody knows, empty."""
     cause: str
     """In words."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -152,7 +151,8 @@ class Answers:
             since: When it was submitted or last put back, by the clock of `host`.
             host: Where that was.
         """
-        silent = max(0.0, time.time() - self.silent_since) if self.silent_since else 0.0
+        # Until it was last asked: since then it may answer.
+        silent = max(0.0, self.asked - self.silent_since) if self.silent_since else 0.0
         silent = silent if silent >= SILENCE_TOLD_SECONDS else 0.0
         newest, before = self.newest, self.before
         if newest is None or not newest.is_after(since, host):

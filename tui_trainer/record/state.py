@@ -405,9 +405,9 @@ def _awaited(job: Job, evidence: Evidence) -> Verdict:
     if sighting.word is Word.CANNOT:
         return Verdict(State.FAILED, f"{job} cannot begin: {sighting.reason or 'nobody says why'}")
     if sighting.word is Word.OVER:
-        return Verdict(State.CRASHED, f"{job} ended before it began to train: {sighting.reason}")
+        return Verdict(State.CRASHED, f"{_unmet(job)}: {sighting.reason}")
     if sighting.word is Word.GONE:
-        return Verdict(State.LOST, f"{job} is gone, and did not begin to train")
+        return Verdict(State.LOST, f"{_unmet(job)}: its scheduler knows nothing of it any more")
     return Verdict(
         State.QUEUED, f"{_waiting(job, sighting)}{_silence(job, sighting)}", awaits_job=True
     )
@@ -418,7 +418,12 @@ def _job_ended(job: Job, ended: JobEnded) -> Verdict:
     if ended.outcome == "refused":
         return Verdict(state, ended.cause)
     why = ended.cause or "neither it nor the scheduler says why"
-    return Verdict(state, f"{job} ended before it began to train: {why}")
+    return Verdict(state, f"{_unmet(job)}: {why}")
+
+
+def _unmet(job: Job) -> str:
+    did_not = "did not begin anew" if job.begins_anew_because else "ended before it began to train"
+    return f"{job} {did_not}"
 
 
 def _vanished(verdict: Verdict, job: Job, sighting: Sighting) -> Verdict:
@@ -450,7 +455,9 @@ def _waiting(job: Job, sighting: Sighting) -> str:
     if what is not None:
         return f"{job} {what}: {sighting.reason}" if sighting.reason else f"{job} {what}"
     if not job.job_id:
-        return f"{job} is being submitted"
+        was_cut_off = job.requested.owner.presence() is Presence.DEAD
+        rest = "; it was cut off, and whether the scheduler has the job is asked"
+        return f"{job} is being submitted{rest if was_cut_off else ''}"
     return f"{job} was submitted, and has not been seen yet"
 
 
@@ -461,7 +468,7 @@ def _silence(job: Job, sighting: Sighting) -> str:
 
 _STATE_OF_OUTCOME = {
     "refused": State.FAILED,
-    "cancelled": State.INTERRUPTED,
+    "interrupted": State.INTERRUPTED,
     "failed": State.CRASHED,
 }
 

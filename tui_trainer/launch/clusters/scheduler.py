@@ -42,6 +42,10 @@ class UnreachableError(TuiTrainerError):
     """The scheduler gave no answer, which says nothing of any job."""
 
 
+class NotHereError(UnreachableError):
+    """The scheduler's programs are not on this machine."""
+
+
 class RefusedError(PreflightError):
     """The scheduler answered, and would not do it."""
 
@@ -169,7 +173,7 @@ def ask(
             start_new_session=True,
         )
     except FileNotFoundError as error:
-        raise UnreachableError(
+        raise NotHereError(
             f"{command[0]} is not on this machine's PATH",
             hint="submit where the scheduler's programs are: on a login node, after module load",
         ) from error

@@ -9,12 +9,18 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tui_trainer.errors import UsageError
 from tui_trainer.launch.clusters.grid_engine import GridEngine
 from tui_trainer.launch.clusters.job_script import script_name, script_of_job
-from tui_trainer.launch.clusters.scheduler import Order, RefusedError, UnreachableError
+from tui_trainer.launch.clusters.scheduler import (
+    NotHereError,
+    Order,
+    RefusedError,
+    UnreachableError,
+)
 from tui_trainer.launch.clusters.slurm import Slurm
 from tui_trainer.record.durable import write_once
 from tui_trainer.record.events import (
@@ -29,12 +35,17 @@ from tui_trainer.spec.find import find_project
 from tui_trainer.spec.project import load_project
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tui_trainer.launch.clusters.scheduler import Scheduler
     from tui_trainer.record.job import Job
     from tui_trainer.record.run_folder import JobFolder, RunFolder
     from tui_trainer.spec.cluster import Cluster
     from tui_trainer.spec.experiment import Experiment
 
+SCHEDULERS: Final[Mapping[str, type[Slurm | GridEngine]]] = MappingProxyType(
+    {Slurm.kind: Slurm, GridEngine.kind: GridEngine}
+)
 # Of a job's name: Grid Engine takes neither spaces nor a digit at its beginning.
 _NAME_BEGINS = "tt"
 _LONGEST_NAME = 48
@@ -53,10 +64,8 @@ def scheduler_of(kind: str) -> Scheduler:
     Raises:
         UsageError: This version knows none of it.
     """
-    if kind == Slurm.kind:
-        return Slurm()
-    if kind == GridEngine.kind:
-        return GridEngine()
+    if kind in SCHEDULERS:
+        return SCHEDULERS[kind]()
     raise UsageError(f"this version knows no scheduler called {kind!r}")
 
 
@@ -106,7 +115,7 @@ def submit(folder: RunFolder, experiment: Experiment, after_job: str = "") -> st
     append_event(folder.events_file, requested)
     try:
         job_id = scheduler.submit(script_name(folder, job), folder.path)
-    except RefusedError as error:
+    except (RefusedError, NotHereError) as error:
         refused = JobEnded(token=token, outcome="refused", cause=error.message)
         append_event(folder.events_file, refused)
         raise
@@ -124,12 +133,16 @@ def cancel(folder: RunFolder, job: Job) -> None:
         UnreachableError: The scheduler gave no answer; the job still ends once it begins.
     """
     append_event(folder.events_file, JobCancelled(token=job.token))
-    scheduler = scheduler_of(job.requested.kind)
+    try:
+        _cancel(scheduler_of(job.requested.kind), job)
+    except UnreachableError as error:
+        hint = "it may still stand in that queue; should it begin, it ends at once"
+        raise UnreachableError(error.message, hint=hint) from error
+
+
+def _cancel(scheduler: Scheduler, job: Job) -> None:
     if name_of_answers(scheduler) != job.requested.scheduler:
-        raise UnreachableError(
-            f"{job} was submitted to another cluster than the one that is known here",
-            hint="its job ends at once should it begin; or stop it where it was submitted",
-        )
+        raise UnreachableError(f"{job} is of another cluster than the one that is known here")
     job_id = job.job_id or _id_of(scheduler, job.name)
     if job_id:
         scheduler.cancel(job_id)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tui_trainer.errors import TuiTrainerError
 from tui_trainer.launch.clusters.scheduler import UnreachableError
-from tui_trainer.launch.clusters.submission import name_of_answers, scheduler_of
+from tui_trainer.launch.clusters.submission import SCHEDULERS, name_of_answers, scheduler_of
 from tui_trainer.launch.last_words import LONGEST, last_words
 from tui_trainer.record.events import JobEnded, JobSubmitted, append_event
 from tui_trainer.record.owner import Presence
@@ -49,11 +49,14 @@ def ask_about(runs: Iterable[Run]) -> bool:
     """
     in_question = [run for run in runs if _depends_on_scheduler(run)]
     is_new = False
-    for name, kind in sorted({_scheduler_of(run) for run in in_question}):
+    for kind in sorted({_kind_of(run) for run in in_question} & SCHEDULERS.keys()):
         scheduler = scheduler_of(kind)
-        if name_of_answers(scheduler) == name:
+        name = name_of_answers(scheduler)
+        # Others were submitted to a cluster that is not known from here.
+        its = [run for run in in_question if _scheduler_of(run) == name]
+        if its:
             is_new |= poll(scheduler)
-            is_new |= _note_all(scheduler, [r for r in in_question if _scheduler_of(r)[0] == name])
+            is_new |= _note_all(scheduler, its)
     return is_new
 
 
@@ -180,9 +183,14 @@ def _depends_on_scheduler(run: Run) -> bool:
     return not is_told and (not run.state.is_live or run.awaited_job is not None)
 
 
-def _scheduler_of(run: Run) -> tuple[str, str]:
+def _scheduler_of(run: Run) -> str:
     job = run.history.job
-    return ("", "") if job is None else (job.requested.scheduler, job.requested.kind)
+    return "" if job is None else job.requested.scheduler
+
+
+def _kind_of(run: Run) -> str:
+    job = run.history.job
+    return "" if job is None else job.requested.kind
 
 
 def _note_all(scheduler: Scheduler, runs: Iterable[Run]) -> bool:
@@ -231,7 +239,7 @@ def _ended(run: Run, job: Job, explanation: Explanation, reason: str) -> JobEnde
     words = explanation.words or reason
     # What the shell or the interpreter complained of, before any supervisor had a log of its own.
     said = _last_word(run.folder.job(job.requested.number).log_file)
-    outcome = "cancelled" if explanation.was_cancelled else "failed" if words or said else ""
+    outcome = "interrupted" if explanation.was_cancelled else "failed" if words or said else ""
     cause = "; ".join(filter(None, (words, said)))
     return JobEnded(token=job.token, outcome=outcome, cause=cause)
 
