@@ -148,19 +148,19 @@ class Answer(NamedTuple):
     """All of standard error."""
 
 
-def ask(
-    command: Sequence[str], folder: Path | None = None, seconds: float = ANSWER_SECONDS
-) -> Answer:
+def ask(command: Sequence[str], folder: Path | None = None, seconds: float | None = None) -> Answer:
     """Run a program of the scheduler's.
 
     Args:
         command: The program and its arguments.
         folder: Where; this process's own where left out.
-        seconds: What it may take.
+        seconds: What it may take; `ANSWER_SECONDS` where left out.
 
     Raises:
-        UnreachableError: It is not there, or did not end in time.
+        NotHereError: It is not there.
+        UnreachableError: It did not end in time.
     """
+    seconds = ANSWER_SECONDS if seconds is None else seconds
     try:
         process = subprocess.Popen(
             command,
