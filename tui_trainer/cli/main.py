@@ -22,6 +22,7 @@ from tui_trainer.cli import (
     preflight,
     project,
     prove,
+    queue,
     remark,
     samples,
     schedule,
@@ -58,6 +59,7 @@ COMMANDS = (
 for command in COMMANDS:
     app.command(command.__name__.removesuffix("_").replace("_", "-"))(command)
 app.add_typer(data.app)
+app.add_typer(queue.app)
 
 
 @app.callback(invoke_without_command=True)

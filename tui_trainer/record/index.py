@@ -25,6 +25,7 @@ from tui_trainer.record.heartbeat import (
     Usage,
 )
 from tui_trainer.record.owner import Presence
+from tui_trainer.record.place import Place
 from tui_trainer.record.remarks import Remarks
 from tui_trainer.record.run_folder import RunFolder, all_runs
 from tui_trainer.record.state import Attempt, Evidence, History, State, judge
@@ -72,6 +73,8 @@ class Run:
     """Lines of its files that could not be read."""
     remarks: Remarks
     """What people said of it."""
+    queue: Place | None = None
+    """Where it stands among those that wait; None where it does not."""
 
     @property
     def name(self) -> str:
@@ -111,7 +114,7 @@ class Run:
     def eta_seconds(self) -> float | None:
         """Predicted seconds until the last epoch ends; None where nothing is known yet."""
         recent = [epoch.seconds for epoch in self.epochs[-EPOCHS_FOR_ETA:] if epoch.seconds]
-        if not self.state.is_live or not recent:
+        if not self.state.is_live or self.state is State.QUEUED or not recent:
             return None
         left = self.planned_epochs * (1.0 - self.share_done)
         return left * sum(recent) / len(recent)
@@ -230,6 +233,7 @@ class RunReader:
             ood=self._read_result("ood"),
             skipped_lines=self._events.skipped + self._epochs.skipped + self._said.skipped,
             remarks=self._remarks,
+            queue=Place.read(self.folder.queue_file) if verdict.state is State.QUEUED else None,
         )
 
     def _unrecorded_end(

@@ -190,6 +190,11 @@ class RunFolder:
         return self.path / "heartbeat.json"
 
     @property
+    def queue_file(self) -> Path:
+        """Where the run stands among those that wait."""
+        return self.path / "queue.json"
+
+    @property
     def checkpoints(self) -> Path:
         """Folder of the checkpoints and their digests."""
         return self.path / "checkpoints"

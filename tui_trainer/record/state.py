@@ -40,6 +40,10 @@ STALLED_SECONDS = 60.0
 STALLED_WITHOUT_STEPS_SECONDS = 1800.0
 
 
+# The stage of a supervisor that waits for the slots of its run: nothing is wrong with that.
+WAITS_FOR_SLOTS = "queued"
+
+
 class State(str, Enum):
     """Every state that a run can be in."""
 
@@ -73,6 +77,7 @@ class State(str, Enum):
 
 
 _LIVE = {
+    State.QUEUED,
     State.PREFLIGHT,
     State.RUNNING,
     State.EVALUATING,
@@ -356,12 +361,15 @@ def _core_lives(evidence: Evidence) -> bool:
 
 
 def _alive(evidence: Evidence) -> Verdict:
+    beat = _own_beat(evidence)
+    waits_for_slots = beat is not None and beat.progress.stage == WAITS_FOR_SLOTS
     standstill = _standstill(evidence)
     if evidence.stop_request is not None:
-        return Verdict(State.STOPPING, standstill)
+        return Verdict(State.STOPPING, "" if waits_for_slots else standstill)
+    if waits_for_slots and beat and standstill == beat.waits_for:
+        return Verdict(State.QUEUED, standstill)
     if standstill:
         return Verdict(State.STALLED, standstill)
-    beat = _own_beat(evidence)
     # A core that was started by hand never has a heartbeat.
     stage = beat.progress.stage if beat else ""
     return Verdict(_STATE_OF_STAGE.get(stage, State.RUNNING))

@@ -104,11 +104,6 @@ class RunView:
         return self.state in EXPLAINED_BY_LOG
 
     @property
-    def is_worked_on(self) -> bool:
-        """Whether it has an owner, or waits for one."""
-        return self.state.is_live or self.state is State.QUEUED
-
-    @property
     def new_in_cause(self) -> str:
         """The cause without the state's word, where it begins with that: `after a checkpoint`."""
         return new_in_cause(self.state, self.cause)
@@ -267,7 +262,7 @@ class Store:
                 tell(ViewChanged(view))
             self._tell_of_focus()
             spent, worked = time.monotonic() - began, time.thread_time() - worked
-            is_quiet = not any(run.is_worked_on for run in view.runs)
+            is_quiet = not any(run.state.is_live for run in view.runs)
             seconds = POLL_SECONDS * (QUIET_POLLS if is_quiet else 1)
             # On a busy machine a look takes long and little; a slow disk is left alone as long.
             self._wake.wait(max(seconds, worked / POLL_SHARE, spent))
