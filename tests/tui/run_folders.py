@@ -71,7 +71,10 @@ class RunWriter:
     def __init__(self, project: Path, experiment: str) -> None:
         self.folder = claim_run(project / "runs", experiment)
         self.name = experiment
-        known = load_project(project / "experiments.toml").experiments
+        loaded = load_project(project / "experiments.toml")
+        known = dict(loaded.experiments)
+        for study in loaded.studies.values():
+            known |= {point.name: point.experiment for point in study.points}
         resolved = known.get(experiment) or next(iter(known.values()))
         write_once(self.folder.experiment_file, experiment_to_toml(resolved, {}).encode())
         self.attempt = 0
