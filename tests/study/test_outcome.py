@@ -13,7 +13,8 @@ from tui_trainer.spec.project import load_project
 from tui_trainer.study.complexity import along
 from tui_trainer.study.metrics import Metric
 from tui_trainer.study.outcome import Outcome, outcome_of
-from tui_trainer.study.trials import Levels, trials_of, with_runs
+from tui_trainer.study.points import standings
+from tui_trainer.study.trials import Levels, trials_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +65,7 @@ def found(project: Path, study: str, metric: Metric = Metric.TEST) -> Outcome:
     known = load_project(project / "experiments.toml")
     runs = Index(project / "runs").look()
     reference = Levels(known.studies[study]).of(known.experiment(known.studies[study].base))
-    trials = trials_of(known.studies[study], with_runs(known.studies[study], runs))
+    trials = trials_of(known.studies[study], standings(known.studies[study], runs))
     return outcome_of(study, trials, metric, reference)
 
 
@@ -113,7 +114,7 @@ def test_a_run_of_the_same_settings_counts_whatever_its_name(project: Path) -> N
     writer.start().train(3).evaluate(0.7).end(0)
     trials = trials_of(
         (study := load_project(project / "experiments.toml").studies["recipe"]),
-        with_runs(study, Index(project / "runs").look()),
+        standings(study, Index(project / "runs").look()),
     )
     (known,) = [trial for trial in trials if trial.run is not None]
     assert (known.name, known.label) == (base.name, "base")

@@ -106,7 +106,8 @@ def _outcome(context: typer.Context, name: str, metric: Metric) -> Outcome:
     from tui_trainer.errors import TuiTrainerError
     from tui_trainer.record.index import Index
     from tui_trainer.study.outcome import outcome_of
-    from tui_trainer.study.trials import Levels, trials_of, with_runs
+    from tui_trainer.study.points import standings
+    from tui_trainer.study.trials import Levels, trials_of
 
     project = load(context.obj)
     # What is wrong with one of its points says nothing against what the others found.
@@ -115,7 +116,7 @@ def _outcome(context: typer.Context, name: str, metric: Metric) -> Outcome:
     with contextlib.suppress(TuiTrainerError):  # a base need not be able to run itself
         reference = Levels(known).of(project.experiment(known.base))
     runs = Index(runs_folder(context.obj)).look_until_sure()
-    return outcome_of(name, trials_of(known, with_runs(known, runs)), metric, reference)
+    return outcome_of(name, trials_of(known, standings(known, runs)), metric, reference)
 
 
 def scores(
