@@ -135,6 +135,15 @@ def test_what_is_not_done_or_has_no_spread_is_told(project: Path) -> None:
     assert epochs == "not all were trained for the same number of epochs: from 2 to 3"
 
 
+def test_fewer_seeds_than_others_are_told(project: Path) -> None:
+    for number, point in enumerate(points_of(project, "depth")):
+        if (point.seed, point.labels["model.depth"]) != (2, "deep"):
+            finish(project, point, 0.8 + number / 100)
+    assert found(project, "depth").warnings[1:] == (
+        "fewer seeds than the 3 of others: depth deep (2)",
+    )
+
+
 def test_an_effect_on_what_was_not_measured_is_none(project: Path) -> None:
     for point in points_of(project, "recipe"):
         finish(project, point, 0.8)
