@@ -8,6 +8,7 @@ Its behaviour is set by TUI_TRAINER_FAKE, a JSON object:
     kill_at         SIGKILL itself at the start of this epoch
     eat_at          use up the memory at the start of this epoch
     hang_at         stop making progress at the start of this epoch
+    hold_at         stay in the first step of this epoch until the project holds a file `go-on`
     cause           what a crash gives as its cause; false: it cannot say any
     hope            what it says that a second try is worth (default some)
     deaf            ignore SIGTERM
@@ -51,6 +52,7 @@ from tui_trainer.record.state import fold
 from tui_trainer.spec.summary import read_summary
 
 STEPS = 10
+LONGEST_HOLD = time.monotonic() + 300  # a core that a test forgot does not live for ever
 knobs: dict[str, Any] = json.loads(os.environ.get("TUI_TRAINER_FAKE", "{}"))
 stop_asked: list[int] = []
 
@@ -75,7 +77,7 @@ def main() -> int:
     )
     for epoch in range(done + 1, planned + 1):
         misbehave(epoch, attempt)
-        if not train(epoch):
+        if not train(folder, epoch):
             return 75
         finish(folder, attempt, epoch)
     evaluate(folder, attempt, planned)
@@ -105,18 +107,25 @@ def misbehave(epoch: int, attempt: int) -> None:
         time.sleep(0.05)
 
 
-def train(epoch: int) -> bool:
+def train(folder: RunFolder, epoch: int) -> bool:
     """One epoch; False where a stop was asked for."""
     for step in range(1, STEPS + 1):
-        time.sleep(seconds_per_epoch() / STEPS)
         tell(
             Progress(
                 stage="training", epoch=epoch, step=step, steps=STEPS, images_per_second=123.0
             ).as_record()
         )
+        until = time.monotonic() + seconds_per_epoch() / STEPS
+        while not stop_asked and (time.monotonic() < until or is_held(folder, epoch)):
+            time.sleep(0.005)
         if stop_asked:
             return False
     return True
+
+
+def is_held(folder: RunFolder, epoch: int) -> bool:
+    is_let_go = (folder.path.parents[2] / "go-on").exists()
+    return knobs.get("hold_at") == epoch and not is_let_go and time.monotonic() < LONGEST_HOLD
 
 
 def seconds_per_epoch() -> float:
