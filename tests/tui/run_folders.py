@@ -71,11 +71,9 @@ class RunWriter:
     def __init__(self, project: Path, experiment: str) -> None:
         self.folder = claim_run(project / "runs", experiment)
         self.name = experiment
-        loaded = load_project(project / "experiments.toml")
-        known = dict(loaded.experiments)
-        for study in loaded.studies.values():
-            known |= {point.name: point.experiment for point in study.points}
-        resolved = known.get(experiment) or next(iter(known.values()))
+        known = load_project(project / "experiments.toml")
+        is_known = experiment in known.experiments or "." in experiment  # a point of a study
+        resolved = known.experiment(experiment if is_known else next(iter(known.experiments)))
         write_once(self.folder.experiment_file, experiment_to_toml(resolved, {}).encode())
         self.attempt = 0
         self.owner = Owner.of_process(os.getpid())
