@@ -14,6 +14,7 @@ from tui_trainer import __version__
 from tui_trainer.cli import (
     assess,
     data,
+    export,
     keep,
     look,
     manage,
@@ -24,9 +25,11 @@ from tui_trainer.cli import (
     prove,
     queue,
     remark,
+    report,
     samples,
     schedule,
     serve,
+    weigh,
 )
 from tui_trainer.errors import TuiTrainerError, told
 
@@ -51,8 +54,11 @@ COMMANDS = (
     *manage.COMMANDS,
     *assess.COMMANDS,
     *look.COMMANDS,
+    *weigh.COMMANDS,
     *remark.COMMANDS,
+    *report.COMMANDS,
     *keep.COMMANDS,
+    *export.COMMANDS,
     *prove.COMMANDS,
     *serve.COMMANDS,
 )

@@ -7,7 +7,7 @@ import signal
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import singledispatchmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tui_trainer.errors import ExitCode
 from tui_trainer.record.events import (
@@ -108,6 +108,14 @@ class Attempt:
     """Whether it saved a checkpoint of more than it began with."""
 
 
+class Complexity(NamedTuple):
+    """How large a network is, and what it computes for one image."""
+
+    parameters: int
+    flops: int
+    """Floating-point operations of a forward pass; a multiplication and an addition are two."""
+
+
 @dataclass
 class History:
     """The fold of a run's events; any prefix of the events gives a history of its own."""
@@ -121,6 +129,8 @@ class History:
     extended: Extended | None = None
     """What was asked for in addition to what the run was launched for, the newest that counts."""
     warnings: list[Warned | Alarmed] = field(default_factory=list)
+    complexity: Complexity | None = None
+    """Of its network; None in records of before it was kept."""
 
     @property
     def has_trained(self) -> bool:
@@ -159,6 +169,8 @@ class History:
     def _(self, event: TrainingBegan) -> None:
         attempt = self._attempt(event.attempt)
         attempt.began_at_epoch, attempt.began_at_step = event.epoch, event.step
+        if event.parameters > 0:
+            self.complexity = Complexity(event.parameters, max(0, event.flops))
 
     @apply.register(CheckpointSaved)
     def _(self, event: CheckpointSaved) -> None:
