@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import SMALL_PROJECT, CommandLine, kill, owners_in, wait_until
 from tui_trainer.errors import OwnedByAnotherError
 from tui_trainer.launch.planning import LOCK_NAME, planning
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 STUDY = """
 [studies.s]
@@ -166,4 +164,24 @@ def test_who_cannot_plan_says_so(tmp_path: Path) -> None:
         ):
             pass
     with planning(tmp_path, patience=0.0):
+        pass
+
+
+def test_where_the_disk_knows_no_locks_those_of_the_machine_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, place = fcntl.flock, tmp_path / LOCK_NAME
+
+    def flock(descriptor: int, operation: int) -> None:
+        if Path(f"/proc/self/fd/{descriptor}").resolve() == place:
+            raise OSError(errno.ENOSYS, "no locks here")
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with (
+        planning(tmp_path),
+        pytest.raises(OwnedByAnotherError),
+        planning(tmp_path, patience=0.1),
+    ):
         pass

@@ -12,6 +12,7 @@ from tui_trainer.spec.project import load_project
 from tui_trainer.spec.summary import read_summary, summary_of
 from tui_trainer.study.forecast import predicted
 from tui_trainer.study.points import counts, standings
+from tui_trainer.study.queue_forecast import Job, outlook
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,3 +109,12 @@ def test_more_epochs_take_longer_and_another_rate_does_not(project: Path) -> Non
     assert seconds["epochs=28"] == pytest.approx(28 * 6.5)
     assert seconds["optimizer.lr=0.5"] == seconds["seed=9"] == pytest.approx(14 * 6.5)
     assert seconds["batch_size=128"] is None
+
+
+def test_the_queue_s_end_counts_points_by_other_seeds(project: Path) -> None:
+    RunWriter(project, "s.depth-4.seed-0").start().train(14).end(0)
+    RunWriter(project, "s.depth-4.seed-1").start().beat()
+    found = {run.folder.path: run for run in runs(project)}
+    (live,) = (path for path, run in found.items() if run.state.is_live)
+    end = outlook(found, {live: (1, 0)}, {}, (1, 0), [Job("more", 9.0, 1, 0)]).expected.all_done
+    assert end == pytest.approx(14 * 6.5 * (1 - 12 / 19 / 14) + 9)

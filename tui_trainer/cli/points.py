@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui_trainer.errors import ExitCode, TuiTrainerError
@@ -200,28 +199,17 @@ def _totals(study: Study, rows: Sequence[_Row], runs: Sequence[Run]) -> list[str
 
 def _end(rows: Sequence[_Row], runs: Sequence[Run]) -> str:
     """When the queue would have done all of it, launched now; nothing where that cannot be told."""
+    from tui_trainer.cli.words import clock
     from tui_trainer.launch.queue import standing
     from tui_trainer.launch.slots import Pool
-    from tui_trainer.study.queue_forecast import Job, forecast, jobs_of
+    from tui_trainer.study.queue_forecast import Job, outlook
 
     try:
         pool = Pool.here()
         now = standing(pool)
     except (TuiTrainerError, OSError):
         return ""
-    known = {row.standing.run.folder.path: row.seconds for row in rows if row.standing.run}
-
-    def seconds(run: Run) -> float | None:
-        return known.get(run.folder.path, run.eta_seconds)
-
-    by_path = {run.folder.path: run for run in runs}
-    line = [
-        Job(str(path), seconds(by_path[path]) if path in by_path else None, *each.want)
-        for each in now.waiting
-        if not each.place.held
-        for path in [each.folder.path]
-    ]
-    line += [
+    to_come = [
         Job(
             row.standing.point.name,
             row.seconds,
@@ -230,12 +218,6 @@ def _end(rows: Sequence[_Row], runs: Sequence[Run]) -> str:
         for row in rows
         if row.standing.status in {"missing", "resumable"}
     ]
-    done = forecast(jobs_of(runs, now.taken, seconds), line, *now.room).all_done
-    return "" if done is None else f", all done by {_clock(done)} if launched now"
-
-
-def _clock(seconds: float) -> str:
-    """The time of day, with the day where it is another one."""
-    then = time.localtime(time.time() + seconds)
-    is_today = then[:3] == time.localtime()[:3]
-    return time.strftime("%H:%M" if is_today else "%a %H:%M", then)
+    known = now.with_runs_from_elsewhere(runs)
+    done = outlook(known, now.taken, now.line, now.room, to_come).expected.all_done
+    return "" if done is None else f", all done by {clock(done)} if launched now"

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
+import hashlib
 import os
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui_trainer.errors import OwnedByAnotherError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 LOCK_NAME = ".planning.lock"
 # A start takes a second or two; who holds the lock for longer hangs, or its file system does.
 PATIENCE_SECONDS = 60.0
 SECONDS_TO_LOOK = 0.05
+_NO_LOCKS = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK}
 
 
 @contextlib.contextmanager
@@ -35,16 +39,33 @@ def planning(runs: Path, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
         OSError: The file cannot be made or locked.
     """
     runs.mkdir(exist_ok=True)
-    path = runs / LOCK_NAME
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    descriptor = _locked(runs / LOCK_NAME, patience)
     try:
-        _lock(descriptor, path, patience)
         yield
     finally:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, path: Path, patience: float) -> None:
+def _locked(path: Path, patience: float) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    try:
+        _wait_for(descriptor, path, patience)
+    except BaseException as error:
+        os.close(descriptor)
+        # A Lustre without `flock`, an NFS without its lock server: then this machine's own locks.
+        if isinstance(error, OSError) and error.errno in _NO_LOCKS and path.name == LOCK_NAME:
+            return _locked(_beside(path), patience)
+        raise
+    return descriptor
+
+
+def _beside(path: Path) -> Path:
+    """A file of this user on a disk of this machine that stands for one elsewhere."""
+    digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"tui-trainer-{os.getuid()}-planning-{digest}"
+
+
+def _wait_for(descriptor: int, path: Path, patience: float) -> None:
     deadline = time.monotonic() + patience
     while not _is_locked(descriptor):
         if time.monotonic() >= deadline:

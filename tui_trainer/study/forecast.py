@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -47,43 +48,58 @@ class Prediction(NamedTuple):
     """By what that is known, or how it could be."""
 
 
-class _Known(NamedTuple):
+class _Times(NamedTuple):
     """What was measured of a run."""
 
-    name: str
-    epoch_seconds: float
-    other_seconds: float
-    """Before the first epoch and after the last."""
-    bytes: int
+    epoch: float
+    """Seconds of one, on average."""
+    rest: float
+    """Seconds before the first epoch and after the last."""
 
 
 class Predictor:
-    """Predicts what runs will take by others; reads each of those once.
+    """Predicts what runs will take by others, whose files it looks at only for sizes.
 
     Args:
         runs: Those that have trained, or do; others tell nothing.
     """
 
     def __init__(self, runs: Iterable[Run]) -> None:
-        self._alike: dict[_Likeness, list[Run]] = {}
-        self._known: dict[_Likeness, tuple[_Known, ...]] = {}
-        for run in runs:
-            if run.plan is not None and run.epochs:
-                self._alike.setdefault(_likeness(run.plan), []).append(run)
+        self._runs = runs
+        self._sizes: dict[str, int] = {}
+
+    @cached_property
+    def _alike(self) -> dict[_Likeness, list[Run]]:
+        alike: dict[_Likeness, list[Run]] = {}
+        for run in self._runs:
+            if run.plan is not None and any(epoch.seconds for epoch in run.epochs):
+                alike.setdefault(_likeness(run.plan), []).append(run)
+        return {likeness: _telling_most(those) for likeness, those in alike.items()}
 
     def of(self, plan: Summary) -> Prediction:
         """What a run with these settings will take."""
-        likeness = _likeness(plan)
-        known = self._known.get(likeness)
-        if known is None:
-            known = self._known[likeness] = _measured(self._alike.get(likeness, []))
-        if not known:
+        alike = self._alike.get(_likeness(plan))
+        if alike is None:
             return Prediction(None, None, "not known yet: no run trained alike")
-        epochs = median(each.epoch_seconds for each in known)
-        others = median(each.other_seconds for each in known)
-        basis = f"as {known[0].name}" + (f" and {len(known) - 1} more" if len(known) > 1 else "")
-        size = max(each.bytes for each in known)
-        return Prediction(plan.epochs * epochs + others, size, basis)
+        more = f" and {len(alike) - 1} more" * (len(alike) > 1)
+        size = max(map(self._size, alike))
+        return Prediction(self.seconds(plan), size, f"as {alike[0].name}{more}")
+
+    def seconds(self, plan: Summary) -> float | None:
+        """Only the time that it will take."""
+        alike = self._alike.get(_likeness(plan))
+        if alike is None:
+            return None
+        times = list(map(_times, alike))
+        return plan.epochs * median(each.epoch for each in times) + median(
+            each.rest for each in times
+        )
+
+    def _size(self, run: Run) -> int:
+        """Of all its files."""
+        if run.name not in self._sizes:
+            self._sizes[run.name] = sum(map(_bytes, run.folder.path.rglob("*")))
+        return self._sizes[run.name]
 
 
 def predicted(plan: Summary, runs: Sequence[Run]) -> Prediction:
@@ -100,30 +116,21 @@ def _likeness(plan: Summary) -> _Likeness:
     )
 
 
-def _measured(runs: Sequence[Run]) -> tuple[_Known, ...]:
-    """What is known of the runs that tell most: finished ones first, then the newest."""
-    order = sorted(runs, key=_telling, reverse=True)[:_MOST_RUNS]
-    finished = [run for run in order if run.state is State.FINISHED]
-    return tuple(filter(None, map(_measure, finished or order)))
+def _telling_most(runs: Sequence[Run]) -> list[Run]:
+    """Finished runs where there are any, the newest first."""
+    finished = [run for run in runs if run.state is State.FINISHED]
+    return sorted(finished or runs, key=_newest_epoch, reverse=True)[:_MOST_RUNS]
 
 
-def _telling(run: Run) -> tuple[bool, float]:
-    return (run.state is State.FINISHED, run.epochs[-1].time or 0.0)
+def _newest_epoch(run: Run) -> float:
+    return run.epochs[-1].time or 0.0
 
 
-def _measure(run: Run) -> _Known | None:
-    times = [epoch.seconds for epoch in run.epochs if epoch.seconds is not None]
-    if not times:
-        return None
-    whole = run.attempts[-1].seconds if run.state is State.FINISHED else 0.0
-    is_one_life = len(run.attempts) == 1 and len(times) == len(run.epochs)
-    others = max(0.0, whole - sum(times)) if is_one_life else 0.0
-    return _Known(run.name, sum(times) / len(times), others, _size(run))
-
-
-def _size(run: Run) -> int:
-    """Of all its files."""
-    return sum(map(_bytes, run.folder.path.rglob("*")))
+def _times(run: Run) -> _Times:
+    epochs = [epoch.seconds for epoch in run.epochs if epoch.seconds is not None]
+    is_one_life = run.state is State.FINISHED and len(run.attempts) == 1
+    whole = run.attempts[0].seconds if is_one_life else 0.0
+    return _Times(sum(epochs) / len(epochs), max(0.0, whole - sum(epochs)))
 
 
 def _bytes(path: Path) -> int:
