@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tui_trainer.errors import UsageError
 from tui_trainer.record.index import Run, RunReader
@@ -27,9 +28,19 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 
+# Before torch reads it: threads that wait for each other crawl on a busy machine, which tests that
+# run beside each other make of any.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs in its background so, and every process under test would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What an example takes is the machine's affair, and what runs beside it.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 SMALL_PROJECT = """
 [project]
@@ -39,6 +50,7 @@ name = "small"
 epochs = 4
 batch_size = 256
 resources.max_restarts = 0  # a crash is an end, where a test does not say otherwise
+resources.slots = 1
 
 [experiments.one]
 model = { name = "cnn", depth = 1, width = 2 }
