@@ -159,8 +159,8 @@ def as_csv(table: Table) -> str:
 
     written = io.StringIO()
     writer = csv.writer(written, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-    writer.writerow(map(_in_csv, _keys(table)))
-    writer.writerows([_in_csv(value) for value in _values(row)] for row in table.rows)
+    writer.writerow(map(in_csv, _keys(table)))
+    writer.writerows([in_csv(value) for value in _values(row)] for row in table.rows)
     return written.getvalue()
 
 
@@ -237,7 +237,8 @@ def _values(row: Iterable[Cell]) -> list[Value]:
     return [value for cell in row for value in cell.values]
 
 
-def _in_csv(value: Value) -> Value:
+def in_csv(value: Value) -> Value:
+    """A value as a cell of CSV has it: a number as it is, a text never as a formula."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str) and _FORMULA.match(value):
