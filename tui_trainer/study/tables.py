@@ -164,6 +164,15 @@ def as_csv(table: Table) -> str:
     return written.getvalue()
 
 
+def in_csv(value: Value) -> Value:
+    """A value as a cell of CSV has it: a number as it is, a text never as a formula."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str) and _FORMULA.match(value):
+        return f"'{value}"
+    return value
+
+
 def as_markdown(table: Table) -> str:
     """A table as GitHub, Pandoc and others read it, below it what has to be known."""
     table = table.for_people()
@@ -235,12 +244,3 @@ def _keys(table: Table) -> list[str]:
 
 def _values(row: Iterable[Cell]) -> list[Value]:
     return [value for cell in row for value in cell.values]
-
-
-def in_csv(value: Value) -> Value:
-    """A value as a cell of CSV has it: a number as it is, a text never as a formula."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str) and _FORMULA.match(value):
-        return f"'{value}"
-    return value
