@@ -10,6 +10,7 @@ from tui_trainer.spec.point_names import short_keys
 from tui_trainer.spec.summary import in_words
 from tui_trainer.spec.table import plain
 from tui_trainer.study.outcome import Trial
+from tui_trainer.study.points import standings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -80,10 +81,6 @@ def _value(experiment: Experiment, key: str) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def with_runs(study: Study, runs: Iterable[Run]) -> list[tuple[Point, list[Run]]]:
+def with_runs(study: Study, runs: Iterable[Run]) -> list[tuple[Point, tuple[Run, ...]]]:
     """The study's points, each with the runs that train what it says, the newest first."""
-    known: dict[str, list[Run]] = {}
-    for run in runs:
-        if run.plan is not None:
-            known.setdefault(run.plan.fingerprint, []).insert(0, run)
-    return [(point, known.get(point.experiment.fingerprint, [])) for point in study.points]
+    return [(each.point, each.runs) for each in standings(study, runs)]
