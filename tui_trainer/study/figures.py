@@ -429,5 +429,5 @@ def _bars(figure: Bars, inches: float) -> Canvas:
 # Told apart by more than their colour: one is filled.
 _BARS_LOOK: Final[Mapping[str, dict[str, Any]]] = {
     "beyond seed noise": {"facecolor": PALETTE[0], "edgecolor": PALETTE[0], "linewidth": 0.8},
-    "not shown to be": {"facecolor": PAPER, "edgecolor": PALETTE[0], "linewidth": 0.8},
+    "not shown to be": {"facecolor": "none", "edgecolor": PALETTE[0], "linewidth": 0.8},
 }
