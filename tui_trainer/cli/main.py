@@ -14,6 +14,7 @@ from tui_trainer import __version__
 from tui_trainer.cli import (
     assess,
     data,
+    export,
     keep,
     look,
     manage,
@@ -57,6 +58,7 @@ COMMANDS = (
     *remark.COMMANDS,
     *report.COMMANDS,
     *keep.COMMANDS,
+    *export.COMMANDS,
     *prove.COMMANDS,
     *serve.COMMANDS,
 )

@@ -213,7 +213,10 @@ def _print_as_text(table: Table, heading: str = "", states: Sequence[Text] = ())
     rows: list[list[str | Text]] = [[cell.said for cell in row] for row in table.rows]
     for row, state in zip(rows, states, strict=False):
         row[titles.index("state")] = state
-    print_table(titles, rows)
+    if rows:
+        print_table(titles, rows)
+    else:
+        results.say(f"no {table.title} yet")
     for note in table.notes:
         results.say(note, style="dim")
     if heading:

@@ -183,7 +183,7 @@ def as_markdown(table: Table) -> str:
         )
         return f"| {' | '.join(padded)} |"
 
-    notes = list(map(markdown_text, table.notes))
+    notes = [markdown_text(plain_line(note, LONGEST_SHOWN_LINE)) for note in table.notes]
     below = ["", *(f"- {note}" for note in notes)] if notes else []
     return "\n".join([*map(line, [titles, rules, *rows]), *below, ""])
 

@@ -25,6 +25,7 @@ from tui_trainer.spec.find import find_project
 from tui_trainer.spec.project import Project, load_project
 from tui_trainer.study.facts import Facts, facts_of
 from tui_trainer.tui.detail import Detail, DetailReader, Tab
+from tui_trainer.tui.end_of_all import EndOfAll
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -245,6 +246,7 @@ class Store:
     _focus: tuple[Focus, Callable[[Message], object]] | None = None
     _told_of_focus: object = None
     _details: DetailReader = field(default_factory=DetailReader)
+    _end: EndOfAll = field(default_factory=EndOfAll)
     _wake: threading.Event = field(default_factory=threading.Event)
     _closed: bool = False
 
@@ -300,7 +302,7 @@ class Store:
             title=plain_line(self._project.name),
             experiments=_experiment_views(self._project, self._view_runs(self._read_logs())),
             warning=plain_line(warning),
-            done_at=_done_at(self._runs),
+            done_at=self._end.words(self._runs),
             read_only=_read_only(self._project.folder),
         )
 
@@ -524,14 +526,3 @@ def _alarm_words(alarm: Alarmed) -> str:
 def _ood_view(run: Run) -> OodView | None:
     accuracy = run.ood_accuracy
     return None if accuracy is None else OodView(accuracy, run.ood_gap, run.ood is None)
-
-
-def _done_at(runs: list[Run]) -> str:
-    """When everything that runs will be done; empty where that cannot be said."""
-    live = [run for run in runs if run.state.is_live]
-    etas = [run.eta_seconds for run in live]
-    known = [eta for eta in etas if eta is not None]
-    waiting = any(run.state is State.QUEUED for run in runs)
-    if not known or len(known) < len(live) or waiting:
-        return ""
-    return time.strftime("%H:%M", time.localtime(time.time() + max(known) + 30))
