@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from pathlib import Path  # noqa: TC003  typer evaluates the annotations
 from typing import TYPE_CHECKING, Annotated, Any, Optional
@@ -61,6 +62,7 @@ def samples(
     text = experiment_to_toml(project.experiment(experiment, changes or ()), {})
     question = _question(corruption, epoch, batch, first - 1, count)
     if png is not None:
+        _check_is_new(png)
         question["side"] = 1 << 16
     with closing(Conversation("samples", str(project.folder))) as core:
         core.ask({"experiment": text})
@@ -130,6 +132,14 @@ def _print_line(line: Sequence[tuple[str, str]]) -> None:
         text.append(part, pixel_style(ink) if ink.startswith("#") else "")
     text.rstrip()
     results.print(text, soft_wrap=True)
+
+
+def _check_is_new(file: Path) -> None:
+    """Before the core is asked, which takes seconds."""
+    from tui_trainer.errors import UsageError
+
+    if os.path.lexists(file):
+        raise UsageError(f"{file} exists; it is left as it is")
 
 
 def _write(sheet: Sheet, file: Path) -> None:
