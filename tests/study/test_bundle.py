@@ -270,7 +270,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "newer": (lambda path: _rewritten(path, says(format=2)), "a newer tui-trainer made it"),
     "cut": (lambda path: path.write_bytes(path.read_bytes()[:-9]), "no zip file that ends"),
     "text": (lambda path: path.write_text("no bundle"), "no zip file that ends"),
-    "place": (lambda path: overwrite(path, -8, b"\x10"), "where it says"),
+    "place": (lambda path: overwrite(path, -4, b"\x10"), "cannot be imported: "),
     "password": (lambda path: overwrite(path, listed(path) + 8, b"\x01"), "is encrypted"),
     "empty": (lambda path: path.write_bytes(b""), "no zip file that ends"),
     "other zip": (lambda path: zipfile.ZipFile(path, "w").writestr("a", "b"), "no bundle.json"),
