@@ -63,7 +63,7 @@ def test_neither_a_home_nor_a_setting_nor_a_display_is_needed(tmp_path: Path) ->
     project = write_made(tmp_path / "project")
     no_folder = tmp_path / "file"
     no_folder.write_text("")
-    (project / "matplotlibrc").write_text("lines.linewidth: 20\nbackend: TkAgg\n")
+    (project / "matplotlibrc").write_text("xtick.direction: in\nbackend: TkAgg\n")
     clean = {k: v for k, v in os.environ.items() if k not in {"MPLCONFIGDIR", "XDG_CACHE_HOME"}}
     done = subprocess.run(
         [sys.executable, "-m", "tui_trainer", "plot", "curves", "flat/1", "-o", "curves.svg"],

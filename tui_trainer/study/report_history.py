@@ -13,6 +13,7 @@ from tui_trainer.record.plain_text import plain_line
 from tui_trainer.record.state import exit_cause
 from tui_trainer.record.tail import read_lines
 from tui_trainer.record.words import ABSENT, about
+from tui_trainer.spec.wording import counted
 from tui_trainer.study.document import Caveat, Paragraph, Section, table
 
 if TYPE_CHECKING:
@@ -123,18 +124,18 @@ def history_section(lives: Sequence[Life]) -> Section:
     """What was lost and resumed."""
     troubled = sorted((life for life in lives if life.is_troubled), key=lambda e: -e.attempts)
     if not troubled:
-        words = f"Nothing: {_plural(len(lives), 'run')} went through without an interruption."
+        words = f"Nothing: {counted(len(lives), 'run')} went through without an interruption."
         return Section(_LOST, (Paragraph(words if lives else "There are no runs."),))
     resumes = sum(len(life.resumes) for life in lives)
     lost = sum(life.lost_seconds for life in lives)
     retrained = sum(life.retrained for life in lives)
     damaged = sum(len(life.damaged) for life in lives)
     words = (
-        f"{len(troubled)} of {_plural(len(lives), 'run')} did not go through undisturbed; "
-        f"{_plural(resumes, 'time')} one was resumed from a checkpoint. Between the last "
+        f"{len(troubled)} of {counted(len(lives), 'run')} did not go through undisturbed; "
+        f"{counted(resumes, 'time')} one was resumed from a checkpoint. Between the last "
         f"checkpoint and an interruption lay {about(lost)} of work in all, which is what was lost "
-        f"at the most; {_plural(retrained, 'finished epoch')} had to be trained again, "
-        f"{_plural(damaged, 'damaged checkpoint')} set aside."
+        f"at the most; {counted(retrained, 'finished epoch')} had to be trained again, "
+        f"{counted(damaged, 'damaged checkpoint')} set aside."
     )
     rows = [
         [
@@ -153,7 +154,7 @@ def history_section(lives: Sequence[Life]) -> Section:
     if len(troubled) > MOST_TROUBLED:
         blocks.append(Paragraph(f"{len(troubled) - MOST_TROUBLED} more are not listed."))
     if skipped := sum(life.skipped for life in lives):
-        blocks.append(Caveat(f"{_plural(skipped, 'line')} of run folders could not be read."))
+        blocks.append(Caveat(f"{counted(skipped, 'line')} of run folders could not be read."))
     return Section(_LOST, tuple(blocks))
 
 
@@ -179,7 +180,7 @@ def provenance_section(launches: Sequence[Launch]) -> Section:
     if len(groups) > 1:
         blocks.insert(0, Caveat("Runs of different code, packages or platforms stand together."))
     if missing := len(launches) - len(known):
-        blocks.append(Caveat(f"Of {_plural(missing, 'run')} nothing was recorded."))
+        blocks.append(Caveat(f"Of {counted(missing, 'run')} nothing was recorded."))
     return Section("Provenance", tuple(blocks or [Paragraph("Not recorded.")]))
 
 
@@ -213,10 +214,6 @@ def _some(names: Sequence[str]) -> str:
     return f"{', '.join(names[:_MOST_RUNS_NAMED])} and {len(names) - _MOST_RUNS_NAMED} more"
 
 
-def _plural(count: int, word: str) -> str:
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
-
-
-def counted(states: Iterable[str]) -> str:
+def states_in_words(states: Iterable[str]) -> str:
     """How many there are of each, the most first: `12 finished, 1 crashed`."""
     return ", ".join(f"{n:,} {state}" for state, n in Counter(states).most_common())
