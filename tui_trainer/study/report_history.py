@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tui_trainer.record.events import AttemptEnded, CheckpointSaved, TrainingBegan, read_events
+from tui_trainer.record.events import CheckpointSaved, TrainingBegan, read_events
 from tui_trainer.record.experiment_file import read_provenance
 from tui_trainer.record.fields import table as table_at
 from tui_trainer.record.fields import text
@@ -38,8 +38,9 @@ class Life(NamedTuple):
     """How each attempt ended that did not reach the end."""
     resumes: tuple[str, ...]
     """Where each later attempt went on."""
-    lost_seconds: float
-    """Between the last checkpoint of an attempt and its end: work that was done anew, at most."""
+    lost_seconds: float | None
+    """Between the last checkpoint of an attempt and its end: work that was done anew, at most.
+    None where an end was not recorded, so that nobody knows."""
     retrained: int
     """Epochs that were there, and had to be trained again for want of their checkpoint."""
     damaged: tuple[str, ...]
@@ -88,7 +89,7 @@ def life_of(run: Run) -> Life:
             for each in attempts[1:]
             if each.began_at_epoch
         ),
-        lost_seconds=_lost_seconds(run) if ends else 0.0,
+        lost_seconds=_lost_seconds(run, attempts) if ends else 0.0,
         retrained=sum(_lines_in(run, each.number) for each in attempts[1:]),
         damaged=tuple(plain_line(event.checkpoint) for event in run.history.rejected),
         skipped=run.skipped_lines,
@@ -127,15 +128,17 @@ def history_section(lives: Sequence[Life]) -> Section:
         words = f"Nothing: {counted(len(lives), 'run')} went through without an interruption."
         return Section(_LOST, (Paragraph(words if lives else "There are no runs."),))
     resumes = sum(len(life.resumes) for life in lives)
-    lost = sum(life.lost_seconds for life in lives)
+    lost = sum(life.lost_seconds or 0.0 for life in lives)
+    unknown = sum(1 for life in lives if life.lost_seconds is None)
     retrained = sum(life.retrained for life in lives)
     damaged = sum(len(life.damaged) for life in lives)
     words = (
-        f"{len(troubled)} of {counted(len(lives), 'run')} did not go through undisturbed; "
-        f"{counted(resumes, 'time')} one was resumed from a checkpoint. Between the last "
-        f"checkpoint and an interruption lay {about(lost)} of work in all, which is what was lost "
-        f"at the most; {counted(retrained, 'finished epoch')} had to be trained again, "
-        f"{counted(damaged, 'damaged checkpoint')} set aside."
+        f"{len(troubled)} of {counted(len(lives), 'run')} did not go through undisturbed. Resumed "
+        f"from a checkpoint: {counted(resumes, 'time')}. Between the last checkpoint and an "
+        f"interruption lay {about(lost)} of work in all, which is what was lost at the most"
+        + (f"; of {counted(unknown, 'run')} the end was not recorded. " if unknown else ". ")
+        + f"Trained again for want of their checkpoint: {counted(retrained, 'epoch')}. "
+        f"Set aside as damaged: {counted(damaged, 'checkpoint')}."
     )
     rows = [
         [
@@ -144,7 +147,7 @@ def history_section(lives: Sequence[Life]) -> Section:
             str(life.attempts),
             "; ".join(life.ends) or ABSENT,
             "; ".join(life.resumes) or ABSENT,
-            about(life.lost_seconds) if life.ends else ABSENT,
+            _lost_in_words(life),
             ", ".join(life.damaged) or ABSENT,
         ]
         for life in troubled[:MOST_TROUBLED]
@@ -184,20 +187,31 @@ def provenance_section(launches: Sequence[Launch]) -> Section:
     return Section("Provenance", tuple(blocks or [Paragraph("Not recorded.")]))
 
 
+def _lost_in_words(life: Life) -> str:
+    if life.lost_seconds is None:
+        return "not known"
+    return about(life.lost_seconds) if life.ends else ABSENT
+
+
 def _end(attempt: Attempt) -> str:
     code = attempt.exit_code or 0
     return plain_line(attempt.cause or exit_cause(code), _LONGEST_CAUSE)
 
 
-def _lost_seconds(run: Run) -> float:
+def _lost_seconds(run: Run, attempts: Sequence[Attempt]) -> float | None:
     """By the clock of whoever wrote; a clock that was set meanwhile counts as nothing."""
-    lost, saved = 0.0, 0.0
-    for event in read_events(run.folder.events_file):
-        if isinstance(event, CheckpointSaved | TrainingBegan):
-            saved = event.time
-        elif isinstance(event, AttemptEnded) and event.exit_code and saved:
-            lost, saved = lost + max(0.0, event.time - saved), 0.0
-    return lost
+    if any(each.exit_code is None for each in attempts) and not run.state.is_live:
+        return None
+    saved = {
+        event.attempt: event.time
+        for event in read_events(run.folder.events_file)
+        if isinstance(event, CheckpointSaved | TrainingBegan)
+    }
+    return sum(
+        max(0.0, each.ended - saved[each.number])
+        for each in attempts
+        if each.exit_code and each.ended and each.number in saved
+    )
 
 
 def _lines_in(run: Run, attempt: int) -> int:
