@@ -120,15 +120,14 @@ def _each(
 
 def _rows(now: Standing, runs: dict[Path, Run], ends: Outlook) -> Iterable[dict[str, Any]]:
     """Those that have slots, then those that wait in their order."""
-    order = [run for path, run in runs.items() if path in now.taken]
-    at_once = [run for path, run in runs.items() if run.state.is_live and path not in now.taken]
     waiting = {each.folder.path: each for each in now.waiting}
-    order += [run for run in at_once if run.queue is None]
-    order += [runs[path] for path in waiting if path in runs]
-    order += [run for run in at_once if run.queue is not None and run.folder.path not in waiting]
-    positions = [path for path, each in waiting.items() if not each.place.held]
-    for run in order:
-        path = run.folder.path
+    working = [path for path, run in runs.items() if run.state.is_live and run.queue is None]
+    elsewhere = [path for path, run in runs.items() if run.queue is not None]
+    positions = list(now.line)
+    for path in dict.fromkeys([*now.taken, *working, *waiting, *elsewhere]):
+        run = runs.get(path)
+        if run is None:
+            continue
         want = waiting[path].want if path in waiting else now.taken.get(path)
         seconds = ends.expected.ends.get(str(path))
         yield {
