@@ -104,8 +104,8 @@ class _Driver:
             for number, folder in list(self._live.items()):
                 self._look_at(number, self._index.look_at(folder))
             time.sleep(SECONDS_PER_LOOK)
-        self._tell_best()
-        return worst([*self._codes, *([ExitCode.STOPPED] if interrupts else [])])
+        stopped = [ExitCode.STOPPED] if interrupts else []
+        return worst([*self._codes, *stopped, self._told_best()])
 
     def _ask_for_more(self) -> None:
         while len(self._live) < self._at_once and not self._codes:
@@ -181,9 +181,11 @@ class _Driver:
             if self._index.look_at(folder).state.is_live:
                 errors.tell(told(error))
 
-    def _tell_best(self) -> None:
+    def _told_best(self) -> ExitCode:
+        """Say which trial came to most; a search of which none came to anything has failed."""
         best = self._trials.best()
-        if best is not None:
-            point = self._point(best)
-            words = ", ".join(f"{key} {label}" for key, label in point.labels.items())
-            results.say(f"best so far: trial {best.number}, {best.value:.4g}: {words}")
+        if best is None:
+            return ExitCode.DONE if self._trials.under_way() else ExitCode.CRASHED
+        words = ", ".join(f"{key} {each}" for key, each in self._point(best).labels.items())
+        results.say(f"best so far: trial {best.number}, {best.value:.4g}: {words}")
+        return ExitCode.DONE

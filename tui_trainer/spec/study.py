@@ -89,7 +89,7 @@ class Study(Struct, frozen=True):
 
 
 class Range(Table, frozen=True, kw_only=True):
-    """What a key of `random.space` may be drawn from, in place of an array of values."""
+    """What a key of a `space` may be drawn from, in place of an array of values."""
 
     low: float
     """The smallest value; where both bounds are integers, integers are drawn."""
