@@ -11,7 +11,7 @@ import pytest
 
 from tui_trainer.cli.graphics import Graphics, as_kitty, as_png, as_sixel, terminals_graphics
 from tui_trainer.errors import ExitCode
-from tui_trainer.tui.pictures import Picture, Row, Sheet
+from tui_trainer.tui.widgets.pictures import Picture, Row, Sheet
 
 if TYPE_CHECKING:
     from tests.conftest import CommandLine

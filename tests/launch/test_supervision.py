@@ -33,6 +33,7 @@ from tui_trainer.launch.attempt import SupervisedAttempt
 from tui_trainer.launch.launcher import prepare
 from tui_trainer.launch.restarts import Ending
 from tui_trainer.launch.signals import Signals
+from tui_trainer.launch.turn import AtOnce
 from tui_trainer.record.experiment_file import read_experiment
 from tui_trainer.record.failure import Hope
 from tui_trainer.record.heartbeat import Heartbeat, Progress
@@ -451,7 +452,7 @@ def test_a_stop_is_heard_also_while_it_tries_to_record_the_end(
 
     monkeypatch.setattr(attempt_module, "append_event", is_asked_and_fails)
     monkeypatch.setattr(attempt_module, "TRIES_TO_RECORD_THE_END", 4)
-    attempt = SupervisedAttempt(folder, claimed, owner, None, NoSignals())
+    attempt = SupervisedAttempt(folder, claimed, owner, AtOnce(None), NoSignals())
     crashed = Ending(
         exit_code=1, cause="why", hope=Hope.ROOM, where=Progress(), made_progress=False
     )
@@ -608,6 +609,6 @@ def test_what_a_core_uses_is_told_while_it_lives(tui_trainer: CommandLine) -> No
     assert run.usage is not None
     assert run.usage.memory_bytes > 1_000_000
     shown = tui_trainer.json("show", "one")["usage"]
-    assert set(shown) == {"processors", "memory_bytes"}
+    assert set(shown) == {"processors", "memory_bytes", "gpu_memory_bytes", "gpu_busy"}
     tui_trainer("stop", "one", "--now")
     assert tui_trainer.wait("one", is_over).usage is None

@@ -31,6 +31,7 @@ from tui_trainer.record.state import (
     STALLED_WITHOUT_STEPS_SECONDS,
     Evidence,
     State,
+    Verdict,
     exit_cause,
     fold,
     judge,
@@ -242,6 +243,16 @@ def test_clocks_that_jump_change_no_state(jumps: list[float]) -> None:
         assert judge(evidence(jumped[:count], attempt=attempt)) == before
 
 
+def test_a_run_that_waits_for_slots_is_queued_and_nothing_is_wrong_with_it() -> None:
+    waits = replace(beat("queued", idle=9000), waits_for="2nd in the queue; cnn4/2 has the slots")
+    assert judge(evidence(heartbeat=waits)) == Verdict(State.QUEUED, waits.waits_for)
+    assert State.QUEUED.is_live
+    assert judge(evidence(heartbeat=waits, stop_request=False)) == Verdict(State.STOPPING)
+    elsewhere = evidence(owner=ELSEWHERE, heartbeat=waits, is_beating=False)
+    assert judge(elsewhere).state is State.LOST
+    assert judge(evidence(owner=DEAD, heartbeat=waits)).state is State.CRASHED
+
+
 def test_live_and_resumable_exclude_each_other() -> None:
     for state in State:
         assert not (state.is_live and state.is_resumable)
@@ -322,3 +333,10 @@ def test_what_is_refused_after_it_trained_has_crashed_and_can_go_on() -> None:
     after = judge(evidence([*RUNNING, saved, ended(-9), *refused], attempt=2))
     assert (before.state, after.state) == (State.FAILED, State.CRASHED)
     assert after.cause == before.cause
+
+
+def test_how_large_the_network_is_stays_known_after_a_resume() -> None:
+    began = TrainingBegan(attempt=1, epoch=1, step=0, checkpoint="", parameters=557, flops=9000)
+    resumed = TrainingBegan(attempt=2, epoch=3, step=0, checkpoint="epoch-0002.pt")
+    assert fold([LAUNCHED, began, resumed]).complexity == (557, 9000)
+    assert fold([LAUNCHED, resumed]).complexity is None

@@ -62,21 +62,27 @@ def write_project(folder: Path, text: str = EXPERIMENTS) -> Path:
     return folder
 
 
+USAGE = Usage(1.874, 812_000_000)
+
+
 class RunWriter:
     """Writes one run; its owner is this process, so that a run that did not end is alive."""
 
     def __init__(self, project: Path, experiment: str) -> None:
         self.folder = claim_run(project / "runs", experiment)
         self.name = experiment
-        known = load_project(project / "experiments.toml").experiments
-        resolved = known.get(experiment) or next(iter(known.values()))
+        known = load_project(project / "experiments.toml")
+        is_known = experiment in known.experiments or "." in experiment  # a point of a study
+        resolved = known.experiment(experiment if is_known else next(iter(known.experiments)))
         write_once(self.folder.experiment_file, experiment_to_toml(resolved, {}).encode())
         self.attempt = 0
         self.owner = Owner.of_process(os.getpid())
         append_event(self.folder.events_file, Launched(launcher="local", owner=self.owner))
         self.epochs = 0
 
-    def start(self, owner: Owner | None = None) -> RunWriter:
+    def start(
+        self, owner: Owner | None = None, *, parameters: int = 0, flops: int = 0
+    ) -> RunWriter:
         """Claim an attempt and begin to train."""
         self.owner = owner or Owner.of_process(os.getpid())
         self.attempt = claim_next(self.folder, self.owner).number
@@ -84,7 +90,12 @@ class RunWriter:
         append_event(self.folder.events_file, started)
         checkpoint = f"epoch-{self.epochs:04d}.pt" if self.epochs else ""
         began = TrainingBegan(
-            attempt=self.attempt, epoch=self.epochs + 1, step=0, checkpoint=checkpoint
+            attempt=self.attempt,
+            epoch=self.epochs + 1,
+            step=0,
+            checkpoint=checkpoint,
+            parameters=parameters,
+            flops=flops,
         )
         append_event(self.folder.events_file, began)
         return self
@@ -101,7 +112,12 @@ class RunWriter:
         return self
 
     def beat(
-        self, *, step: int = 12, idle_seconds: float = 0.2, stage: str = "training"
+        self,
+        *,
+        step: int = 12,
+        idle_seconds: float = 0.2,
+        stage: str = "training",
+        usage: Usage = USAGE,
     ) -> RunWriter:
         """Say where the epoch in progress stands."""
         progress = Progress(
@@ -115,7 +131,7 @@ class RunWriter:
             progress=progress,
             idle_seconds=idle_seconds,
             step_seconds=0.4,
-            usage=Usage(1.874, 812_000_000),
+            usage=usage,
         ).write(self.folder.heartbeat_file)
         return self
 

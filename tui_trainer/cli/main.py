@@ -14,6 +14,7 @@ from tui_trainer import __version__
 from tui_trainer.cli import (
     assess,
     data,
+    export,
     keep,
     look,
     manage,
@@ -22,10 +23,13 @@ from tui_trainer.cli import (
     preflight,
     project,
     prove,
+    queue,
     remark,
+    report,
     samples,
     schedule,
     serve,
+    weigh,
 )
 from tui_trainer.errors import TuiTrainerError, told
 
@@ -50,14 +54,18 @@ COMMANDS = (
     *manage.COMMANDS,
     *assess.COMMANDS,
     *look.COMMANDS,
+    *weigh.COMMANDS,
     *remark.COMMANDS,
+    *report.COMMANDS,
     *keep.COMMANDS,
+    *export.COMMANDS,
     *prove.COMMANDS,
     *serve.COMMANDS,
 )
 for command in COMMANDS:
     app.command(command.__name__.removesuffix("_").replace("_", "-"))(command)
 app.add_typer(data.app)
+app.add_typer(queue.app)
 
 
 @app.callback(invoke_without_command=True)

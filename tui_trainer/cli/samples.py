@@ -16,7 +16,7 @@ from tui_trainer.cli.project import load
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tui_trainer.tui.pictures import Sheet
+    from tui_trainer.tui.widgets.pictures import Sheet
 
 _ALL = "all"
 _TOGETHER = 6
@@ -56,7 +56,7 @@ def samples(
     """Show training images as an epoch would draw them, or corrupted test images."""
     from tui_trainer.launch.core_question import Conversation
     from tui_trainer.spec.snapshot import experiment_to_toml
-    from tui_trainer.tui.pictures import Sheet
+    from tui_trainer.tui.widgets.pictures import Sheet
 
     project = load(context.obj)
     text = experiment_to_toml(project.experiment(experiment, changes or ()), {})
@@ -97,8 +97,8 @@ def _only(sheet: Sheet, severity: int) -> Sheet:
 def _print(sheet: Sheet, graphics: Graphics) -> None:
     from tui_trainer.cli.graphics import environment, sheet_in_pixels, terminals_graphics
     from tui_trainer.cli.words import results
-    from tui_trainer.tui.pictures import Look, columns_for, side_for
     from tui_trainer.tui.terminal import terminal_is_light, terminal_speaks_unicode
+    from tui_trainer.tui.widgets.pictures import Look, columns_for, side_for
 
     is_terminal = results.is_terminal
     width = results.width if is_terminal else 120

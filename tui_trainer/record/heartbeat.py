@@ -32,8 +32,8 @@ class Progress:
     """Where the core stands; the core says it, the supervisor passes it on."""
 
     stage: str = "starting"
-    """`waiting`, `starting`, `rehearsing`, `preparing`, `training`, `validating`, `saving` or
-    `evaluating`."""
+    """`queued`, `waiting`, `starting`, `rehearsing`, `preparing`, `training`, `validating`,
+    `saving` or `evaluating`."""
     epoch: int = 0
     """The epoch in progress, from 1."""
     step: int = 0
@@ -65,14 +65,23 @@ class Usage(NamedTuple):
     """Since the last beat, in processors: 1.5 is one and a half of them."""
     memory_bytes: int
     """Its resident set."""
+    gpu_memory_bytes: int = 0
+    """What it holds on GPUs; 0 for one that computes on none."""
+    gpu_busy: float | None = None
+    """The share of the time in which its GPUs computed, whoever for; None where nobody tells."""
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Usage | None:
         """None where the record is not of one."""
-        processors = number(record, "processors")
+        processors, gpu_busy = number(record, "processors"), number(record, "gpu_busy")
         if processors is None:
             return None
-        return cls(max(0.0, processors), max(0, integer(record, "memory_bytes")))
+        return cls(
+            max(0.0, processors),
+            max(0, integer(record, "memory_bytes")),
+            max(0, integer(record, "gpu_memory_bytes")),
+            None if gpu_busy is None else max(0.0, gpu_busy),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

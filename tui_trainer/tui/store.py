@@ -25,6 +25,7 @@ from tui_trainer.spec.find import find_project
 from tui_trainer.spec.project import Project, load_project
 from tui_trainer.study.facts import Facts, facts_of
 from tui_trainer.tui.detail import Detail, DetailReader, Tab
+from tui_trainer.tui.end_of_all import EndOfAll
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -102,11 +103,6 @@ class RunView:
     def ended_badly(self) -> bool:
         """Whether its end is one to look into."""
         return self.state in EXPLAINED_BY_LOG
-
-    @property
-    def is_worked_on(self) -> bool:
-        """Whether it has an owner, or waits for one."""
-        return self.state.is_live or self.state is State.QUEUED
 
     @property
     def new_in_cause(self) -> str:
@@ -250,6 +246,7 @@ class Store:
     _focus: tuple[Focus, Callable[[Message], object]] | None = None
     _told_of_focus: object = None
     _details: DetailReader = field(default_factory=DetailReader)
+    _end: EndOfAll = field(default_factory=EndOfAll)
     _wake: threading.Event = field(default_factory=threading.Event)
     _closed: bool = False
 
@@ -267,7 +264,7 @@ class Store:
                 tell(ViewChanged(view))
             self._tell_of_focus()
             spent, worked = time.monotonic() - began, time.thread_time() - worked
-            is_quiet = not any(run.is_worked_on for run in view.runs)
+            is_quiet = not any(run.state.is_live for run in view.runs)
             seconds = POLL_SECONDS * (QUIET_POLLS if is_quiet else 1)
             # On a busy machine a look takes long and little; a slow disk is left alone as long.
             self._wake.wait(max(seconds, worked / POLL_SHARE, spent))
@@ -305,7 +302,7 @@ class Store:
             title=plain_line(self._project.name),
             experiments=_experiment_views(self._project, self._view_runs(self._read_logs())),
             warning=plain_line(warning),
-            done_at=_done_at(self._runs),
+            done_at=self._end.words(self._runs),
             read_only=_read_only(self._project.folder),
         )
 
@@ -474,15 +471,16 @@ def _faults(project: Project) -> dict[str, str]:
 def _experiment_view(
     project: Project, name: str, fault: str, family: list[RunView]
 ) -> ExperimentView:
-    experiment = project.experiments.get(name)
+    experiment, point = project.runnable(name), project.points.get(name)
+    base = project.bases.get(name) if point is None else project.studies[point.study].base
     return ExperimentView(
         name=name,
         label=plain_line(name),
         description="" if experiment is None else plain_line(experiment.description),
         planned_epochs=0 if experiment is None else experiment.epochs,
         fault="" if experiment is not None else fault,
-        is_defined=name in project.bases,
-        base=plain_line(project.bases.get(name) or ""),
+        is_defined=name in project.bases or point is not None,
+        base=plain_line(base or ""),
         runs=tuple(reversed(family)),
     )
 
@@ -529,14 +527,3 @@ def _alarm_words(alarm: Alarmed) -> str:
 def _ood_view(run: Run) -> OodView | None:
     accuracy = run.ood_accuracy
     return None if accuracy is None else OodView(accuracy, run.ood_gap, run.ood is None)
-
-
-def _done_at(runs: list[Run]) -> str:
-    """When everything that runs will be done; empty where that cannot be said."""
-    live = [run for run in runs if run.state.is_live]
-    etas = [run.eta_seconds for run in live]
-    known = [eta for eta in etas if eta is not None]
-    waiting = any(run.state is State.QUEUED for run in runs)
-    if not known or len(known) < len(live) or waiting:
-        return ""
-    return time.strftime("%H:%M", time.localtime(time.time() + max(known) + 30))

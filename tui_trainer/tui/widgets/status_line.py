@@ -175,9 +175,9 @@ def _facts(row: Row, glyphs: Glyphs) -> Iterator[Line]:
 
 
 def _live_facts(run: RunView, glyphs: Glyphs) -> Iterator[Line]:
-    if run.state in {State.STALLED, State.STOPPING}:
+    if run.state in {State.QUEUED, State.STALLED, State.STOPPING}:
         yield _state(run, glyphs)
-    if run.progress is not None:
+    if run.progress is not None and run.state is not State.QUEUED:
         yield from _progress(run, run.progress, glyphs)
     yield from _alarms(run, glyphs)
     yield from _ood(run)
@@ -204,10 +204,16 @@ def _progress(run: RunView, progress: Progress, glyphs: Glyphs) -> Iterator[Line
 
 
 def _usage(run: RunView) -> Iterator[Line]:
-    """In percent of one processor, as `top` says it."""
-    if run.usage is not None:
-        memory = figures.size(run.usage.memory_bytes)
-        yield (*_fact(f"{100 * run.usage.processors:.0f} %", "cpu"), *_fact(memory, ", memory"))
+    """In percent of one processor, as `top` says it, and of the GPUs, as `nvidia-smi` does."""
+    usage = run.usage
+    if usage is None:
+        return
+    memory = figures.size(usage.memory_bytes)
+    yield (*_fact(f"{100 * usage.processors:.0f} %", "cpu"), *_fact(memory, ", memory"))
+    if usage.gpu_busy is not None or usage.gpu_memory_bytes:
+        busy = "?" if usage.gpu_busy is None else f"{100 * usage.gpu_busy:.0f}"
+        memory = figures.size(usage.gpu_memory_bytes)
+        yield (*_fact(f"{busy} %", "gpu"), *_fact(memory, ", memory"))
 
 
 def _newest_epoch(run: RunView) -> Iterator[Line]:
@@ -275,7 +281,7 @@ def _state(run: RunView, glyphs: Glyphs) -> Line:
     if run.cause:
         apart = ": " if run.new_in_cause == run.cause else " "
         words.append(Span(apart + run.new_in_cause))
-    if run.state.is_resumable and run.state is not State.QUEUED:
+    if run.state.is_resumable:
         resume = keys.shown(keys.RESUME)
         words += [Span(f" {glyphs.dot} ", "muted"), Span(resume, "key"), Span(" resumes", "muted")]
     return tuple(words)
