@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
@@ -163,7 +162,7 @@ def _document(now: Standing, runs: dict[Path, Run], ends: Outlook) -> dict[str, 
 
 
 def _print(now: Standing, runs: dict[Path, Run], ends: Outlook, here: Path) -> None:
-    from tui_trainer.cli.words import print_table, results, state_text
+    from tui_trainer.cli.words import clock, print_table, results, state_text
 
     by_name = {(run.name, str(run.folder.project)): run for run in runs.values()}
     rows = list(_rows(now, runs, ends))
@@ -176,7 +175,7 @@ def _print(now: Standing, runs: dict[Path, Run], ends: Outlook, here: Path) -> N
                     row["run"] + _elsewhere(row["project"], here),
                     state_text(by_name[row["run"], row["project"]]),
                     _slots(row),
-                    _clock(row["ends_in_seconds"]),
+                    clock(row["ends_in_seconds"]),
                     str(row["priority"] or ""),
                     row["cause"],
                 ]
@@ -192,14 +191,15 @@ def _print(now: Standing, runs: dict[Path, Run], ends: Outlook, here: Path) -> N
 
 
 def _all_done(ends: Outlook, held: int) -> str:
+    from tui_trainer.cli.words import clock
     from tui_trainer.tui.figures import plural
 
     done = ends.expected.all_done
-    words = f"all done by {_clock(done)}"
+    words = f"all done by {clock(done)}"
     if done is None:
         words = "when all is done cannot be told yet: of some runs no epoch is known yet"
     elif ends.by_wall_time is not None and ends.by_wall_time.all_done is not None:
-        words += f"; by {_clock(ends.by_wall_time.all_done)} if each takes its whole wall-time"
+        words += f"; by {clock(ends.by_wall_time.all_done)} if each takes its whole wall-time"
     return words + (
         f"; without {plural(held, 'run')} that {'is' if held == 1 else 'are'} held" if held else ""
     )
@@ -209,16 +209,6 @@ def _slots(row: dict[str, Any]) -> str:
     words = [f"{row['cpu_slots']} CPU"] if row["cpu_slots"] else []
     words += [f"{row['gpus']} GPU"] if row["gpus"] else []
     return ", ".join(words)
-
-
-def _clock(seconds: float | None) -> str:
-    """The time of day, with the day where it is another one."""
-    if seconds is None:
-        return ""
-    now = time.time()
-    then = time.localtime(now + seconds)
-    is_today = then[:3] == time.localtime(now)[:3]
-    return time.strftime("%H:%M" if is_today else "%a %H:%M", then)
 
 
 def _elsewhere(project: str, here: Path) -> str:

@@ -37,11 +37,13 @@ class Project(Struct, frozen=True):
     """Every experiment of the file, good or bad, and what it inherits from."""
     studies: dict[str, Study]
     """Those whose base can be run; what is wrong with one, it says itself."""
+    points: dict[str, Point]
+    """Those of all studies, by their names."""
     problems: tuple[Problem, ...]
     """Each mistake once, at the line where it was written."""
     _document: TomlDocument
     _resolved: dict[str, Resolved]
-    _points: dict[str, Resolved]
+    _resolved_points: dict[str, Resolved]
     _study_problems: dict[str, list[Problem]]
 
     @property
@@ -63,6 +65,11 @@ class Project(Struct, frozen=True):
         """The line on which an experiment's table begins; of one that is not there, the first."""
         return self._document.line_of(("experiments", name))
 
+    def runnable(self, name: str) -> Experiment | None:
+        """The experiment or point of that name, if it can be run as it is."""
+        point = self.points.get(name)
+        return self.experiments.get(name) if point is None else point.experiment
+
     def experiment(self, name: str, changes: Sequence[str] = ()) -> Experiment:
         """One experiment or point of a study, with `--set` changes laid over it in order.
 
@@ -70,7 +77,7 @@ class Project(Struct, frozen=True):
             UsageError: There is none of that name.
             InvalidExperimentsError: The experiment or a change is wrong.
         """
-        resolved = self._resolved.get(name) or self._points.get(name)
+        resolved = self._resolved.get(name) or self._resolved_points.get(name)
         if resolved is None:
             raise self._unknown(name, "experiment", (*self.bases, *self._study_problems))
         layers, refusals = _all_changed(resolved.layers, changes)
@@ -154,10 +161,11 @@ def load_project(path: Path) -> Project:
         experiments=loader.experiments,
         bases=loader.bases,
         studies=loader.studies,
+        points={point.name: point for study in loader.studies.values() for point in study.points},
         problems=loader.problems,
         _document=document,
         _resolved=loader.resolved,
-        _points=loader.points,
+        _resolved_points=loader.points,
         _study_problems=loader.study_problems,
     )
 

@@ -471,15 +471,16 @@ def _faults(project: Project) -> dict[str, str]:
 def _experiment_view(
     project: Project, name: str, fault: str, family: list[RunView]
 ) -> ExperimentView:
-    experiment = project.experiments.get(name)
+    experiment, point = project.runnable(name), project.points.get(name)
+    base = project.bases.get(name) if point is None else project.studies[point.study].base
     return ExperimentView(
         name=name,
         label=plain_line(name),
         description="" if experiment is None else plain_line(experiment.description),
         planned_epochs=0 if experiment is None else experiment.epochs,
         fault="" if experiment is not None else fault,
-        is_defined=name in project.bases,
-        base=plain_line(project.bases.get(name) or ""),
+        is_defined=name in project.bases or point is not None,
+        base=plain_line(base or ""),
         runs=tuple(reversed(family)),
     )
 

@@ -56,13 +56,13 @@ class Planning(Acting):
         if project is None or not names:
             self._open_nothing()
             self._say("there is no experiment to launch here")
-        elif gone := next((name for name in names if name not in project.experiments), ""):
+        elif gone := next((name for name in names if project.runnable(name) is None), ""):
             self._open_nothing()
             why = "cannot be run as it is" if gone in project.bases else "is no longer defined"
             self._say(f"{plain_line(gone)} {why}: see experiments.toml", ink="bad")
         else:
             words = _of_launch(names)
-            form = self._store.forms.get(words) or launch_form(project.experiments[names[0]])
+            form = self._store.forms.get(words) or launch_form(project.experiment(names[0]))
             seen = (self._store, self._operations, self._glyphs)
             self._fill_in(words, LaunchScreen(names, form, *seen), self._launch_wanted)
 
