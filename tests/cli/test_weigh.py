@@ -85,7 +85,12 @@ def test_a_planted_effect_is_found_by_a_study(project: Path, tui_trainer: Comman
     assert "- beware: n = 1" in done.stdout
     assert "complexity" not in done.stdout
     sheet = csv.DictReader(io.StringIO(tui_trainer("study", "wide", "--format", "csv").stdout))
-    assert [row["n"] for row in sheet] == ["1", "2", "2", "2"]
+    assert [(row["model.width"], row["n"]) for row in sheet] == [
+        ("2", "1"),
+        ("2", "2"),
+        ("4", "2"),
+        ("4", "2"),
+    ]
 
 
 def test_a_study_of_which_nothing_ran_says_so(project: Path, tui_trainer: CommandLine) -> None:

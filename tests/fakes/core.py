@@ -18,6 +18,7 @@ Its behaviour is set by TUI_TRAINER_FAKE, a JSON object:
     drifts          weights depend on the attempt
     noise           text to print at the start
     ood             accuracy of every epoch's probe, and of the result out of distribution
+    dull            what every epoch's validation accuracy is multiplied with
     planted         accuracy on the test images as a function of the settings, {"model.depth": {"4":
                     0.1}}: what each value adds to 0.5; "noise" is the deviation of each seed
 """
@@ -166,7 +167,7 @@ def measured(attempt: int, epoch: int) -> dict[str, Any]:
         train_loss=2 / epoch,
         train_accuracy=accuracy,
         validation_loss=2.2 / epoch,
-        validation_accuracy=accuracy,
+        validation_accuracy=accuracy * knobs.get("dull", 1),
         ood_accuracy=knobs.get("ood"),
         lr=0.1,
         grad_norm=1.0,
