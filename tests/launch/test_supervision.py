@@ -596,6 +596,6 @@ def test_what_a_core_uses_is_told_while_it_lives(tui_trainer: CommandLine) -> No
     assert run.usage is not None
     assert run.usage.memory_bytes > 1_000_000
     shown = tui_trainer.json("show", "one")["usage"]
-    assert set(shown) == {"processors", "memory_bytes"}
+    assert set(shown) == {"processors", "memory_bytes", "gpu_memory_bytes", "gpu_busy"}
     tui_trainer("stop", "one", "--now")
     assert tui_trainer.wait("one", is_over).usage is None

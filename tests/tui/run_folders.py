@@ -62,6 +62,9 @@ def write_project(folder: Path, text: str = EXPERIMENTS) -> Path:
     return folder
 
 
+USAGE = Usage(1.874, 812_000_000)
+
+
 class RunWriter:
     """Writes one run; its owner is this process, so that a run that did not end is alive."""
 
@@ -101,7 +104,12 @@ class RunWriter:
         return self
 
     def beat(
-        self, *, step: int = 12, idle_seconds: float = 0.2, stage: str = "training"
+        self,
+        *,
+        step: int = 12,
+        idle_seconds: float = 0.2,
+        stage: str = "training",
+        usage: Usage = USAGE,
     ) -> RunWriter:
         """Say where the epoch in progress stands."""
         progress = Progress(
@@ -115,7 +123,7 @@ class RunWriter:
             progress=progress,
             idle_seconds=idle_seconds,
             step_seconds=0.4,
-            usage=Usage(1.874, 812_000_000),
+            usage=usage,
         ).write(self.folder.heartbeat_file)
         return self
 

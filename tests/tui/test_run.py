@@ -14,6 +14,7 @@ from tests.tui.story import Story, story
 from tui_trainer.errors import OwnedByAnotherError
 from tui_trainer.record.digest import digest_file, digest_line
 from tui_trainer.record.finding import Finding
+from tui_trainer.record.heartbeat import Usage
 from tui_trainer.record.preflight import Preflight
 from tui_trainer.record.run_folder import RunFolder, all_runs
 from tui_trainer.tui import keys
@@ -101,6 +102,21 @@ async def test_an_epoch_that_ends_appears_and_only_its_lines_are_drawn(tmp_path:
         await told.sees("✕ crashed   ", "✕ crashed: killed by SIGKILL")
         await told.press(keys.BACK)
         await told.sees("✕ 1 crashed", " 7/14 ", "killed by SIGKILL · r resumes")
+
+
+async def test_what_a_run_uses_of_its_gpu_is_told_beside_processors_and_memory(
+    tmp_path: Path,
+) -> None:
+    project = write_project(tmp_path)
+    usage = Usage(1.874, 812_000_000, gpu_memory_bytes=4_200_000_000, gpu_busy=0.93)
+    run = RunWriter(project, "cnn2").start().train(3).beat(usage=usage)
+    async with story(project, (120, 40)) as told:
+        await open_page(told, "cnn2/1")
+        await told.sees("cpu 187 %, memory 812 MB", "gpu 93 %, memory 4.2 GB")
+        run.beat(step=13, usage=usage._replace(gpu_busy=None))
+        await told.sees("gpu ? %, memory 4.2 GB")
+        run.beat(step=14)
+        await told.sees_no("gpu")
 
 
 async def test_how_a_run_ended_is_told_once_on_its_page(tmp_path: Path) -> None:

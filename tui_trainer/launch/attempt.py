@@ -278,7 +278,7 @@ class SupervisedAttempt:
             idle_seconds=core.pace.idle_seconds if core else 0.0,
             step_seconds=core.pace.step_seconds if core else None,
             restart_seconds=restart_seconds,
-            usage=core.pace.usage if core else None,
+            usage=core.usage if core else None,
             waits_for=self._waits_for,
             ended=ended,
         )

@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tui_trainer.launch.gpus import GpuWatch
 from tui_trainer.launch.pace import Pace
 from tui_trainer.record.failure import Hope
 from tui_trainer.record.fields import text
@@ -20,6 +21,7 @@ from tui_trainer.record.tail import parse_record
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from tui_trainer.record.heartbeat import Usage
     from tui_trainer.record.run_folder import AttemptFolder, RunFolder
 
 # The module that is run as the core. The variable names another one that keeps the same contract.
@@ -52,6 +54,7 @@ class CoreProcess:
     process: subprocess.Popen[bytes]
     owner: Owner
     progress_descriptor: int
+    gpus: GpuWatch
     progress: Progress = field(default_factory=Progress)
     cause: str = ""
     """Why it is about to end, in the core's words."""
@@ -82,7 +85,15 @@ class CoreProcess:
                 )
         finally:
             os.close(writer)
-        return cls(process, Owner.of_process(process.pid), reader)
+        return cls(process, Owner.of_process(process.pid), reader, GpuWatch(process.pid))
+
+    @property
+    def usage(self) -> Usage | None:
+        """What it uses of its machine, GPUs too; None while too little was seen."""
+        usage, of_gpus = self.pace.usage, self.gpus.use
+        if usage is None or of_gpus is None:
+            return usage
+        return usage._replace(gpu_memory_bytes=of_gpus.memory_bytes, gpu_busy=of_gpus.busy)
 
     def hear(self) -> None:
         """Take in what the core has said."""
@@ -114,6 +125,7 @@ class CoreProcess:
     def close(self) -> None:
         """Take in its last words and let go of the pipe."""
         self.hear()
+        self.gpus.close()
         os.close(self.progress_descriptor)
 
     def _read(self) -> bytes:

@@ -65,14 +65,23 @@ class Usage(NamedTuple):
     """Since the last beat, in processors: 1.5 is one and a half of them."""
     memory_bytes: int
     """Its resident set."""
+    gpu_memory_bytes: int = 0
+    """What it holds on GPUs; 0 for one that computes on none."""
+    gpu_busy: float | None = None
+    """The share of the time in which its GPUs computed, whoever for; None where nobody tells."""
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Usage | None:
         """None where the record is not of one."""
-        processors = number(record, "processors")
+        processors, gpu_busy = number(record, "processors"), number(record, "gpu_busy")
         if processors is None:
             return None
-        return cls(max(0.0, processors), max(0, integer(record, "memory_bytes")))
+        return cls(
+            max(0.0, processors),
+            max(0, integer(record, "memory_bytes")),
+            max(0, integer(record, "gpu_memory_bytes")),
+            None if gpu_busy is None else max(0.0, gpu_busy),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

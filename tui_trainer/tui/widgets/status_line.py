@@ -204,10 +204,16 @@ def _progress(run: RunView, progress: Progress, glyphs: Glyphs) -> Iterator[Line
 
 
 def _usage(run: RunView) -> Iterator[Line]:
-    """In percent of one processor, as `top` says it."""
-    if run.usage is not None:
-        memory = figures.size(run.usage.memory_bytes)
-        yield (*_fact(f"{100 * run.usage.processors:.0f} %", "cpu"), *_fact(memory, ", memory"))
+    """In percent of one processor, as `top` says it, and of the GPUs, as `nvidia-smi` does."""
+    usage = run.usage
+    if usage is None:
+        return
+    memory = figures.size(usage.memory_bytes)
+    yield (*_fact(f"{100 * usage.processors:.0f} %", "cpu"), *_fact(memory, ", memory"))
+    if usage.gpu_busy is not None or usage.gpu_memory_bytes:
+        busy = "?" if usage.gpu_busy is None else f"{100 * usage.gpu_busy:.0f}"
+        memory = figures.size(usage.gpu_memory_bytes)
+        yield (*_fact(f"{busy} %", "gpu"), *_fact(memory, ", memory"))
 
 
 def _newest_epoch(run: RunView) -> Iterator[Line]:
