@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from tui_trainer.study.facts import Facts
-    from tui_trainer.tui.store import ExperimentView, RowKey, RunView
+    from tui_trainer.tui.views import ExperimentView, RowKey, RunView
 
 # What moves and what needs a person first; what is done last.
 STATES = (

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tui_trainer.record.epochs import Epoch
-    from tui_trainer.tui.store import RunView
+    from tui_trainer.tui.views import RunView
 
     Measure = Callable[[Epoch], float | None]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tui_trainer.tui.operations import Operations
-    from tui_trainer.tui.store import RunView
+    from tui_trainer.tui.views import RunView
 
 
 class Deed(NamedTuple):

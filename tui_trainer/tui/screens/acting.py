@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from tui_trainer.tui.glyphs import Glyphs
     from tui_trainer.tui.keys import Key
     from tui_trainer.tui.operations import Operations
-    from tui_trainer.tui.store import RunView, Store
+    from tui_trainer.tui.store import Store
+    from tui_trainer.tui.views import RunView
 
 # Whoever types goes on within this; whoever has seen that nothing opened does not.
 SECONDS_BETWEEN_TYPED = 0.5

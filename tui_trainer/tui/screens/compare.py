@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.study.compare import Compared, Difference
     from tui_trainer.tui.glyphs import Glyphs
-    from tui_trainer.tui.store import RunView
+    from tui_trainer.tui.views import RunView
 
 # More curves than that cannot be told apart, in whatever way they are drawn.
 MOST_CURVES = 8

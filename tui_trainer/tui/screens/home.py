@@ -22,7 +22,7 @@ from tui_trainer.tui.screens.run import RunPage
 from tui_trainer.tui.screens.samples import Samples, subject_of
 from tui_trainer.tui.screens.scrolling import Scrolling
 from tui_trainer.tui.screens.speaking import Speaking
-from tui_trainer.tui.store import ExperimentView, RunView, Store, View, ViewChanged
+from tui_trainer.tui.views import ExperimentView, RunView, View
 from tui_trainer.tui.widgets.filter_line import FilterLine
 from tui_trainer.tui.widgets.headline import Headline
 from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from tui_trainer.tui.glyphs import Glyphs
     from tui_trainer.tui.memory import Memory
     from tui_trainer.tui.operations import Operations
-    from tui_trainer.tui.store import RowKey
+    from tui_trainer.tui.store import Store, ViewChanged
+    from tui_trainer.tui.views import RowKey
 
 
 class Home(Scrolling, Planning, Speaking):

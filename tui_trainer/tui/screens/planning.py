@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.spec.project import Project
     from tui_trainer.tui.screens.form import FormScreen
-    from tui_trainer.tui.store import RunView
+    from tui_trainer.tui.views import RunView
 
 
 class Planning(Acting):

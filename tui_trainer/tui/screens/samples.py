@@ -24,8 +24,8 @@ from tui_trainer.tui.pictures import Look, Sheet
 from tui_trainer.tui.screens.help import Help
 from tui_trainer.tui.screens.palette import open_palette
 from tui_trainer.tui.screens.scrolling import Scrolling
-from tui_trainer.tui.store import RunView
 from tui_trainer.tui.terminal import terminal_has_colours
+from tui_trainer.tui.views import RunView
 from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
 from tui_trainer.tui.widgets.page_view import PageView
 from tui_trainer.tui.widgets.rule import Rule
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.spec.project import Project
     from tui_trainer.tui.glyphs import Glyphs
-    from tui_trainer.tui.store import ExperimentView
+    from tui_trainer.tui.views import ExperimentView
 
 # As many as are looked through in one go; the batch may have more.
 IMAGES = 16

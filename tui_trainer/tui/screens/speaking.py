@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tui_trainer.launch.unattended import Answer, What
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.tui.deeds import Deed
-    from tui_trainer.tui.store import RunView
+    from tui_trainer.tui.views import RunView
 
 DOING = {"evaluate": "evaluating", "predict": "predicting with"}
 DONE = {"evaluate": "evaluated", "predict": "predicted with"}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tui_trainer.record.state import State
 from tui_trainer.tui import figures, keys
-from tui_trainer.tui.store import ExperimentView, Row, RunView
+from tui_trainer.tui.views import ExperimentView, Row, RunView
 from tui_trainer.tui.widgets.bar import bar
 from tui_trainer.tui.widgets.headline import STATE_INKS
 from tui_trainer.tui.widgets.line import Line, Span, as_text, chop, fit_line, width_of, wrap
