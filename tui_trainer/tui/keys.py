@@ -138,10 +138,10 @@ HOME_KEYS = (
     *(*SCROLL_KEYS, FOLD, UNFOLD),
     *(PALETTE, HELP, LEAVE),
 )
-# The most wanted first: what has no room in the footer is left out of it. The way back stands
-# where the way there stood.
+# The most wanted first: what has no room in the footer is left out of it, of 80 columns what comes
+# after the way out. The way back stands where the way there stood.
 HOME_FOOTER = (
-    *(BACK, OPEN, RESUME, STOP, COMPARE, FILTER, HELP, MARK, LEAVE, PLAN, PALETTE, NEW),
+    *(BACK, OPEN, RESUME, STOP, COMPARE, PLAN, NEW, FILTER, PALETTE, HELP, LEAVE, MARK),
     *(SAMPLES, SORT, TAG, NOTE, FOLD, NEXT_PLOT, LOG_SCALE, EVALUATE, GROUP),
 )
 RUN_KEYS = (

@@ -45,7 +45,7 @@ class Operated(Message):
         ink: str = "accent",
         launched: RunFolder | None = None,
         thrown_away: tuple[str, ...] = (),
-        brought_back: tuple[str, ...] = (),
+        brought_back: tuple[tuple[str, ...], tuple[str, ...]] | None = None,
     ) -> None:
         super().__init__()
         self.words = words
@@ -54,6 +54,7 @@ class Operated(Message):
         self.launched = launched
         self.thrown_away = thrown_away
         self.brought_back = brought_back
+        """Runs that were to come back from the trash, and those of them that are still there."""
 
 
 def failure(error: TuiTrainerError | OSError) -> Operated:

@@ -138,9 +138,11 @@ class Home(Scrolling, Planning, Speaking):
         """Remember what can be had back; go to a new run as soon as the store has seen it."""
         if message.thrown_away:
             self._arrange(thrown_away=(*self._arrangement.thrown_away, message.thrown_away))
-        if message.brought_back:
-            left = tuple(x for x in self._arrangement.thrown_away if x != message.brought_back)
-            self._arrange(thrown_away=left)
+        if message.brought_back is not None:
+            asked, left = message.brought_back
+            others = tuple(x for x in self._arrangement.thrown_away if x != asked)
+            # What cannot come back now is tried again after all others: it would be in their way.
+            self._arrange(thrown_away=(left, *others) if left else others)
         if message.launched is not None:
             self._awaited = (message.launched.experiment_name, message.launched.number)
             self._go_to_awaited_run()
@@ -513,6 +515,8 @@ class Home(Scrolling, Planning, Speaking):
         left_out = self._idle_keys
         if len(self._marked) < 2:
             left_out |= {keys.COMPARE}
+        if not self._meant:
+            left_out |= {keys.RESUME, keys.STOP, keys.MARK, keys.TAG, keys.NOTE, keys.EVALUATE}
         if self._arrangement.order.column or row is None:
             left_out |= {keys.FOLD}
         possible = {
@@ -555,7 +559,8 @@ class Home(Scrolling, Planning, Speaking):
     def _bring_back(self, runs: Path, names: Sequence[str]) -> Operated:
         outcome = deeds.bring_back(runs, names)
         ink = "bad" if outcome.is_bad else "accent"
-        return Operated(outcome.words, hint=outcome.hint, ink=ink, brought_back=tuple(names))
+        asked = (tuple(names), outcome.left)
+        return Operated(outcome.words, hint=outcome.hint, ink=ink, brought_back=asked)
 
     @property
     def _meant(self) -> list[RunView]:
