@@ -13,7 +13,8 @@ from tests.tui.story import story
 from tui_trainer.spec.addition import addition
 from tui_trainer.spec.project import load_project
 from tui_trainer.tui import keys
-from tui_trainer.tui.screens import new
+from tui_trainer.tui.screens import deriving, new
+from tui_trainer.tui.screens.new import NewExperiment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,6 +125,37 @@ async def test_a_run_whose_settings_are_lost_is_no_beginning(tmp_path: Path) -> 
         await told.go_to("cnn4/1")
         await told.press(keys.NEW)
         await told.sees("experiment.toml:1")
+
+
+async def test_on_a_slow_disk_one_form_opens_and_whoever_leaves_it_is_told_how_writing_went(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, written = threading.Event(), threading.Event()
+    really_read, really_write = deriving.read_experiment, new.write_experiment
+    monkeypatch.setattr(
+        deriving, "read_experiment", lambda folder: (read.wait(20), really_read(folder))[1]
+    )
+    monkeypatch.setattr(
+        new, "write_experiment", lambda *words: (written.wait(20), really_write(*words))[1]
+    )
+    project = write_project(tmp_path)
+    RunWriter(project, "cnn4").start().train(2).end(0)
+    async with story(project) as told:
+        await told.sees("finished")
+        await told.go_to("cnn4/1")
+        await told.press(keys.NEW)
+        await told.sees("reading what cnn4/1 was launched with …")
+        await told.press(keys.NEW)
+        read.set()
+        await told.sees("new experiment from cnn4/1", "[experiments.cnn4-2]", "base =")
+        assert sum(isinstance(each, NewExperiment) for each in told.app.screen_stack) == 1
+        await told.press(keys.WRITE_EXPERIMENT, keys.LEAVE_FORM)
+        await told.sees("it is being written; Esc again leaves")
+        await told.press(keys.LEAVE_FORM)
+        await told.sees_no("new experiment from")
+        written.set()
+        await told.sees("wrote cnn4-2 into experiments.toml")
+        await told.go_to("cnn4-2")
 
 
 async def test_a_table_of_an_older_file_is_made_anew(

@@ -16,8 +16,8 @@ from tui_trainer.tui import charts, deeds, figures, keys
 from tui_trainer.tui.arrangement import GROUPS, Arrangement, GroupView, Order, narrowed
 from tui_trainer.tui.screens.acting import Operated
 from tui_trainer.tui.screens.compare import Compare
+from tui_trainer.tui.screens.deriving import Deriving
 from tui_trainer.tui.screens.palette import Asked  # noqa: TC001 - Textual looks at it
-from tui_trainer.tui.screens.planning import Planning
 from tui_trainer.tui.screens.run import RunPage
 from tui_trainer.tui.screens.samples import Samples, subject_of
 from tui_trainer.tui.screens.scrolling import Scrolling
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from tui_trainer.tui.views import RowKey
 
 
-class Home(Scrolling, Planning, Speaking):
+class Home(Scrolling, Deriving, Speaking):
     """Shows the store's view and acts on the selected row.
 
     Args:

@@ -267,10 +267,6 @@ class RunPage(Scrolling, Planning, Speaking):
         return self._shown_run.experiment
 
     @property
-    def _selected_for_new(self) -> RunView:
-        return self._shown_run
-
-    @property
     def _keys_here(self) -> tuple[keys.Key, ...]:
         if self._tab is Tab.CURVES:
             return (*keys.RUN_KEYS, *keys.CURVES_KEYS, *keys.SPOKEN_KEYS)
