@@ -10,14 +10,18 @@ import pytest
 from tests.tui.run_folders import EXPERIMENTS, RunWriter, write_project
 from tests.tui.snapshot import screen_agrees
 from tests.tui.story import story
-from tui_trainer.spec.addition import addition
-from tui_trainer.spec.project import load_project
+from tui_trainer.launch.new_experiment import write_experiment
+from tui_trainer.record.experiment_file import LaunchedExperiment, read_experiment
+from tui_trainer.spec.addition import Addition, addition
+from tui_trainer.spec.project import Project, load_project
 from tui_trainer.tui import keys
 from tui_trainer.tui.screens import deriving, new
 from tui_trainer.tui.screens.new import NewExperiment
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tui_trainer.record.run_folder import RunFolder
 
 pytestmark = pytest.mark.usefixtures("workstation")
 SIZES = [(80, 24), (120, 40), (200, 50)]
@@ -131,13 +135,17 @@ async def test_on_a_slow_disk_one_form_opens_and_whoever_leaves_it_is_told_how_w
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read, written = threading.Event(), threading.Event()
-    really_read, really_write = deriving.read_experiment, new.write_experiment
-    monkeypatch.setattr(
-        deriving, "read_experiment", lambda folder: (read.wait(20), really_read(folder))[1]
-    )
-    monkeypatch.setattr(
-        new, "write_experiment", lambda *words: (written.wait(20), really_write(*words))[1]
-    )
+
+    def read_slowly(folder: RunFolder) -> LaunchedExperiment:
+        read.wait(20)
+        return read_experiment(folder)
+
+    def write_slowly(project: Project, added: Addition) -> None:
+        written.wait(20)
+        write_experiment(project, added)
+
+    monkeypatch.setattr(deriving, "read_experiment", read_slowly)
+    monkeypatch.setattr(new, "write_experiment", write_slowly)
     project = write_project(tmp_path)
     RunWriter(project, "cnn4").start().train(2).end(0)
     async with story(project) as told:

@@ -7,6 +7,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tui_trainer.tui import figures
+from tui_trainer.tui.widgets.braille import SOLID, Dash
 from tui_trainer.tui.widgets.plot import Chart, Series, round_epochs
 
 if TYPE_CHECKING:
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from tui_trainer.tui.views import RunView
 
     Measure = Callable[[Epoch], float | None]
+
+# So few are compared over the whole width: beside more of them that are to come they say little.
+FEW_EPOCHS = 5
+# Weight tells three curves apart where there are no colours, dashes the next three, and so on.
+DASHES: tuple[Dash, ...] = ((1, 0), (5, 3), (1, 2))
+CURVES_PER_DASH = 3
 
 _T = TypeVar("_T")
 
@@ -110,13 +117,25 @@ COMPARED = (
 """What runs are compared by, in the order in which a key goes through it."""
 
 
-def compare_chart(runs: Sequence[RunView], figure: Figure, *, log: bool, hint: str = "") -> Chart:
-    """One figure of several runs; their curves bear numbers from 1."""
-    look = Look()
+def compare_chart(
+    runs: Sequence[RunView], figure: Figure, *, log: bool, dashed: bool = False, hint: str = ""
+) -> Chart:
+    """One figure of several runs; their curves bear numbers from 1.
+
+    Args:
+        runs: The runs.
+        figure: What they are compared by.
+        log: Whether a loss is drawn on a logarithmic scale.
+        dashed: Whether curves are told apart by dashes, for want of colours.
+        hint: At the end of the title line.
+    """
     return Chart(
         title=figure.title,
-        series=tuple(_numbered(number, run, figure) for number, run in enumerate(runs, 1)),
-        last_x=max((_last_x(run, look, _newest(run)) for run in runs), default=2),
+        series=tuple(
+            replace(_numbered(number, run, figure), dash=_dash(number) if dashed else SOLID)
+            for number, run in enumerate(runs, 1)
+        ),
+        last_x=max((_compared_end(run) for run in runs), default=2),
         show_value=figures.loss if figure.is_loss else lambda value: f"{value:.1f}",
         log=log and figure.is_loss,
         hint=hint,
@@ -129,8 +148,14 @@ def _numbered(number: int, run: RunView, figure: Figure) -> Series:
     return Series(str(number), f"curve{number}", points, sign=str(number))
 
 
-def _newest(run: RunView) -> int:
-    return run.epochs[-1].epoch if run.epochs else 1
+def _dash(number: int) -> Dash:
+    return DASHES[(number - 1) // CURVES_PER_DASH]
+
+
+def _compared_end(run: RunView) -> float:
+    """Where its curve ends; of a live one beyond that, once there are epochs enough to fill it."""
+    newest = run.epochs[-1].epoch if run.epochs else 1
+    return max(2, newest) if newest < FEW_EPOCHS else _last_x(run, Look(), newest)
 
 
 def no_chart(title: str, words: str) -> Chart:

@@ -22,6 +22,7 @@ from tui_trainer.record.tail import identity, read_end
 from tui_trainer.spec.find import find_project
 from tui_trainer.spec.project import Project, load_project
 from tui_trainer.tui.detail import Detail, DetailReader, Tab
+from tui_trainer.tui.missing_data import missing_data
 from tui_trainer.tui.views import (
     EXPLAINED_BY_LOG,
     RowKey,
@@ -176,7 +177,9 @@ class Store:
         return View(
             project=self._project,
             title=plain_line(self._project.name),
-            experiments=experiment_views(self._project, self._view_runs(self._read_logs())),
+            experiments=experiment_views(
+                self._project, self._view_runs(self._read_logs()), missing_data(self._project)
+            ),
             warning=plain_line(warning),
             done_at=done_at(self._runs),
             read_only=_read_only(self._project.folder),

@@ -12,7 +12,7 @@ from tui_trainer.record.state import State, new_in_cause
 from tui_trainer.study.facts import Facts, facts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tui_trainer.record.epochs import Epoch
     from tui_trainer.record.events import Warned
@@ -114,6 +114,10 @@ class ExperimentView:
     """Whether experiments.toml still has it."""
     base: str
     """The label of what it inherits from; empty for none."""
+    missing: str
+    """Which data are not there, and what brings them; empty where nothing is missed."""
+    measures_ood: bool
+    """Whether its runs are measured out of distribution."""
     runs: tuple[RunView, ...]
 
     @property
@@ -161,14 +165,22 @@ def problems_in_a_line(project: Project) -> str:
     return lines[0] + more if lines else ""
 
 
-def experiment_views(project: Project, runs: list[RunView]) -> tuple[ExperimentView, ...]:
-    """Every experiment, with its runs and those of experiments that are no more."""
+def experiment_views(
+    project: Project, runs: list[RunView], missing: Mapping[str, str]
+) -> tuple[ExperimentView, ...]:
+    """Every experiment, with its runs and those of experiments that are no more.
+
+    Args:
+        project: What experiments.toml says.
+        runs: Every run.
+        missing: By experiment the data that are not there.
+    """
     by_experiment: dict[str, list[RunView]] = {name: [] for name in project.bases}
     for run in runs:
         by_experiment.setdefault(run.experiment, []).append(run)
     faults = _faults(project)
     return tuple(
-        _experiment_view(project, name, faults.get(name, ""), family)
+        _experiment_view(project, name, faults.get(name, ""), missing.get(name, ""), family)
         for name, family in by_experiment.items()
     )
 
@@ -186,7 +198,7 @@ def _faults(project: Project) -> dict[str, str]:
 
 
 def _experiment_view(
-    project: Project, name: str, fault: str, family: list[RunView]
+    project: Project, name: str, fault: str, missing: str, family: list[RunView]
 ) -> ExperimentView:
     experiment = project.experiments.get(name)
     return ExperimentView(
@@ -197,6 +209,8 @@ def _experiment_view(
         fault="" if experiment is not None else fault,
         is_defined=name in project.bases,
         base=plain_line(project.bases.get(name) or ""),
+        missing=missing,
+        measures_ood=experiment is not None and experiment.ood is not None,
         runs=tuple(reversed(family)),
     )
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.tui.glyphs import Glyphs
 
-# Columns from which on keys may stand further apart.
+# Columns from which on keys stand further apart, whether or not all of them have room then.
 ROOM_FOR_GAPS = 100
 
 
@@ -40,7 +40,8 @@ class KeyBar(LineView):
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """One line; what has no room is left out whole."""
-        gap = " " * (2 if width < ROOM_FOR_GAPS else 3)
+        all_of_them = sum(width_of([Span(f"{key} {word}   ")]) for key, word, _ in self._offers)
+        gap = " " * (2 if width < ROOM_FOR_GAPS and 1 + all_of_them - 3 > width else 3)
         line: list[Span] = [Span(" ")]
         for offer in self._offers:
             key, word = ("key", "muted") if offer.is_possible else ("faint", "faint")

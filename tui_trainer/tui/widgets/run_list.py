@@ -141,7 +141,8 @@ class RunList(Scrolled):
         layout = Layout.of(
             width - self._is_cut,
             longest,
-            has_ood=any(run.ood for run in runs),
+            has_ood=any(each.measures_ood for each in self._experiments)
+            or any(run.ood for run in runs),
             has_score=any(run.scores for run in runs),
         )
         if not self._rows and self._empty:

@@ -129,15 +129,17 @@ def _experiment_cells(
         yield from (gap, Span(f"{glyphs.invalid} invalid", "bad"), Span(f"    {row.fault}"))
         return
     if row.runs and not folded:
-        yield from (gap, Span(_about(row), "muted"))
+        yield from (gap, *_missing(row, glyphs), Span(_about(row), "muted"))
         return
     if not row.runs:
+        word, ink = ("no data", "warn") if row.missing else ("not run", "muted")
+        mark = glyphs.warning if row.missing else glyphs.never_run
         yield gap
-        yield Span(fit(f"{glyphs.never_run} not run", layout.state.width), "muted")
+        yield Span(fit(f"{mark} {word}", layout.state.width), ink)
         yield gap
         yield Span(fit(f"0/{row.planned_epochs}", layout.epoch.width, right=True), "muted")
         yield gap
-        yield Span(row.description, "muted")
+        yield Span(row.missing or row.description, "" if row.missing else "muted")
         return
     newest, more = row.runs[0], len(row.runs) - 1
     yield from _figures(newest, layout, glyphs)
@@ -145,6 +147,11 @@ def _experiment_cells(
     yield from _note(newest, layout, glyphs)
     if more:
         yield Span(f" {glyphs.dot} {figures.plural(more, 'older run')}", "muted")
+
+
+def _missing(row: ExperimentView, glyphs: Glyphs) -> Iterator[Span]:
+    if row.missing:
+        yield Span(f"{glyphs.warning} no data  ", "warn")
 
 
 def _about(row: ExperimentView) -> str:

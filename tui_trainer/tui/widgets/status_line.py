@@ -165,6 +165,8 @@ def _facts(row: Row, glyphs: Glyphs) -> Iterator[Line]:
             yield Span(f"{glyphs.invalid} invalid: ", "bad"), Span(row.fault)
         elif not row.is_defined:
             yield (Span("no longer in experiments.toml; its runs stay", "muted"),)
+        elif row.missing:
+            yield Span(f"{glyphs.warning} no data: ", "warn"), Span(row.missing)
         elif not row.runs:
             enter = keys.shown(keys.OPEN)
             yield Span(enter, "key"), Span(f" launches it: {row.planned_epochs} epochs", "muted")
