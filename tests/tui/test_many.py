@@ -389,7 +389,7 @@ async def test_what_could_not_come_back_can_be_had_back_later(tmp_path: Path) ->
         in_its_place = project / "runs" / "cnn8" / "1"
         in_its_place.mkdir(parents=True)
         await told.press(keys.UNDO)
-        await told.sees("cnn8/1 stands already in", "nothing was moved")
+        await told.sees("cnn8/1 stands already in")
         in_its_place.rmdir()
         await told.press(keys.UNDO)
         await told.sees("cnn4/2 back from the trash")
