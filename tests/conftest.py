@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +33,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs in its background so, and every process under test would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Runs of other tests, and of whoever works on this machine, are no reason to wait.
+SLOTS = Path(tempfile.mkdtemp(prefix="tui-trainer-tests-"))
+atexit.register(shutil.rmtree, SLOTS, ignore_errors=True)
+os.environ.update(TUI_TRAINER_SLOTS_FOLDER=str(SLOTS / "any"), TUI_TRAINER_CPU_SLOTS="64")
+
 SMALL_PROJECT = """
 [project]
 name = "small"
@@ -39,6 +46,7 @@ name = "small"
 epochs = 4
 batch_size = 256
 resources.max_restarts = 0  # a crash is an end, where a test does not say otherwise
+resources.slots = 1  # of many, so that no run waits for another, where a test does not say so
 
 [experiments.one]
 model = { name = "cnn", depth = 1, width = 2 }
@@ -116,6 +124,14 @@ class CommandLine:
                     return run
             time.sleep(0.02)
         raise AssertionError(f"{name} did not get there: {run}")
+
+
+@pytest.fixture(autouse=True)
+def own_slots(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of slots that this test shares with no other."""
+    folder = SLOTS / os.urandom(8).hex()
+    monkeypatch.setenv("TUI_TRAINER_SLOTS_FOLDER", str(folder))
+    return folder
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from tui_trainer.launch import resources
 from tui_trainer.launch.core_process import core_environment
 from tui_trainer.launch.resources import Allotment, allotted_cores, threads_for
+from tui_trainer.launch.turn import Share
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +88,9 @@ def test_declared_slots_never_exceed_the_allotment() -> None:
 
 
 def test_the_core_gets_its_threads_before_it_starts() -> None:
-    environment = core_environment({"OMP_NUM_THREADS": "64", "HOME": "/h"}, 3, 7, 2)
+    environment = core_environment(
+        {"OMP_NUM_THREADS": "64", "HOME": "/h"}, 3, 7, Share(2, "NSLOTS")
+    )
     assert environment["OMP_NUM_THREADS"] == "2"
     assert environment["HOME"] == "/h"
     assert environment["TUI_TRAINER_ATTEMPT"] == "3"

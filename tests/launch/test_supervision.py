@@ -25,6 +25,7 @@ from tui_trainer.launch.attempt import SupervisedAttempt
 from tui_trainer.launch.launcher import prepare
 from tui_trainer.launch.restarts import Ending
 from tui_trainer.launch.signals import Signals
+from tui_trainer.launch.turn import AtOnce
 from tui_trainer.record.experiment_file import read_experiment
 from tui_trainer.record.failure import Hope
 from tui_trainer.record.heartbeat import Heartbeat, Progress
@@ -442,7 +443,7 @@ def test_a_stop_is_heard_also_while_it_tries_to_record_the_end(
 
     monkeypatch.setattr(attempt_module, "append_event", is_asked_and_fails)
     monkeypatch.setattr(attempt_module, "TRIES_TO_RECORD_THE_END", 4)
-    attempt = SupervisedAttempt(folder, claimed, owner, None, NoSignals())
+    attempt = SupervisedAttempt(folder, claimed, owner, AtOnce(None), NoSignals())
     crashed = Ending(
         exit_code=1, cause="why", hope=Hope.ROOM, where=Progress(), made_progress=False
     )

@@ -243,7 +243,7 @@ def test_verifying_all_goes_on_after_what_cannot_be_read(
     runs: Path, monkeypatch: pytest.MonkeyPatch, unreadable: str, run: str, file: str
 ) -> None:
     """As a file server answers whose disk is failing."""
-    place, read, scan = runs / unreadable, os.open, Path.iterdir
+    place, read, scan, names = runs / unreadable, os.open, Path.iterdir, os.listdir
 
     def fail(path: object) -> None:
         if path == place:
@@ -257,8 +257,13 @@ def test_verifying_all_goes_on_after_what_cannot_be_read(
         fail(path)
         return scan(path)
 
+    def list_or_fail(path: Path) -> list[str]:
+        fail(path)
+        return names(path)
+
     monkeypatch.setattr(os, "open", open_or_fail)
     monkeypatch.setattr(Path, "iterdir", scan_or_fail)
+    monkeypatch.setattr(os, "listdir", list_or_fail)
     every = {name: {f.file: f.fault for f in files} for name, files in verify_all(runs)}
     assert every[run][file] == "it cannot be read: Input/output error"
     assert run == "runs" or not any(every["two/1"].values())

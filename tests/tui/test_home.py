@@ -148,11 +148,11 @@ ood = { severities = [5] }
 async def test_the_foot_of_80_columns_has_the_verbs_of_a_row_and_the_ways_on(study: Path) -> None:
     async with story(study, (80, 24)) as told:
         await told.go_to("cnn4/3")
-        foot = "Enter show  r resume  s stop  L plan  N new  / filter  : find  ? help  q leave"
+        foot = "Enter show  r resume  s stop  L plan  / filter  : find  ? help  q leave  N new"
         await told.sees(foot)
         await told.go_to("resnet18")  # which never ran
         await told.sees(
-            "Enter launch  L plan  N new  / filter  : find  ? help  q leave  v pictures"
+            "Enter launch  L plan  / filter  : find  ? help  q leave  N new  v pictures"
         )
 
 

@@ -19,7 +19,8 @@ from rich.text import Text
 
 from tui_trainer.cli.words import closing_line, errors, results, state_text, time_left
 from tui_trainer.record.index import Run, RunReader
-from tui_trainer.record.plain_text import plain_text
+from tui_trainer.record.plain_text import plain_line, plain_text
+from tui_trainer.record.state import State
 from tui_trainer.record.tail import LONGEST_LINE
 from tui_trainer.record.words import epoch_header, epoch_line, epoch_row
 
@@ -50,9 +51,11 @@ class PlainDisplay:
     def __init__(self) -> None:
         self._shown = 0
         self._warned = 0
+        self._waited_for = ""
 
     def show(self, run: Run) -> None:
         """Print the epochs and, of this attempt, the warnings that were not printed yet."""
+        self._tell_wait(run)
         warnings = [each for each in run.history.warnings if each.attempt == run.newest_attempt]
         for warning in warnings[self._warned :]:
             label = "alarm: " if warning in run.history.alarms else "warning: "
@@ -62,6 +65,13 @@ class PlainDisplay:
             if epoch.epoch > self._shown:
                 results.say(self._line(epoch, run.planned_epochs))
                 self._shown = epoch.epoch
+
+    def _tell_wait(self, run: Run) -> None:
+        """Say what is waited for, once for each that it is."""
+        waits_for = run.cause if run.state is State.QUEUED else ""
+        if waits_for and waits_for != self._waited_for:
+            errors.say(waits_for, label="queued: ")
+        self._waited_for = waits_for
 
     def _line(self, epoch: Epoch, planned: int) -> str:
         return epoch_line(epoch, planned)
@@ -78,7 +88,11 @@ class LiveDisplay(PlainDisplay):
     def show(self, run: Run) -> None:
         """Add new epochs to the table, and redraw the moving line."""
         super().show(run)
-        self._live.update(_moving_line(run))
+        waits = run.state is State.QUEUED
+        self._live.update(_waiting_line(run) if waits else _moving_line(run))
+
+    def _tell_wait(self, run: Run) -> None:
+        """The moving line does."""
 
     def _line(self, epoch: Epoch, planned: int) -> str:
         """The row, under a header anew where the terminal's width changes the columns."""
@@ -205,6 +219,13 @@ def interrupts_noted() -> Iterator[list[int]]:
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
+
+
+def _waiting_line(run: Run) -> Text:
+    """The run, and what it waits for; that gives way."""
+    line = Text.assemble((run.name, "bold"), "  ", state_text(run), f": {plain_line(run.cause)}")
+    line.truncate(results.width, overflow="ellipsis")
+    return line
 
 
 def _moving_line(run: Run) -> Table:

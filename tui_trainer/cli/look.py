@@ -1,4 +1,4 @@
-"""Commands that look at runs: runs, show, compare, logs."""
+"""Commands that look at runs: runs, show, logs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from tui_trainer.record.index import Run
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.record.state import Attempt
-    from tui_trainer.study.compare import Comparison
 
 
 def complete_runs(context: typer.Context, incomplete: str) -> list[str]:
@@ -88,11 +87,11 @@ def runs(
     from tui_trainer.record.index import Index
 
     found = Index(runs_folder(context.obj)).look_until_sure()
-    taken = _taken(found, wanted)
+    listed = taken(found, wanted)
     if as_json:
-        print_json([run.summary() for run in taken])
-    elif taken:
-        _print_runs(taken)
+        print_json([run.summary() for run in listed])
+    elif listed:
+        _print_runs(listed)
     elif found:
         typer.echo(f"none of {len(found)} runs is like that")
     else:
@@ -109,33 +108,6 @@ def show(context: typer.Context, run: RunArgument, as_json: JsonOption = False) 
         print_json(_whole(found))
     else:
         _print_whole(found)
-
-
-def compare(
-    context: typer.Context,
-    runs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="RUN...",
-            help="Runs like cnn4/3; cnn4 alone is its newest. The first is the measure.",
-            autocompletion=complete_runs,
-        ),
-    ],
-    as_json: JsonOption = False,
-) -> None:
-    """Show runs beside each other: their figures, and the settings that differ."""
-    from tui_trainer.cli.for_programs import print_json
-    from tui_trainer.record.index import RunReader, look_until_sure
-    from tui_trainer.study.compare import compare as compare_runs
-    from tui_trainer.study.facts import facts_of
-
-    folders = dict.fromkeys(find(context, name) for name in runs)
-    found = look_until_sure([RunReader(folder) for folder in folders])
-    comparison = compare_runs([facts_of(run) for run in found])
-    if as_json:
-        print_json(comparison.as_record())
-    else:
-        _print_comparison(comparison, found)
 
 
 def logs(
@@ -162,7 +134,7 @@ def logs(
         errors.say(f"{seen.name} {seen.state.value}: {seen.cause}")
 
 
-def _taken(found: list[Run], wanted: str) -> list[Run]:
+def taken(found: list[Run], wanted: str) -> list[Run]:
     """The runs that the filter takes."""
     from tui_trainer.study.facts import facts_of, settings_of
     from tui_trainer.study.filter import parse_filter
@@ -195,36 +167,6 @@ def _print_runs(found: list[Run]) -> None:
             for run in found
         ],
     )
-
-
-def _print_comparison(comparison: Comparison, found: list[Run]) -> None:
-    from tui_trainer.cli.words import print_table, results, state_text
-    from tui_trainer.record.words import ABSENT, percent
-
-    print_table(
-        ["run", "state", ">best", ">epoch", ">final", ">to the first", ">test", ">ood", ">gap"],
-        [
-            [
-                each.name,
-                state_text(run),
-                percent(each.best),
-                str(each.best_epoch or ABSENT),
-                percent(each.final),
-                ABSENT if each.above_first is None else f"{100 * each.above_first:+.1f}",
-                percent(each.test),
-                percent(each.ood),
-                percent(each.gap),
-            ]
-            for each, run in zip(comparison.runs, found, strict=True)
-        ],
-    )
-    results.say("")
-    if comparison.differences:
-        names = (each.name for each in comparison.runs)
-        rows = [[each.key, *each.values] for each in comparison.differences]
-        print_table(["setting", *names], rows)
-    else:
-        results.say("all were launched with the same settings")
 
 
 def _story(run: Run) -> str:
@@ -304,9 +246,14 @@ def _print_whole(run: Run) -> None:
 
 
 def _own_lines(run: Run) -> Iterator[str]:
-    """What it was launched with, in a word, and what people said of it."""
+    """What it was launched with, in a word, how large it is, and what people said of it."""
+    from tui_trainer.record.words import amount
+
     if run.plan is not None:
         yield f"fingerprint {run.plan.fingerprint}"
+    if run.complexity is not None:
+        operations = f"{amount(run.complexity.flops)} FLOPs for an image"
+        yield f"{run.complexity.parameters:,} parameters, {operations}"
     remarks = run.remarks
     if remarks.tags:
         yield f"tags: {' '.join(remarks.tags)}"
@@ -362,4 +309,4 @@ def _files(folder: RunFolder) -> list[Path]:
     )
 
 
-COMMANDS = (runs, show, compare, logs)
+COMMANDS = (runs, show, logs)

@@ -22,10 +22,12 @@ from tui_trainer.cli import (
     preflight,
     project,
     prove,
+    queue,
     remark,
     samples,
     schedule,
     serve,
+    weigh,
 )
 from tui_trainer.errors import TuiTrainerError, told
 
@@ -50,6 +52,7 @@ COMMANDS = (
     *manage.COMMANDS,
     *assess.COMMANDS,
     *look.COMMANDS,
+    *weigh.COMMANDS,
     *remark.COMMANDS,
     *keep.COMMANDS,
     *prove.COMMANDS,
@@ -58,6 +61,7 @@ COMMANDS = (
 for command in COMMANDS:
     app.command(command.__name__.removesuffix("_").replace("_", "-"))(command)
 app.add_typer(data.app)
+app.add_typer(queue.app)
 
 
 @app.callback(invoke_without_command=True)

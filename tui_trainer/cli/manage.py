@@ -54,9 +54,13 @@ ChangesOption = Annotated[
 DetachOption = Annotated[
     bool, typer.Option("--detach", "-d", help="Start it and return; it goes on by itself.")
 ]
+NoQueueOption = Annotated[
+    bool,
+    typer.Option("--no-queue", help="Begin at once, whoever has the slots of this machine."),
+]
 
 
-def run(
+def run(  # noqa: PLR0917  typer's parameters are options
     context: typer.Context,
     experiments: Annotated[
         list[str],
@@ -71,6 +75,7 @@ def run(
         bool, typer.Option("--no-preflight", help="Train without a rehearsal of every stage.")
     ] = False,
     detach: DetachOption = False,
+    no_queue: NoQueueOption = False,
 ) -> None:
     """Launch a new run of each experiment and show it to its end."""
     from tui_trainer.cli.words import errors
@@ -81,12 +86,14 @@ def run(
         project.experiment(name, changes or ())
     if project.problems:
         errors.say(f"{project.path.name} has mistakes elsewhere; tui-trainer list names them")
-    start = partial(launch, project, changes=changes or (), preflight=not no_preflight)
+    start = partial(
+        launch, project, changes=changes or (), preflight=not no_preflight, queue=not no_queue
+    )
     starts = [partial(start, name) for name in experiments]
     raise typer.Exit(_each(starts, detach=detach))
 
 
-def resume(
+def resume(  # noqa: PLR0917  as run
     context: typer.Context,
     runs: RunsOrAllArgument = None,
     all_dead: Annotated[
@@ -103,6 +110,7 @@ def resume(
         ),
     ] = None,
     detach: DetachOption = False,
+    no_queue: NoQueueOption = False,
 ) -> None:
     """Go on with a run from its last good checkpoint."""
     from tui_trainer.launch.launcher import extend
@@ -117,7 +125,8 @@ def resume(
     folders = _dead(context) if all_dead else [find(context, name) for name in runs or ()]
     if not folders:
         typer.echo("no run crashed, was lost or interrupted")
-    resume_run = go_on if epochs is None else partial(extend, epochs=epochs)
+    go_on = partial(go_on, queue=not no_queue)
+    resume_run = go_on if epochs is None else partial(extend, epochs=epochs, queue=not no_queue)
     starts = [lambda folder=folder: _resumed(folder, resume_run) for folder in folders]
     raise typer.Exit(_each(starts, detach=detach))
 
@@ -197,10 +206,13 @@ def _resumed(folder: RunFolder, resume_run: Callable[[RunFolder], None]) -> RunF
 
 
 def _dead(context: typer.Context) -> list[RunFolder]:
+    """Runs that died, in the order in which they stood in the queue."""
     from tui_trainer.record.index import Index
+    from tui_trainer.record.place import Place
 
     runs = Index(runs_folder(context.obj)).look_until_sure()
-    return [run.folder for run in runs if run.state.has_died]
+    dead = [run.folder for run in runs if run.state.has_died]
+    return sorted(dead, key=lambda folder: Place.read(folder.queue_file).key)
 
 
 COMMANDS = (run, resume, stop)

@@ -89,7 +89,10 @@ def score(
         typer.Argument(metavar="[VALUE]", help="What the leaderboard said. Default: list them."),
     ] = None,
     board: Annotated[
-        str, typer.Option("--board", metavar="NAME", help="Which leaderboard, if there are more.")
+        str,
+        typer.Option(
+            "--board", "--on", metavar="NAME", help="Which leaderboard, if there are more."
+        ),
     ] = "",
     as_json: JsonOption = False,
 ) -> None:

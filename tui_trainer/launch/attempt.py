@@ -14,7 +14,6 @@ from tui_trainer.errors import ExitCode, OwnedByAnotherError, RunCrashedError, T
 from tui_trainer.launch.core_process import CoreProcess
 from tui_trainer.launch.last_words import last_words
 from tui_trainer.launch.memory import MemoryWatch
-from tui_trainer.launch.resources import allotted_cores, threads_for
 from tui_trainer.launch.restarts import Ending
 from tui_trainer.launch.signals import FORWARDED
 from tui_trainer.record.claim import check_ownership
@@ -30,12 +29,20 @@ from tui_trainer.record.events import (
 from tui_trainer.record.failure import Hope
 from tui_trainer.record.heartbeat import SECONDS_PER_BEAT, Heartbeat, Progress
 from tui_trainer.record.run_folder import RunFolder
-from tui_trainer.record.state import STOPPED_AT_ONCE, History, exit_cause, fold, stop_cause
+from tui_trainer.record.state import (
+    STOPPED_AT_ONCE,
+    WAITS_FOR_SLOTS,
+    History,
+    exit_cause,
+    fold,
+    stop_cause,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tui_trainer.launch.signals import Signals
+    from tui_trainer.launch.turn import Share, Turn
     from tui_trainer.record.owner import Owner
     from tui_trainer.record.run_folder import AttemptFolder
 
@@ -43,6 +50,8 @@ if TYPE_CHECKING:
 TRIES_TO_RECORD_THE_END = 300
 # Somebody waits for that end, and a scheduler kills what takes long over it.
 TRIES_OF_THE_STOPPED = 3
+# A crash that is tried again soon keeps its slots: others would begin and end in between.
+LONGEST_WAIT_WITH_SLOTS = 10.0
 # Over NFS a folder can be out of sight for a moment, and a folder that was moved stays away.
 BEATS_WITHOUT_FOLDER = 3
 # What SIGTERM ends within its ten seconds; a core that may not write has nothing to save.
@@ -60,7 +69,7 @@ class SupervisedAttempt:
         folder: The run.
         attempt: The attempt that this process claimed.
         owner: This process, as it claimed it.
-        slots: The CPU slots that the experiment declares, if it does.
+        turn: When the core may be started, and what it may use.
         signals: What this process is sent.
     """
 
@@ -69,19 +78,19 @@ class SupervisedAttempt:
         folder: RunFolder,
         attempt: AttemptFolder,
         owner: Owner,
-        slots: int | None,
+        turn: Turn,
         signals: Signals,
     ) -> None:
         self._folder = folder
         self.folder = attempt
         self._owner = owner
-        self._slots = slots
+        self._turn = turn
         self._signals = signals
-        self._began = time.monotonic()
+        self._began: float | None = None
         self._beat, self._beat_at = 0, 0.0
         self._obeyed: bool | None = None
         self._stopped_by = 0
-        self._waits_for = ""
+        self._waits_for, self._stage = "", "waiting"
         self._lost = ""
         self._lost_at = 0.0
         self._beats_without_folder = 0
@@ -94,11 +103,11 @@ class SupervisedAttempt:
             waits_for: What has to change in it, in words.
         """
         try:
-            threads = self._begin()
-            if not self.wait(wait_seconds, waits_for):
+            if not (self.wait(wait_seconds, waits_for) and self._wait_for_turn()):
                 return self._ending(ExitCode.STOPPED, "")
+            share = self._begin()
             memory = MemoryWatch()
-            core = CoreProcess.start(self._folder, self.folder, threads)
+            core = CoreProcess.start(self._folder, self.folder, share)
         except OSError as error:
             if self.is_asked_to_stop():
                 return self._ending(ExitCode.STOPPED, "")
@@ -125,7 +134,7 @@ class SupervisedAttempt:
             exit_code=ending.exit_code,
             cause=cause,
             peak_memory_bytes=ending.peak_memory_bytes,
-            seconds=round(time.monotonic() - self._began, 3),
+            seconds=0.0 if self._began is None else round(time.monotonic() - self._began, 3),
             hope=ending.hope.value,
         )
         # Before the record of it, at which whoever follows the log stops reading.
@@ -167,6 +176,8 @@ class SupervisedAttempt:
     def wait(self, seconds: float, waits_for: str) -> bool:
         """Wait before a core is started; False where none is to be started any more."""
         until = time.monotonic() + seconds
+        if seconds > LONGEST_WAIT_WITH_SLOTS:
+            self._turn.step_back()
         with self._saying(waits_for):
             while not self.is_asked_to_stop() and not self._lost:
                 left = until - time.monotonic()
@@ -174,6 +185,15 @@ class SupervisedAttempt:
                     return True
                 self._pass_time(left, restart_seconds=left)
             return False
+
+    def _wait_for_turn(self) -> bool:
+        """Wait for slots; False where no core is to be started any more."""
+        while not self.is_asked_to_stop() and not self._lost:
+            if self._turn.has_come():
+                return True
+            with self._saying(self._turn.cause, WAITS_FOR_SLOTS):
+                self._pass_time(self._turn.seconds_to_look)
+        return False
 
     def wait_for_room(self, waits_for: str, *, asked: bool | None) -> bool:
         """A beat's time, alive and seen; False where somebody asked to stop.
@@ -198,12 +218,12 @@ class SupervisedAttempt:
         return bool(self._stopped_by) or self.folder.stop_request() is not None
 
     @contextlib.contextmanager
-    def _saying(self, waits_for: str) -> Iterator[None]:
-        self._waits_for = waits_for
+    def _saying(self, waits_for: str, stage: str = "waiting") -> Iterator[None]:
+        self._waits_for, self._stage = waits_for, stage
         try:
             yield
         finally:
-            self._waits_for = ""
+            self._waits_for, self._stage = "", "waiting"
 
     def _pass_time(self, most: float, restart_seconds: float | None = None) -> bool:
         """Beat where that is due, then wait for a moment; whether a signal asked to stop in it."""
@@ -212,16 +232,16 @@ class SupervisedAttempt:
         self._signals.wait(min(most, self._seconds_to_beat()))
         return any(number != signal.SIGUSR1 for number in self._note(self._signals.take()))
 
-    def _begin(self) -> int:
-        """Record that it begins; how many threads it gets."""
-        allotment, number = allotted_cores(), self.folder.number
-        threads = threads_for(self._slots, allotment)
+    def _begin(self) -> Share:
+        """Record that it begins; what the core gets."""
+        self._began = time.monotonic()
+        share, number = self._turn.share(), self.folder.number
         with self._noting_a_loss():
-            self.record(AttemptStarted(attempt=number, owner=self._owner, threads=threads))
-            for warning in allotment.warnings:
+            self.record(AttemptStarted(attempt=number, owner=self._owner, threads=share.threads))
+            for warning in share.warnings:
                 self.record(Warned(attempt=number, message=warning))
-        log(f"attempt {number}: {_counted(threads)} ({allotment.source})")
-        return threads
+        log(f"attempt {number}: {share}")
+        return share
 
     def _accompany(self, core: CoreProcess) -> None:
         while core.exit_code() is None:
@@ -269,12 +289,13 @@ class SupervisedAttempt:
         ended: AttemptEnded | None = None,
     ) -> None:
         self._beat, self._beat_at = self._beat + 1, time.monotonic()
+        self._turn.keep()
         beat = Heartbeat(
             beat=self._beat,
             attempt=self.folder.number,
             owner=self._owner,
             core=core.owner if core else None,
-            progress=core.progress if core else Progress(stage="waiting"),
+            progress=core.progress if core else Progress(stage=self._stage),
             idle_seconds=core.pace.idle_seconds if core else 0.0,
             step_seconds=core.pace.step_seconds if core else None,
             restart_seconds=restart_seconds,
@@ -393,7 +414,3 @@ def _reason(error: OSError) -> str:
 def _where_it_went() -> RunFolder:
     """The run folder after somebody renamed it: the log in it is still open."""
     return RunFolder(Path("/proc/self/fd/1").readlink().parents[2])
-
-
-def _counted(threads: int) -> str:
-    return "1 thread" if threads == 1 else f"{threads} threads"

@@ -21,6 +21,7 @@ from tui_trainer.record.tail import parse_record
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from tui_trainer.launch.turn import Share
     from tui_trainer.record.heartbeat import Usage
     from tui_trainer.record.run_folder import AttemptFolder, RunFolder
 
@@ -68,7 +69,7 @@ class CoreProcess:
     _unfinished: bytes = b""
 
     @classmethod
-    def start(cls, folder: RunFolder, attempt: AttemptFolder, threads: int) -> CoreProcess:
+    def start(cls, folder: RunFolder, attempt: AttemptFolder, share: Share) -> CoreProcess:
         """Start the core for an attempt; what it prints goes where this process prints."""
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
@@ -79,9 +80,9 @@ class CoreProcess:
                 process = subprocess.Popen(
                     [sys.executable, "-m", module, str(folder.path)],
                     stdin=subprocess.DEVNULL,
-                    pass_fds=[writer],
+                    pass_fds=[writer, *share.descriptors],
                     cwd=folder.path,
-                    env=core_environment(os.environ, attempt.number, writer, threads),
+                    env=core_environment(os.environ, attempt.number, writer, share),
                 )
         finally:
             os.close(writer)
@@ -149,13 +150,14 @@ def _held_back(numbers: Collection[int]) -> Iterator[None]:
 
 
 def core_environment(
-    environment: Mapping[str, str], attempt: int, progress_descriptor: int, threads: int
+    environment: Mapping[str, str], attempt: int, progress_descriptor: int, share: Share
 ) -> dict[str, str]:
     """The core's environment: its attempt and pipe; threads and memory settled before it starts."""
     return {
         **MALLOC_SETTINGS,
         **environment,
-        **dict.fromkeys(THREAD_VARIABLES, str(threads)),
+        **dict.fromkeys(THREAD_VARIABLES, str(share.threads)),
+        **share.environment,
         "PYTHONUNBUFFERED": "1",
         "TUI_TRAINER_ATTEMPT": str(attempt),
         "TUI_TRAINER_PROGRESS_FD": str(progress_descriptor),

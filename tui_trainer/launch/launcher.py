@@ -19,6 +19,7 @@ from tui_trainer.record.experiment_file import read_experiment_to_train
 from tui_trainer.record.heartbeat import Heartbeat
 from tui_trainer.record.index import RunReader, look_until_sure
 from tui_trainer.record.owner import Owner, Presence
+from tui_trainer.record.place import Place
 from tui_trainer.record.run_folder import AttemptFolder, RunFolder, claim_run, give_back
 from tui_trainer.record.state import State
 from tui_trainer.spec.learning import CosineAnnealingLR
@@ -34,7 +35,12 @@ if TYPE_CHECKING:
 
 
 def launch(
-    project: Project, name: str, changes: Sequence[str] = (), *, preflight: bool = True
+    project: Project,
+    name: str,
+    changes: Sequence[str] = (),
+    *,
+    preflight: bool = True,
+    queue: bool = True,
 ) -> RunFolder:
     """Start a new run of an experiment.
 
@@ -43,6 +49,7 @@ def launch(
         name: The experiment.
         changes: `KEY=VALUE` texts that apply on top of what the file says.
         preflight: Whether its attempts begin with one.
+        queue: Whether it waits for its turn.
 
     Raises:
         UsageError: there is no such experiment.
@@ -51,7 +58,7 @@ def launch(
     """
     experiment = project.experiment(name, changes)
     folder = prepare(project, name, experiment, preflight=preflight)
-    _start(folder)
+    _start(folder, queue=queue)
     return folder
 
 
@@ -96,6 +103,7 @@ def prepare(
     folder = claim_run(project.folder / "runs", name)
     try:
         write_once(folder.experiment_file, content)
+        Place.at_the_end().write(folder.queue_file)
         append_event(folder.events_file, launched)
     except OSError:
         give_back(folder)
@@ -103,8 +111,12 @@ def prepare(
     return folder
 
 
-def resume(folder: RunFolder) -> None:
-    """Start the next attempt of a run that is not finished.
+def resume(folder: RunFolder, *, queue: bool = True) -> None:
+    """Start the next attempt of a run that is not finished, at the place in the queue that it had.
+
+    Args:
+        folder: The run.
+        queue: Whether it waits for its turn.
 
     Raises:
         UsageError: the run is finished, or its experiment was changed since the launch.
@@ -121,14 +133,19 @@ def resume(folder: RunFolder) -> None:
             f"a new run of it: tui-trainer run {folder.experiment_name}",
         )
     read_experiment_to_train(folder)
-    _start(folder)
+    _start(folder, queue=queue)
 
 
-def extend(folder: RunFolder, epochs: int) -> None:
+def extend(folder: RunFolder, epochs: int, *, queue: bool = True) -> None:
     """Go on with a run that is over to more epochs than it was to have, in all.
 
     What it was launched with stays as it was written; a schedule that was laid out for its epochs
     keeps its length, and then its last learning rate.
+
+    Args:
+        folder: The run.
+        epochs: In all.
+        queue: Whether it waits for its turn.
 
     Raises:
         UsageError: it has not begun, is to have as many epochs already, its schedule has come
@@ -163,7 +180,7 @@ def extend(folder: RunFolder, epochs: int) -> None:
             "scheduler.eta_min or scheduler.T_max would leave something to learn with",
         )
     append_event(folder.events_file, Extended(after=run.newest_attempt, epochs=epochs))
-    _start(folder)
+    _start(folder, queue=queue)
 
 
 def stop(folder: RunFolder, *, at_once: bool = False) -> None:
@@ -174,6 +191,8 @@ def stop(folder: RunFolder, *, at_once: bool = False) -> None:
     """
     run = look_until_sure([RunReader(folder)])[0]
     attempt = folder.newest_attempt()
+    if run.state.is_live and attempt is None:
+        raise UsageError(f"{run.name} waits for its supervisor", hint="try again in a moment")
     if not run.state.is_live or attempt is None:
         raise UsageError(f"{run.name} is {run.state.value}; there is nothing to stop")
     try:
@@ -253,9 +272,9 @@ def _signal_instead(
             os.kill(here[-1].pid, signal.SIGKILL)
 
 
-def _start(folder: RunFolder) -> None:
+def _start(folder: RunFolder, *, queue: bool = True) -> None:
     try:
-        start_supervisor(folder)
+        start_supervisor(folder, queue=queue)
     except TuiTrainerError as error:
         if folder.newest_attempt() is None:
             append_event(folder.events_file, LaunchFailed(cause=error.message))

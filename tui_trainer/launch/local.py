@@ -16,10 +16,15 @@ if TYPE_CHECKING:
 # A supervisor answers within a second; on a login node whose file system hangs it may take longer
 # than anybody waits.
 ANSWER_SECONDS = 60.0
+NO_QUEUE = "--no-queue"
 
 
-def start_supervisor(folder: RunFolder) -> int:
+def start_supervisor(folder: RunFolder, *, queue: bool = True) -> int:
     """Start a supervisor for the run's next attempt and return the attempt's number.
+
+    Args:
+        folder: The run.
+        queue: Whether it waits for its turn.
 
     Raises:
         OwnedByAnotherError: the run has a living owner.
@@ -27,7 +32,10 @@ def start_supervisor(folder: RunFolder) -> int:
     """
     try:
         answer = subprocess.run(
-            [sys.executable, "-m", "tui_trainer.launch.supervisor", str(folder.path)],
+            [
+                *(sys.executable, "-m", "tui_trainer.launch.supervisor", str(folder.path)),
+                *(() if queue else (NO_QUEUE,)),
+            ],
             stdin=subprocess.DEVNULL,
             # Not in the project: a file of the user's named like a module would be imported.
             cwd=folder.path,

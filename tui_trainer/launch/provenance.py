@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 from datetime import datetime, timezone
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from tui_trainer import __version__
@@ -58,6 +57,9 @@ def _utf8(value: Any) -> Any:
 
 
 def _version(package: str) -> str:
+    # Twenty milliseconds that the app's first frame need not wait for.
+    from importlib import metadata
+
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

@@ -2,8 +2,9 @@
 
 `python -m tui_trainer.launch.supervisor RUN_FOLDER` claims the next attempt, answers on standard
 output with one JSON line whether it owns it, and lives on in a session of its own, without a
-terminal. A core that crashes is started again from the last good checkpoint, as an attempt of its
-own. The same program runs on a laptop and inside a cluster's job.
+terminal. It waits for its turn in the queue, unless `--no-queue` is said behind the folder. A core
+that crashes is started again from the last good checkpoint, as an attempt of its own. The same
+program runs on a laptop and inside a cluster's job.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from typing import TYPE_CHECKING
 
 from tui_trainer.errors import ExitCode, TuiTrainerError
 from tui_trainer.launch.attempt import SupervisedAttempt, log
+from tui_trainer.launch.local import NO_QUEUE
 from tui_trainer.launch.on_end import run_on_end
 from tui_trainer.launch.restarts import Decision, Restarts, wait_before
 from tui_trainer.launch.room import want_of_room
 from tui_trainer.launch.signals import Signals
+from tui_trainer.launch.turn import AtOnce, turn_of
 from tui_trainer.record.claim import claim
 from tui_trainer.record.experiment_file import read_experiment_to_train
 from tui_trainer.record.failure import Hope
@@ -30,6 +33,7 @@ from tui_trainer.record.run_folder import VERIFICATIONS, RunFolder
 
 if TYPE_CHECKING:
     from tui_trainer.launch.restarts import Ending
+    from tui_trainer.launch.turn import Turn
     from tui_trainer.record.run_folder import AttemptFolder
     from tui_trainer.spec.experiment import Resources
 
@@ -42,6 +46,8 @@ def main() -> None:
     try:
         resources = read_experiment_to_train(folder).experiment.resources
         attempt, owner = claim(folder)
+        # Before the answer, after which others may be launched, who stand behind it.
+        turn = AtOnce(resources.slots) if NO_QUEUE in sys.argv[2:] else turn_of(folder, resources)
     except TuiTrainerError as error:
         _answer({"message": error.message, "hint": error.hint, "exit_code": error.exit_code})
         sys.exit(error.exit_code)
@@ -49,7 +55,7 @@ def main() -> None:
         _answer({"message": f"cannot start {folder.run}: {error}", "exit_code": ExitCode.CRASHED})
         sys.exit(ExitCode.CRASHED)
     _answer({"attempt": attempt.number})
-    Supervisor(folder, resources, signals).supervise(attempt, owner)
+    Supervisor(folder, resources, turn, signals).supervise(attempt, owner)
 
 
 class Supervisor:
@@ -58,12 +64,15 @@ class Supervisor:
     Args:
         folder: The run.
         resources: What the experiment may use.
+        turn: When it may begin.
         signals: What this process is sent.
     """
 
-    def __init__(self, folder: RunFolder, resources: Resources, signals: Signals) -> None:
+    def __init__(
+        self, folder: RunFolder, resources: Resources, turn: Turn, signals: Signals
+    ) -> None:
         self._folder = folder
-        self._slots = resources.slots
+        self._turn = turn
         self._restarts = Restarts(resources.max_restarts)
         self._signals = signals
 
@@ -81,6 +90,8 @@ class Supervisor:
             if following is None and decision.wait_seconds and attempt.is_asked_to_stop():
                 ending = attempt.stopped_after(ending)
                 decision = Decision(ending.cause)
+            if following is None:
+                self._turn.step_back()
             attempt.record_end(ending, decision.cause, now_owned_by=following or attempt)
             if following is None and self._is_over_with(attempt):
                 run_on_end(self._folder, log)
@@ -131,7 +142,7 @@ class Supervisor:
         return claimed
 
     def _attempt(self, claimed: AttemptFolder, owner: Owner) -> SupervisedAttempt:
-        return SupervisedAttempt(self._folder, claimed, owner, self._slots, self._signals)
+        return SupervisedAttempt(self._folder, claimed, owner, self._turn, self._signals)
 
 
 def _leave_the_terminal() -> None:

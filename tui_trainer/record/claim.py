@@ -28,7 +28,8 @@ def claim(folder: RunFolder) -> tuple[AttemptFolder, Owner]:
         OwnedByAnotherError: the run has a living owner, or another process claimed it first.
     """
     run = look_until_sure([RunReader(folder)])[0]
-    if run.state.is_live:
+    # Without an attempt it is this very process that it waits for.
+    if run.state.is_live and run.newest_attempt:
         attempt = folder.attempt(run.newest_attempt)
         why = f" ({run.cause})" if run.cause else ""
         raise OwnedByAnotherError(

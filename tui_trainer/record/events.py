@@ -75,6 +75,10 @@ class TrainingBegan(_Event):
     step: int
     checkpoint: str
     """Name of the checkpoint it resumed from; empty for a start from nothing."""
+    parameters: int = 0
+    """Of the network; 0 at a resume, and in records of before it was kept."""
+    flops: int = 0
+    """Floating-point operations of a forward pass of one image, as far as they are counted."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui_trainer.errors import InvalidExperimentsError, UsageError
@@ -10,9 +11,12 @@ from tui_trainer.record.state import fold
 from tui_trainer.record.tail import read_small
 from tui_trainer.record.verify_records import Recorded
 from tui_trainer.spec.snapshot import experiment_from_toml
-from tui_trainer.spec.summary import read_summary
+from tui_trainer.spec.summary import SNAPSHOT_NAME, read_summary, snapshot_table
+from tui_trainer.spec.toml_file import parse
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.spec.experiment import Experiment
     from tui_trainer.spec.summary import Summary
@@ -50,6 +54,14 @@ def read_experiment(folder: RunFolder) -> LaunchedExperiment:
     extended = fold(read_events(folder.events_file)).extended
     plan = summary if extended is None else summary.extended(extended.epochs)
     return LaunchedExperiment(experiment, summary.fingerprint, plan, provenance)
+
+
+def read_provenance(folder: RunFolder) -> Mapping[str, Any]:
+    """Where, when and with what the run was launched; nothing where that cannot be read."""
+    with contextlib.suppress(InvalidExperimentsError):
+        text = (read_small(folder.experiment_file) or b"").decode(errors="replace")
+        return snapshot_table(parse(text, SNAPSHOT_NAME), "provenance")
+    return {}
 
 
 def read_experiment_to_train(folder: RunFolder) -> LaunchedExperiment:

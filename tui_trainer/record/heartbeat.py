@@ -32,8 +32,8 @@ class Progress:
     """Where the core stands; the core says it, the supervisor passes it on."""
 
     stage: str = "starting"
-    """`waiting`, `starting`, `rehearsing`, `preparing`, `training`, `validating`, `saving` or
-    `evaluating`."""
+    """`queued`, `waiting`, `starting`, `rehearsing`, `preparing`, `training`, `validating`,
+    `saving` or `evaluating`."""
     epoch: int = 0
     """The epoch in progress, from 1."""
     step: int = 0

@@ -25,9 +25,10 @@ from tui_trainer.record.heartbeat import (
     Usage,
 )
 from tui_trainer.record.owner import Presence
+from tui_trainer.record.place import Place
 from tui_trainer.record.remarks import Remarks
 from tui_trainer.record.run_folder import RunFolder, all_runs
-from tui_trainer.record.state import Attempt, Evidence, History, State, judge
+from tui_trainer.record.state import Attempt, Complexity, Evidence, History, State, judge
 from tui_trainer.record.tail import Tail, identity, read_json, read_small
 from tui_trainer.spec.summary import Summary, read_summary
 
@@ -72,6 +73,8 @@ class Run:
     """Lines of its files that could not be read."""
     remarks: Remarks
     """What people said of it."""
+    queue: Place | None = None
+    """Where it stands among those that wait; None where it does not."""
 
     @property
     def name(self) -> str:
@@ -103,6 +106,16 @@ class Run:
         return self.epochs[-1].ood_gap if self.epochs else None
 
     @property
+    def complexity(self) -> Complexity | None:
+        """How large its network is; None where no training began, or before it was recorded."""
+        return self.history.complexity
+
+    @property
+    def trained_seconds(self) -> float | None:
+        """How long its epochs took, pauses between attempts left out; None before the first."""
+        return sum(epoch.seconds or 0.0 for epoch in self.epochs) if self.epochs else None
+
+    @property
     def past_alarms(self) -> list[Alarmed]:
         """Those that a later epoch has shown to be over."""
         return [alarm for alarm in self.history.alarms if _is_over(alarm, self.epochs)]
@@ -111,7 +124,7 @@ class Run:
     def eta_seconds(self) -> float | None:
         """Predicted seconds until the last epoch ends; None where nothing is known yet."""
         recent = [epoch.seconds for epoch in self.epochs[-EPOCHS_FOR_ETA:] if epoch.seconds]
-        if not self.state.is_live or not recent:
+        if not self.state.is_live or self.state is State.QUEUED or not recent:
             return None
         left = self.planned_epochs * (1.0 - self.share_done)
         return left * sum(recent) / len(recent)
@@ -127,6 +140,7 @@ class Run:
     def summary(self) -> dict[str, Any]:
         """One object of `runs --json`."""
         newest, best = (self.epochs[-1] if self.epochs else None), self.best
+        complexity = self.complexity
         return {
             "run": self.name,
             "experiment": self.folder.experiment_name,
@@ -144,6 +158,9 @@ class Run:
             if best is None
             else {"epoch": best.epoch, "validation_accuracy": best.validation_accuracy},
             "eta_seconds": self.eta_seconds,
+            "trained_seconds": self.trained_seconds,
+            "parameters": complexity.parameters if complexity else None,
+            "flops": complexity.flops if complexity else None,
             "fingerprint": None if self.plan is None else self.plan.fingerprint,
             "skipped_lines": self.skipped_lines,
             "damaged_checkpoints": [event.checkpoint for event in self.history.rejected],
@@ -230,6 +247,7 @@ class RunReader:
             ood=self._read_result("ood"),
             skipped_lines=self._events.skipped + self._epochs.skipped + self._said.skipped,
             remarks=self._remarks,
+            queue=Place.read(self.folder.queue_file) if verdict.state is State.QUEUED else None,
         )
 
     def _unrecorded_end(
@@ -252,7 +270,7 @@ class RunReader:
 
     def _read_traces(self) -> object:
         """What a resume, an evaluation, a remark or an edit of the run cannot leave as it is."""
-        return [self.folder.newest_attempt(), *map(identity, self._traced)]
+        return [self.folder.attempts_claimed, *map(identity, self._traced)]
 
     def _has_recorded_end(self, run: Run) -> bool:
         """Whether its state rests on a record, and not on what /proc said at one moment."""

@@ -97,7 +97,7 @@ def prunable(runs: Path, trash_days: float) -> Iterator[Prunable]:
 def _idle(folders: Iterable[RunFolder]) -> list[Run]:
     """The runs that nobody works on, or is about to."""
     looked = look_until_sure([RunReader(folder) for folder in folders])
-    return [run for run in looked if not run.state.is_live and run.state is not State.QUEUED]
+    return [run for run in looked if not run.state.is_live]
 
 
 def _remains(folder: RunFolder) -> Iterator[tuple[tuple[Path, ...], str]]:

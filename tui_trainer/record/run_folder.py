@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -190,6 +191,11 @@ class RunFolder:
         return self.path / "heartbeat.json"
 
     @property
+    def queue_file(self) -> Path:
+        """Where the run stands among those that wait."""
+        return self.path / "queue.json"
+
+    @property
     def checkpoints(self) -> Path:
         """Folder of the checkpoints and their digests."""
         return self.path / "checkpoints"
@@ -224,14 +230,16 @@ class RunFolder:
 
     def newest_attempt(self) -> AttemptFolder | None:
         """The attempt that owns the run, or owned it last."""
-        number = max(_numbers_in(self.attempts), default=None)
-        return None if number is None else self.attempt(number)
+        number = self.attempts_claimed
+        return self.attempt(number) if number else None
 
     @property
     def attempts_claimed(self) -> int:
-        """The newest attempt's number, which tells whether anybody took the run over since."""
-        attempt = self.newest_attempt()
-        return 0 if attempt is None else attempt.number
+        """The newest attempt's number, which tells whether anybody took the run over since.
+
+        0 before the first.
+        """
+        return max(_numbers_in(self.attempts), default=0)
 
     def claim_attempt(self, owner: Owner, *, after: int) -> AttemptFolder:
         """Become the owner of the attempt that follows attempt `after`, which is over.
@@ -356,7 +364,7 @@ def _is_folder(entry: Path) -> bool:
 
 def _numbers_in(folder: Path) -> set[int]:
     try:
-        names = [entry.name for entry in folder.iterdir()]
+        names = os.listdir(folder)  # noqa: PTH208 - a path for each costs more than the reading
     except (FileNotFoundError, NotADirectoryError):
         return set()
     return {int(name) for name in names if _NUMBER.fullmatch(name)}

@@ -7,7 +7,7 @@ import signal
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import singledispatchmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tui_trainer.errors import ExitCode
 from tui_trainer.record.events import (
@@ -38,6 +38,10 @@ STALLED_SECONDS = 60.0
 # Where no step can be counted: data decoded, a network compiled in its first step, a checkpoint
 # on its way to a slow disk. NVIDIA's ft_launcher waits as long for a first sign.
 STALLED_WITHOUT_STEPS_SECONDS = 1800.0
+
+
+# The stage of a supervisor that waits for the slots of its run: nothing is wrong with that.
+WAITS_FOR_SLOTS = "queued"
 
 
 class State(str, Enum):
@@ -73,6 +77,7 @@ class State(str, Enum):
 
 
 _LIVE = {
+    State.QUEUED,
     State.PREFLIGHT,
     State.RUNNING,
     State.EVALUATING,
@@ -103,6 +108,14 @@ class Attempt:
     """Whether it saved a checkpoint of more than it began with."""
 
 
+class Complexity(NamedTuple):
+    """How large a network is, and what it computes for one image."""
+
+    parameters: int
+    flops: int
+    """Floating-point operations of a forward pass; a multiplication and an addition are two."""
+
+
 @dataclass
 class History:
     """The fold of a run's events; any prefix of the events gives a history of its own."""
@@ -116,6 +129,8 @@ class History:
     extended: Extended | None = None
     """What was asked for in addition to what the run was launched for, the newest that counts."""
     warnings: list[Warned | Alarmed] = field(default_factory=list)
+    complexity: Complexity | None = None
+    """Of its network; None in records of before it was kept."""
 
     @property
     def has_trained(self) -> bool:
@@ -154,6 +169,8 @@ class History:
     def _(self, event: TrainingBegan) -> None:
         attempt = self._attempt(event.attempt)
         attempt.began_at_epoch, attempt.began_at_step = event.epoch, event.step
+        if event.parameters > 0:
+            self.complexity = Complexity(event.parameters, max(0, event.flops))
 
     @apply.register(CheckpointSaved)
     def _(self, event: CheckpointSaved) -> None:
@@ -356,12 +373,15 @@ def _core_lives(evidence: Evidence) -> bool:
 
 
 def _alive(evidence: Evidence) -> Verdict:
+    beat = _own_beat(evidence)
+    waits_for_slots = beat is not None and beat.progress.stage == WAITS_FOR_SLOTS
     standstill = _standstill(evidence)
     if evidence.stop_request is not None:
-        return Verdict(State.STOPPING, standstill)
+        return Verdict(State.STOPPING, "" if waits_for_slots else standstill)
+    if waits_for_slots and beat and standstill == beat.waits_for:
+        return Verdict(State.QUEUED, standstill)
     if standstill:
         return Verdict(State.STALLED, standstill)
-    beat = _own_beat(evidence)
     # A core that was started by hand never has a heartbeat.
     stage = beat.progress.stage if beat else ""
     return Verdict(_STATE_OF_STAGE.get(stage, State.RUNNING))

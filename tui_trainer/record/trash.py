@@ -9,7 +9,6 @@ from tui_trainer.errors import OwnedByAnotherError, UsageError
 from tui_trainer.record.durable import sync_folder
 from tui_trainer.record.index import RunReader, look_until_sure
 from tui_trainer.record.run_folder import TRASH, RunFolder, all_runs, find_run
-from tui_trainer.record.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +23,7 @@ def trash(folder: RunFolder) -> RunFolder:
         UsageError: The trash has a run of this name.
     """
     run = look_until_sure([RunReader(folder)])[0]
-    if run.state.is_live or run.state is State.QUEUED:
+    if run.state.is_live:
         raise OwnedByAnotherError(
             f"{run.name} is {run.state.value}; it was left where it is",
             hint=f"stop it first: tui-trainer stop {run.name}",

@@ -102,6 +102,14 @@ def about(seconds: float) -> str:
     return f"{days} d {hours} h" if hours else f"{days} d"
 
 
+def amount(count: float) -> str:
+    """A large number in the unit that leaves few digits: `850`, `557 k`, `11.2 M`, `1.8 G`."""
+    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count / 1e3:.0f} k" if count >= 1e3 else f"{count:.0f}"
+
+
 def moment(seconds: float | None) -> str:
     """When something was, in local time: `2026-11-25 15:40`."""
     if not seconds:

@@ -11,6 +11,7 @@ from typing import (
     TYPE_CHECKING,
     Annotated,
     Any,
+    Final,
     Generic,
     Literal,
     TypeVar,
@@ -40,9 +41,9 @@ Table = TypeVar("Table", bound=Struct)
 
 # No setting needs more; a file of a megabyte of mistakes is reported in a screenful.
 _MOST_ELEMENTS = 100
-_MOST_UNKNOWN_KEYS = 50
+_MOSTUNKNOWN_KEYS = 50
 _NOUNS = {"augment": "an augmentation", "data": "a data set", "optimizer": "an optimizer"}
-_UNKNOWN_KEY = "unknown key"
+UNKNOWN_KEY: Final = "unknown key"
 
 
 class Checked(Struct, Generic[Table], frozen=True):
@@ -327,9 +328,9 @@ class _Checker:
     def _unknown_keys(self, kind: type[Struct], tree: dict[str, Any], keys: Keys) -> None:
         known = kind.__struct_fields__ + (() if keys else self._also_known)
         unknown = (key for key in tree if key not in known)
-        for key in islice(unknown, _MOST_UNKNOWN_KEYS):
+        for key in islice(unknown, _MOSTUNKNOWN_KEYS):
             near = suggestion(key, known) or (_further_in(key) if kind is Experiment else "")
-            message = f"{_UNKNOWN_KEY}{near or ';'} known keys: {listed(known)}"
+            message = f"{UNKNOWN_KEY}{near or ';'} known keys: {listed(known)}"
             self._problem((*keys, key), message, near=nearest(key, known))
 
     def _rules(self, table: Struct, tree: dict[str, Any], keys: Keys) -> None:
@@ -370,14 +371,14 @@ def _told_of(kind: type[Struct], value: dict[str, Any], keys: Keys) -> list[Prob
 
 
 def _count_unknown(problems: list[Problem]) -> int:
-    return sum(problem.message.startswith(_UNKNOWN_KEY) for problem in problems)
+    return sum(problem.message.startswith(UNKNOWN_KEY) for problem in problems)
 
 
 def _meant(kind: type[Struct], tree: dict[str, Any]) -> set[str]:
     """The keys that misspelled ones were meant to be; none of them is missing besides."""
     known = kind.__struct_fields__
     unknown = (key for key in tree if key not in known)
-    return {nearest(key, known) for key in islice(unknown, _MOST_UNKNOWN_KEYS)}
+    return {nearest(key, known) for key in islice(unknown, _MOSTUNKNOWN_KEYS)}
 
 
 def _near(annotation: Any, value: object) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from tui_trainer.spec.check import default_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tui_trainer.spec.problem import Problem
     from tui_trainer.spec.wording import Keys
 
 
@@ -22,6 +23,12 @@ class Layer(Struct, frozen=True):
     """Where the table stands in the file."""
     change: str = ""
     """The change as it was typed, or empty for a table of the file."""
+    within: Keys = ()
+    """The keys that lead to what stands there, where it is less than an experiment's table."""
+
+    def written_at(self, keys: Keys) -> Keys:
+        """Where a key of the experiment is written, if it is written here."""
+        return (*self.keys, *keys[len(self.within) :])
 
 
 class Place(Struct, frozen=True):
@@ -68,8 +75,16 @@ class Layers(Struct, frozen=True):
             for depth in range(len(self.layers) - 1, -1, -1):
                 layer = self.layers[depth]
                 if _holds(layer.tree, known):
-                    return Place((*layer.keys, *keys), layer.change, depth)
+                    return Place(layer.written_at(keys), layer.change, depth)
             known = known[:-1]
+
+
+def placed(problem: Problem, layers: Layers) -> Problem:
+    """The problem at the place where its key was written, in the file or in a change."""
+    places = [layers.place_of(keys) for keys in (problem.keys, *problem.related)]
+    # A rule that binds several keys is broken by whoever spoke last.
+    place = max(places, key=lambda candidate: candidate.depth)
+    return structs.replace(problem, keys=place.keys, related=(), change=place.change)
 
 
 def _merged(

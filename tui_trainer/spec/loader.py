@@ -9,16 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from msgspec import Meta, Struct, structs
 
 from tui_trainer.spec.check import check, check_experiment, check_part, is_certain
-from tui_trainer.spec.layers import Layer, Layers
+from tui_trainer.spec.layers import Layer, Layers, placed
 from tui_trainer.spec.problem import Problem
+from tui_trainer.spec.study import MOST_POINTS_IN_ALL
+from tui_trainer.spec.study_points import Base, lay_out
 from tui_trainer.spec.wording import escape, listed, quote, show, suggestion
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tui_trainer.spec.experiment import Experiment
+    from tui_trainer.spec.study import Point, Study
     from tui_trainer.spec.toml_file import TomlDocument
     from tui_trainer.spec.wording import Keys
 
 MAX_EXPERIMENTS: Final = 1000
+MAX_STUDIES: Final = 200
 
 # A name becomes a folder's name and a word of command lines, on any file system and in any shell.
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
@@ -26,9 +32,9 @@ _NAME_RULE = (
     "a name has 1 to 64 ASCII letters, digits, `.`, `_` or `-`, begins with a letter or digit "
     "and does not end in `.`"
 )
-_TOP_LEVEL = ("project", "defaults", "experiments")
+_TOP_LEVEL = ("project", "defaults", "experiments", "studies")
 _LATER = {
-    "studies": "studies cannot be run by this version",
+    "studies": "an experiment has no studies; a study stands in [studies.NAME]",
     "script": "scripts of your own cannot be run by this version",
 }
 
@@ -70,12 +76,15 @@ class Loader:
         self.bases: dict[str, str | None] = {}
         self.resolved: dict[str, Resolved] = {}
         self.experiments: dict[str, Experiment] = {}
+        self.studies: dict[str, Study] = {}
+        self.study_problems: dict[str, list[Problem]] = {}
+        self.points: dict[str, Resolved] = {}
         self._document = document
         self._problems: dict[tuple[Keys, str], Problem] = {}
         self._told: set[Keys] = set()
         self._defaults = Layers()
         self._tables: dict[str, dict[str, Any]] = {}
-        self._folded_names: dict[str, str] = {}
+        self._names: dict[str, str] = {}
         self._own_problems: dict[str, list[Problem]] = {}
         self._rootless: set[str] = set()
         self._read()
@@ -98,6 +107,7 @@ class Loader:
             experiment = good[name]
             if experiment is not None:
                 self.experiments[name] = experiment
+        self._read_studies()
 
     def _read_top_level(self) -> None:
         unknown = (key for key in self._document.tree if key not in _TOP_LEVEL)
@@ -137,13 +147,16 @@ class Loader:
             self._read_base(name)
 
     def _read_name(self, name: str) -> None:
-        message = name_problem(name)
         # On macOS and on many shared file systems these two would be one folder.
-        twin = self._folded_names.setdefault(name.lower(), name)
-        if not message and twin != name:
-            message = f"differs from `{escape(twin)}` only in upper and lower case"
+        message = name_problem(name) or self._taken(name)
+        self._names.setdefault(name.lower(), f"`{escape(name)}`")
         if message:
             self._report(("experiments", name), message, owner=name)
+
+    def _taken(self, name: str) -> str:
+        """Why nothing else can have this name, or an empty text."""
+        twin = self._names.get(name.lower(), "")
+        return f"differs from {twin} only in upper and lower case" if twin else ""
 
     def _read_later_keys(self, name: str) -> None:
         for key in _LATER.keys() & self._tables[name].keys():
@@ -193,10 +206,8 @@ class Loader:
             # Reported once, but no member of the circle, nor any heir, can be run.
             self._report(keys, f"inherits from itself: {path}", owner=chain[-1])
         else:
-            names = tuple(self._tables)
-            near = suggestion(base, names) or ";"
-            message = f"there is no experiment {quote(base)}{near} known: {listed(names)}"
-            self._report(("experiments", chain[-1], "base"), message, owner=chain[-1])
+            keys = ("experiments", chain[-1], "base")
+            self._report(keys, self._no_experiment(base), owner=chain[-1])
 
     def _check(self, name: str) -> Experiment | None:
         resolved = self.resolved[name]
@@ -205,6 +216,76 @@ class Loader:
         for problem in checked.problems:
             self._keep(located(problem, resolved.layers, self._document), whole=resolved.whole)
         return None if resolved.problems else checked.table
+
+    def _read_studies(self) -> None:
+        studies = self._table(("studies",))
+        if len(studies) > MAX_STUDIES:
+            self._report(("studies",), f"only the first {MAX_STUDIES} are read")
+        names = tuple(islice(studies, MAX_STUDIES))
+        self.study_problems = {name: [] for name in names}
+        for name in names:
+            self._read_study_name(name)
+        for name in names:
+            self._read_study(name)
+
+    def _read_study_name(self, name: str) -> None:
+        message = name_problem(name) or self._taken_by_another(name)
+        self._names.setdefault(name.lower(), f"the study `{escape(name)}`")
+        if message:
+            self._report_of_study(name, Problem(("studies", name), message))
+
+    def _taken_by_another(self, name: str) -> str:
+        twin = self._names.get(name.lower(), "")
+        return f"{quote(name)} cannot be told from {twin}" if twin else ""
+
+    def _read_study(self, name: str) -> None:
+        tree = self._document.tree["studies"][name]
+        if not isinstance(tree, dict):
+            message = f"must be a table, not {show(tree)}"
+            self._report_of_study(name, Problem(("studies", name), message))
+            return
+        base = self._study_base(name, tree)
+        laid = lay_out(name, tree, base, room=MOST_POINTS_IN_ALL - len(self.points))
+        for problem in laid.study.problems:
+            self._report_of_study(name, problem)
+        if base.experiment is None or name_problem(name):
+            return
+        points = [point for point in laid.study.points if self._has_free_name(point)]
+        self.points |= {point.name: Resolved(laid.layers[point.name]) for point in points}
+        problems = tuple(self.study_problems[name])
+        self.studies[name] = structs.replace(laid.study, points=tuple(points), problems=problems)
+
+    def _study_base(self, name: str, tree: Mapping[str, Any]) -> Base:
+        """The experiment that a study varies; whatever is wrong with that is told."""
+        base, place = tree.get("base"), ("studies", name, "base")
+        resolved = self.resolved.get(base) if isinstance(base, str) else None
+        if not isinstance(base, str) or resolved is None:
+            if isinstance(base, str) and base:
+                self._report_of_study(name, Problem(place, self._no_experiment(base)))
+            return Base(str(base), Layers(), None, is_whole=False)
+        experiment = self.experiments.get(base)
+        if experiment is None:
+            message = f"{quote(base)} cannot be run itself: its own mistakes come first"
+            self._report_of_study(name, Problem(place, message))
+        return Base(base, resolved.layers, experiment, resolved.whole)
+
+    def _has_free_name(self, point: Point) -> bool:
+        message = self._taken_by_another(point.name)
+        if message:
+            place = ("studies", point.study)
+            self._report_of_study(point.study, Problem(place, f"its point {message}"))
+        self._names.setdefault(point.name.lower(), f"a point of the study `{point.study}`")
+        return not message
+
+    def _report_of_study(self, name: str, problem: Problem) -> None:
+        there = structs.replace(problem, line=self._document.line_of(problem.keys))
+        self._keep(there)
+        self.study_problems[name].append(there)
+
+    def _no_experiment(self, base: str) -> str:
+        names = tuple(self._tables)
+        near = suggestion(base, names) or ";"
+        return f"there is no experiment {quote(base)}{near} known: {listed(names)}"
 
     def _table(self, keys: tuple[str, ...], *, owner: str | None = None) -> dict[str, Any]:
         value: Any = self._document.tree
@@ -230,9 +311,7 @@ class Loader:
 
 
 def located(problem: Problem, layers: Layers, document: TomlDocument) -> Problem:
-    """The problem at the place where its key was written, in the file or in a change."""
-    places = [layers.place_of(keys) for keys in (problem.keys, *problem.related)]
-    # A rule that binds several keys is broken by whoever spoke last.
-    place = max(places, key=lambda candidate: candidate.depth)
-    line = 0 if place.change else document.line_of(place.keys)
-    return structs.replace(problem, keys=place.keys, related=(), line=line, change=place.change)
+    """The problem at the place and the line where its key was written, in the file or a change."""
+    there = placed(problem, layers)
+    line = 0 if there.change else document.line_of(there.keys)
+    return structs.replace(there, line=line)

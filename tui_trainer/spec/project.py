@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from tui_trainer.errors import InvalidExperimentsError, UsageError
 from tui_trainer.spec.changes import change_layer, refused
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tui_trainer.spec.layers import Layers
     from tui_trainer.spec.loader import Resolved
     from tui_trainer.spec.problem import Problem
+    from tui_trainer.spec.study import Point, Study
 
 
 class Project(Struct, frozen=True):
@@ -34,10 +35,14 @@ class Project(Struct, frozen=True):
     """Those without a problem, in the order of the file."""
     bases: dict[str, str | None]
     """Every experiment of the file, good or bad, and what it inherits from."""
+    studies: dict[str, Study]
+    """Those whose base can be run; what is wrong with one, it says itself."""
     problems: tuple[Problem, ...]
     """Each mistake once, at the line where it was written."""
     _document: TomlDocument
     _resolved: dict[str, Resolved]
+    _points: dict[str, Resolved]
+    _study_problems: dict[str, list[Problem]]
 
     @property
     def folder(self) -> Path:
@@ -59,15 +64,15 @@ class Project(Struct, frozen=True):
         return self._document.line_of(("experiments", name))
 
     def experiment(self, name: str, changes: Sequence[str] = ()) -> Experiment:
-        """One experiment, with `--set` changes laid over it in order.
+        """One experiment or point of a study, with `--set` changes laid over it in order.
 
         Raises:
-            UsageError: There is no such experiment.
+            UsageError: There is none of that name.
             InvalidExperimentsError: The experiment or a change is wrong.
         """
-        resolved = self._resolved.get(name)
+        resolved = self._resolved.get(name) or self._points.get(name)
         if resolved is None:
-            raise self._unknown(name)
+            raise self._unknown(name, "experiment", (*self.bases, *self._study_problems))
         layers, refusals = _all_changed(resolved.layers, changes)
         checked = (check_experiment if resolved.whole else check_part)(layers.tree)
         if checked.table is None or resolved.problems or refusals:
@@ -77,11 +82,45 @@ class Project(Struct, frozen=True):
             raise InvalidExperimentsError([*refusals, *lines])
         return checked.table
 
-    def _unknown(self, name: str) -> UsageError:
-        names = tuple(self.bases)
+    def defines_study(self, name: str) -> bool:
+        """Whether the file has a study of that name, good or bad."""
+        return name in self._study_problems
+
+    def study(self, name: str, changes: Sequence[str] = ()) -> Study:
+        """One study, with `--set` changes laid over each of its points.
+
+        Raises:
+            UsageError: There is no such study.
+            InvalidExperimentsError: The study or a change is wrong.
+        """
+        problems = self._study_problems.get(name)
+        if problems is None:
+            raise self._unknown(name, "study", tuple(self._study_problems))
+        if problems or name not in self.studies:
+            raise InvalidExperimentsError([each.text(self.path.name) for each in problems])
+        study = self.studies[name]
+        return structs.replace(study, points=self._changed(study, changes)) if changes else study
+
+    def _changed(self, study: Study, changes: Sequence[str]) -> tuple[Point, ...]:
+        points = tuple(
+            structs.replace(point, experiment=self.experiment(point.name, changes))
+            for point in study.points
+        )
+        first: dict[str, Point] = {}
+        for point in points:
+            twin = first.setdefault(point.experiment.fingerprint, point)
+            if twin is not point:
+                both = f"{twin.name} and {point.name} would train the same"
+                raise InvalidExperimentsError(
+                    [f"{study.name} varies what --set changes: {both}"],
+                    hint="a key that a study varies is changed in the file",
+                )
+        return points
+
+    def _unknown(self, name: str, what: str, names: tuple[str, ...]) -> UsageError:
         known = f"known: {listed(names)}" if names else f"{self.path.name} has none"
         near = suggestion(name, names) or ";"
-        return UsageError(f"there is no experiment {quote(name)}{near} {known}")
+        return UsageError(f"there is no {what} {quote(name)}{near} {known}")
 
 
 def checked_over(layers: Layers, changes: Sequence[str]) -> Experiment:
@@ -114,9 +153,12 @@ def load_project(path: Path) -> Project:
         on_end=loader.project.on_end,
         experiments=loader.experiments,
         bases=loader.bases,
+        studies=loader.studies,
         problems=loader.problems,
         _document=document,
         _resolved=loader.resolved,
+        _points=loader.points,
+        _study_problems=loader.study_problems,
     )
 
 

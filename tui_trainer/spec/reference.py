@@ -16,6 +16,7 @@ import msgspec
 
 from tui_trainer.spec.check import annotated_keys, is_own, kinds, names_of, open_package
 from tui_trainer.spec.experiment import Experiment
+from tui_trainer.spec.study import RandomTable, Range, StudyTable
 from tui_trainer.spec.table import OPEN, plain
 from tui_trainer.spec.wording import expectation
 
@@ -64,6 +65,46 @@ Tables are merged key by key; arrays and values are replaced. A table whose `nam
 inherited one replaces it whole: `model = { name = "resnet18" }` over a cnn leaves no `depth`. What
 `[pipeline]` leaves out comes from the data set.
 
+## Studies
+
+A study varies one experiment by a plan; each of its points is an experiment of its own.
+
+```toml
+[studies.depth]               # every combination: 5 settings, 3 seeds, 15 points
+base = "cnn4"
+grid = { "model.depth" = [2, 4, 6, 8, 10] }
+seeds = [0, 1, 2]
+
+[studies.ablation]            # one change at a time against the base, which is a point, too
+base = "cnn4"
+ablate = { augment = [[]], batch_size = [32, 128], epochs = [50] }
+labels = { augment = ["no augmentation"] }
+seeds = 3
+exclude = [{ batch_size = 128, seed = 2 }]
+
+[studies.search]              # drawn at random
+base = "cnn4"
+random = { n = 20, space = { "optimizer.lr" = { low = 1e-4, high = 0.1, log = true } } }
+```
+
+`tui-trainer list --study depth` shows its points, `tui-trainer run depth` runs those that are
+missing. Point names are stable: `depth.depth-4.seed-1`, `ablation.batch_size-128.seed-0`,
+`ablation.base.seed-0`, `search.r03`; a name beyond 64 characters is cut and ends in digits of its
+own. A point is run by itself like any experiment: `tui-trainer run depth.depth-4.seed-1`. The names
+of experiments, studies and points must differ.
+
+A key is written `"model.depth" = [2, 4]` or `model.depth = [2, 4]`; its values are what an
+experiment could say. One study may have a `grid`, an `ablate` and a `random`; with `seeds` alone it
+trains the base several times. Points are run in the order of their seeds: every setting once, then
+all of them again. A random point depends on `random.seed` and its own number alone, so that a
+larger `n` leaves the others as they are. A file may have 200 studies, a study 1,000 points, all of
+them together 4,000.
+
+A wrong value is told at its place in the study. What is good of such a study remains: its other
+points can be looked at and run by their names, but `tui-trainer run STUDY` starts nothing until all
+of it is right, so that no study runs half by mistake. Mistakes are also two points that train the
+same, and an exclusion that leaves out nothing.
+
 ## When a run ends
 
 `project.on_end` is a command for `/bin/sh`, run in the project's folder once a run has come to its
@@ -103,7 +144,7 @@ Besides these, `base` names the experiment to start from.
 
 def reference() -> str:
     """The whole page."""
-    return "\n".join([_INTRODUCTION, *_key_table(Experiment), *_sections()])
+    return "\n".join([_INTRODUCTION, *_key_table(Experiment), *_sections(), *_study_sections()])
 
 
 def _sections() -> Iterator[str]:
@@ -113,6 +154,15 @@ def _sections() -> Iterator[str]:
             yield f"\n## {key}\n"
         for table in tables:
             yield from _section(table)
+
+
+def _study_sections() -> Iterator[str]:
+    yield "\n## Keys of a study\n"
+    yield from _section(StudyTable)
+    yield "### random\n"
+    yield from _section(RandomTable)
+    yield "### ranges in `random.space`\n"
+    yield from _section(Range)
 
 
 def _section(table: type[Struct]) -> Iterator[str]:

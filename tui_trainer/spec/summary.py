@@ -84,14 +84,14 @@ def _flat(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Setting]
         if isinstance(value, dict):
             yield from _flat(value, f"{name}.")
         else:
-            yield name, value if isinstance(value, bool | int | float) else _in_words(value)
+            yield name, value if isinstance(value, bool | int | float) else in_words(value)
 
 
-def _in_words(value: Any) -> str:
+def in_words(value: Any) -> str:
     """A value on one line: of a table in an array its name first, then its other keys."""
     if isinstance(value, list):
-        return ", ".join(map(_in_words, value)) or "none"
+        return ", ".join(map(in_words, value)) or "none"
     if isinstance(value, dict):
-        rest = (f"{key}={_in_words(each)}" for key, each in value.items() if key != "name")
+        rest = (f"{key}={in_words(each)}" for key, each in value.items() if key != "name")
         return escape(" ".join([*([str(value["name"])] if "name" in value else []), *rest]))
     return escape(said(value))

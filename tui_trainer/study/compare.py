@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from tui_trainer.record.words import about, amount
 from tui_trainer.spec.summary import said
+from tui_trainer.study import tables
+from tui_trainer.study.tables import Cell, Column, Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +48,11 @@ class Compared(NamedTuple):
     gap: float | None
     above_first: float | None
     """How much better its best epoch is than that of the first run."""
+    seconds: float | None = None
+    """The time trained."""
+    parameters: int | None = None
+    flops: int | None = None
+    """Of a forward pass of one image."""
 
     def as_record(self) -> dict[str, Any]:
         """For programs, in the words of `runs --json`."""
@@ -59,6 +67,9 @@ class Compared(NamedTuple):
             "clean_accuracy": self.test,
             "ood_accuracy": self.ood,
             "ood_gap": self.gap,
+            "trained_seconds": self.seconds,
+            "parameters": self.parameters,
+            "flops": self.flops,
         }
 
 
@@ -68,6 +79,27 @@ class Comparison:
 
     runs: tuple[Compared, ...]
     differences: tuple[Difference, ...]
+
+    def table(self) -> Table:
+        """A row for each run: the settings that differ, and its figures."""
+        return self._with(self.differences)
+
+    def figures(self) -> Table:
+        """A row for each run: its figures."""
+        return self._with(())
+
+    def _with(self, differences: Sequence[Difference]) -> Table:
+        settings = (Column(each.key, (each.key,), is_figure=False) for each in differences)
+        rows = (
+            (
+                tables.words(run.name),
+                *(_setting(difference.settings[index]) for difference in differences),
+                *_figures(run),
+            )
+            for index, run in enumerate(self.runs)
+        )
+        columns = (Column("run", ("run",), is_figure=False), *settings, *_FIGURES)
+        return Table(title="runs", columns=columns, rows=tuple(rows), notes=_NOTES)
 
     def as_record(self) -> dict[str, Any]:
         """For programs, in the words of `runs --json`."""
@@ -81,6 +113,51 @@ class Comparison:
             ],
             "differences": keys,
         }
+
+
+_FIGURES: Final = (
+    Column("state", ("state",), is_figure=False),
+    Column("best (%)", ("best_validation_accuracy",)),
+    Column("best epoch", ("best_epoch",)),
+    Column("last (%)", ("validation_accuracy",)),
+    Column("last epoch", ("epoch",)),
+    Column("vs first (pt)", ("above_first",)),
+    Column("test (%)", ("clean_accuracy",)),
+    Column("OOD (%)", ("ood_accuracy",)),
+    Column("gap (pt)", ("ood_gap",)),
+    Column("time", ("trained_seconds",)),
+    Column("parameters", ("parameters",)),
+    Column("FLOPs", ("flops",)),
+)
+_NOTES: Final = (
+    "best, last: validation accuracy of the best and of the newest epoch",
+    "test, OOD: accuracy of the best epoch's weights; gap: how far OOD is below clean",
+    "FLOPs: of a forward pass of one image",
+)
+
+
+def _figures(run: Compared) -> tuple[Cell, ...]:
+    percent, whole = tables.percent, str
+    return (
+        tables.words(run.state),
+        tables.figure(run.best, percent),
+        tables.figure(run.best_epoch, whole),
+        tables.figure(run.final, percent),
+        tables.figure(run.epochs, whole),
+        tables.figure(run.above_first, tables.signed_percent),
+        tables.figure(run.test, percent),
+        tables.figure(run.ood, percent),
+        tables.figure(run.gap, percent),
+        tables.figure(run.seconds, about),
+        tables.figure(run.parameters, amount),
+        tables.figure(run.flops, amount),
+    )
+
+
+def _setting(setting: Setting | None) -> Cell:
+    if isinstance(setting, str):
+        return tables.words(setting)
+    return Cell(MISSING if setting is None else said(setting), (setting,))
 
 
 def compare(runs: Sequence[Facts]) -> Comparison:
@@ -97,13 +174,20 @@ def _compared(facts: Facts, first: float | None) -> Compared:
         state=facts.state.value,
         epochs=int(figures.get("epoch") or 0),
         best=best,
-        best_epoch=None if best_epoch is None else int(best_epoch),
+        best_epoch=_whole(best_epoch),
         final=figures.get("val"),
         test=figures.get("test"),
         ood=figures.get("ood"),
         gap=figures.get("gap"),
         above_first=None if best is None or first is None else best - first,
+        seconds=figures.get("seconds"),
+        parameters=_whole(figures.get("parameters")),
+        flops=_whole(figures.get("flops")),
     )
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)
 
 
 def _differences(runs: Sequence[Facts]) -> list[Difference]:

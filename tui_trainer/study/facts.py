@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tui_trainer.record.plain_text import LONGEST_SHOWN_LINE, plain_line
@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
 FRACTIONS = ("val", "train", "test", "ood", "gap", "best")
 """Figures that are fractions of 1; people say them in percent as well."""
-FIGURES = (*FRACTIONS, "epoch", "best_epoch", "loss", "attempts", "eta", "score")
-"""Every figure: those of the newest epoch unless the name says otherwise; eta in seconds.
+FIGURES = (
+    *(*FRACTIONS, "epoch", "best_epoch", "loss", "attempts", "eta", "seconds"),
+    *("parameters", "flops", "score"),
+)
+"""Every figure: those of the newest epoch unless the name says otherwise; eta in seconds, and so
+the time trained.
 
 A score is what a leaderboard said, on a scale of its own.
 """
@@ -42,6 +46,8 @@ class Facts:
     """By the names of `FIGURES`; None for what is not known."""
     settings: Mapping[str, Setting]
     """What it was launched with, by dotted keys."""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """The newest of each leaderboard, the newest of all last."""
 
 
 def facts_of(run: Run) -> Facts:
@@ -49,7 +55,7 @@ def facts_of(run: Run) -> Facts:
     newest, best = (run.epochs[-1] if run.epochs else None), run.best
     attempt = max(run.attempts, key=lambda attempt: attempt.number, default=None)
     owner = None if attempt is None else attempt.owner
-    launched = run.history.launched
+    launched, complexity = run.history.launched, run.complexity
     return Facts(
         name=plain_line(run.name),
         state=run.state,
@@ -71,9 +77,13 @@ def facts_of(run: Run) -> Facts:
             "best_epoch": best.epoch if best else None,
             "attempts": len(run.attempts),
             "eta": run.eta_seconds,
+            "seconds": run.trained_seconds,
+            "parameters": complexity.parameters if complexity else None,
+            "flops": complexity.flops if complexity else None,
             "score": run.remarks.score,
         },
         settings={} if run.plan is None else run.plan.settings,
+        scores={plain_line(score.board): score.value for score in run.remarks.scores},
     )
 
 

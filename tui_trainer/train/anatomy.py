@@ -15,9 +15,10 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from tui_trainer.errors import PreflightError
+from tui_trainer.record.state import Complexity
 from tui_trainer.spec import model as spec
 from tui_trainer.spec.snapshot import experiment_from_toml
-from tui_trainer.train import models, optim, shapes, sources
+from tui_trainer.train import models, optim, own, shapes, sources
 from tui_trainer.train.answer import answer
 
 if TYPE_CHECKING:
@@ -27,8 +28,27 @@ if TYPE_CHECKING:
 
     from tui_trainer.spec.experiment import Experiment
 
-# A network of own code is run for real: with few images, from which the batch is reckoned.
+# A network of own code is run for real: with few images, from which the batch is reckoned. One
+# alone is too few for batch normalisation.
 _REAL_IMAGES = 2
+
+
+def complexity(experiment: Experiment, project: Path, classes: int) -> Complexity | None:
+    """How large an experiment's network is, and what it computes for one image.
+
+    The network is one of its own, on the meta device where it is not of own code. None where own
+    code cannot have its operations counted, which is no reason not to train it.
+    """
+    settings, size = experiment.model, experiment.pipeline.size
+    count = min(experiment.batch_size, _REAL_IMAGES)
+    try:
+        network = models.imagined(settings, size, classes, project)
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            network(shapes.images_for(network, count, size))
+    except own.FAILURES:
+        return None
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return Complexity(parameters, counter.get_total_flops() // count)
 
 
 def anatomy(experiment: Experiment, project: Path) -> dict[str, Any]:

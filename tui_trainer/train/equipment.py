@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from tui_trainer.record.state import Complexity
     from tui_trainer.spec.experiment import Experiment
     from tui_trainer.train.dataset import Dataset, Split
 
@@ -123,6 +124,14 @@ class Equipment:
         smallest = min(stop - start for start, stop in self.windows.spans)
         size, classes = self.experiment.pipeline.size, self.data.classes
         models.check_batch(self.experiment.model, size, classes, smallest, self.project)
+
+    @property
+    def complexity(self) -> Complexity | None:
+        """How large the network is; None where that cannot be counted."""
+        # It costs a sixth of a second to import.
+        from tui_trainer.train.anatomy import complexity
+
+        return complexity(self.experiment, self.project, self.data.classes)
 
     def initial_state(self) -> TrainingState:
         """That of a training that has not begun, a new one each time."""

@@ -355,12 +355,16 @@ class Training:
 
     def _announce_start(self, loaded: Loaded | None) -> None:
         name = str(loaded.name) if loaded else ""
+        # What a run resumes with is as large as what it began with.
+        counted = None if loaded else self.equipment.complexity
         self.ledger.event(
             TrainingBegan(
                 attempt=self.ledger.attempt,
                 epoch=self.state.epoch,
                 step=self.state.steps,
                 checkpoint=name,
+                parameters=counted.parameters if counted else 0,
+                flops=counted.flops if counted else 0,
             )
         )
         if loaded:

@@ -121,7 +121,7 @@ def trashing(undo_key: str) -> Deed:
         doing="moving {} to the trash",
         done=f"{{}} in the trash; {undo_key} brings back",
         question=question,
-        is_possible=lambda run: not run.is_worked_on,
+        is_possible=lambda run: not run.state.is_live,
         do=lambda run: trash(run.folder),
         asks_for_one=question,
         can_be_undone=True,

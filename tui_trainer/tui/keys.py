@@ -139,9 +139,9 @@ HOME_KEYS = (
     *(PALETTE, HELP, LEAVE),
 )
 # The most wanted first: what has no room in the footer is left out of it, of 80 columns what comes
-# after the way out. The way back stands where the way there stood.
+# after NEW. The way back stands where the way there stood.
 HOME_FOOTER = (
-    *(BACK, OPEN, RESUME, STOP, COMPARE, PLAN, NEW, FILTER, PALETTE, HELP, LEAVE, MARK),
+    *(BACK, OPEN, RESUME, STOP, COMPARE, PLAN, FILTER, PALETTE, HELP, LEAVE, NEW, MARK),
     *(SAMPLES, SORT, TAG, NOTE, FOLD, NEXT_PLOT, LOG_SCALE, EVALUATE, GROUP),
 )
 RUN_KEYS = (

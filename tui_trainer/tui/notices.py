@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING
 
 from tui_trainer.record.plain_text import plain_line
-from tui_trainer.record.state import State
 from tui_trainer.tui import figures
 
 if TYPE_CHECKING:
@@ -53,4 +52,4 @@ def notification(text: str, environment: Mapping[str, str] = os.environ) -> str:
 
 
 def _is_active(run: RunView) -> bool:
-    return run.state.is_live or run.state is State.QUEUED
+    return run.state.is_live

@@ -141,7 +141,7 @@ class Store:
                 tell(ViewChanged(view))
             self._tell_of_focus()
             spent, worked = time.monotonic() - began, time.thread_time() - worked
-            is_quiet = not any(run.is_worked_on for run in view.runs)
+            is_quiet = not any(run.state.is_live for run in view.runs)
             seconds = POLL_SECONDS * (QUIET_POLLS if is_quiet else 1)
             # On a busy machine a look takes long and little; a slow disk is left alone as long.
             self._wake.wait(max(seconds, worked / POLL_SHARE, spent))

@@ -81,11 +81,6 @@ class RunView:
         return self.state in EXPLAINED_BY_LOG
 
     @property
-    def is_worked_on(self) -> bool:
-        """Whether it has an owner, or waits for one."""
-        return self.state.is_live or self.state is State.QUEUED
-
-    @property
     def new_in_cause(self) -> str:
         """The cause without the state's word, where it begins with that: `after a checkpoint`."""
         return new_in_cause(self.state, self.cause)

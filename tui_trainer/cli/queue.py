@@ -1,0 +1,278 @@
+"""Commands about runs that wait: queue, queue hold, queue release, queue move, queue priority."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Optional
+
+import typer
+
+from tui_trainer.cli.look import RunArgument, RunsArgument, find
+from tui_trainer.cli.project import JsonOption, runs_folder
+from tui_trainer.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from tui_trainer.launch.queue import Standing
+    from tui_trainer.record.index import Run
+    from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.study.queue_forecast import Forecast
+
+MOST_PRIORITY = 1000
+
+app = typer.Typer(
+    name="queue",
+    help="List the runs that wait and when all will be done; hold, release and move them.",
+    rich_markup_mode=None,
+    invoke_without_command=True,
+)
+
+
+class Ends(NamedTuple):
+    """When runs will be done, in seconds from now."""
+
+    expected: Forecast
+    by_wall_time: Forecast | None
+    """If each takes all of its wall-time; None where none has one."""
+
+
+@app.callback()
+def list_(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List the runs that have slots or wait for some, and when all will be done."""
+    if context.invoked_subcommand is not None:
+        return
+    from tui_trainer.cli.for_programs import print_json
+    from tui_trainer.launch.queue import standing
+    from tui_trainer.launch.slots import Pool
+
+    now, here = standing(Pool.here()), runs_folder(context.obj)
+    runs = _runs(now, here)
+    ends = _ends(now, runs)
+    if as_json:
+        print_json(_document(now, runs, ends))
+    else:
+        _print(now, runs, ends, here)
+
+
+@app.command()
+def hold(context: typer.Context, runs: RunsArgument) -> None:
+    """Let all others go by runs that wait."""
+    from tui_trainer.launch.queue import hold as hold_run
+
+    _each(context, runs, hold_run, "held")
+
+
+@app.command()
+def release(context: typer.Context, runs: RunsArgument) -> None:
+    """Let runs that were held go on, each at the place that it had."""
+    from tui_trainer.launch.queue import release as release_run
+
+    _each(context, runs, release_run, "released")
+
+
+@app.command()
+def move(
+    context: typer.Context,
+    run: RunArgument,
+    first: Annotated[bool, typer.Option("--first", help="Before all others.")] = False,
+    last: Annotated[bool, typer.Option("--last", help="Behind all others.")] = False,
+    before: Annotated[
+        Optional[str],  # noqa: UP045  typer evaluates this, also on Python 3.10
+        typer.Option("--before", metavar="RUN", help="Right before that one."),
+    ] = None,
+) -> None:
+    """Give a run that waits another place in the queue."""
+    from tui_trainer.launch import queue
+
+    if first + last + (before is not None) != 1:
+        raise UsageError("say where to: --first, --last or --before RUN, and one of them only")
+    folder = find(context, run)
+    if before is not None:
+        queue.move_before(folder, find(context, before))
+    elif first:
+        queue.move_first(folder)
+    else:
+        queue.move_last(folder)
+    typer.echo(f"{folder.run} moved; the order: tui-trainer queue")
+
+
+@app.command()
+def priority(
+    context: typer.Context,
+    run: RunArgument,
+    value: Annotated[
+        int,
+        typer.Argument(
+            metavar="N", min=-MOST_PRIORITY, max=MOST_PRIORITY, help="Who has more goes first."
+        ),
+    ],
+) -> None:
+    """Give a run that waits a priority; a launch gives 0. A negative one stands behind `--`."""
+    from tui_trainer.launch.queue import prioritise
+
+    folder = find(context, run)
+    prioritise(folder, value)
+    typer.echo(f"{folder.run} has priority {value}; the order: tui-trainer queue")
+
+
+def _each(
+    context: typer.Context, names: Sequence[str], do: Callable[[RunFolder], None], done: str
+) -> None:
+    for folder in [find(context, name) for name in names]:
+        do(folder)
+        typer.echo(f"{folder.run} {done}")
+
+
+def _runs(now: Standing, here: Path) -> dict[Path, Run]:
+    """Every run of the project, and of other projects those that have slots or wait here."""
+    from tui_trainer.record.index import Index, RunReader
+
+    runs = {run.folder.path: run for run in Index(here).look()}
+    elsewhere = [*(each.folder.path for each in now.waiting), *now.taken]
+    for path in elsewhere:
+        if path not in runs and path.is_dir():
+            runs[path] = RunReader(_folder(path)).look()
+    return runs
+
+
+def _folder(path: Path) -> RunFolder:
+    from tui_trainer.record.run_folder import RunFolder
+
+    return RunFolder(path)
+
+
+def _ends(now: Standing, runs: dict[Path, Run]) -> Ends:
+    from tui_trainer.study.queue_forecast import (
+        Job,
+        forecast,
+        jobs_of,
+        seconds_left,
+        seconds_of_like,
+        wall_seconds,
+    )
+
+    def played(seconds: Callable[[Run], float | None]) -> Forecast:
+        line = [
+            Job(str(each.folder.path), seconds(runs[each.folder.path]), *each.want)
+            for each in now.waiting
+            if not each.place.held and each.folder.path in runs
+        ]
+        return forecast(jobs_of(list(runs.values()), now.taken, seconds), line, *now.room)
+
+    def expected(run: Run) -> float | None:
+        left = seconds_left(run, seconds_of_like(run, runs.values()))
+        return wall_seconds(run) if left is None else left
+
+    involved = [run for run in runs.values() if run.state.is_live]
+    if not any(map(wall_seconds, involved)):
+        return Ends(played(expected), None)
+    return Ends(played(expected), played(lambda run: wall_seconds(run) or expected(run)))
+
+
+def _rows(now: Standing, runs: dict[Path, Run], ends: Ends) -> Iterable[dict[str, Any]]:
+    """Those that have slots, then those that wait in their order."""
+    order = [run for path, run in runs.items() if path in now.taken]
+    at_once = [run for path, run in runs.items() if run.state.is_live and path not in now.taken]
+    waiting = {each.folder.path: each for each in now.waiting}
+    order += [run for run in at_once if run.queue is None]
+    order += [runs[path] for path in waiting if path in runs]
+    order += [run for run in at_once if run.queue is not None and run.folder.path not in waiting]
+    positions = [path for path, each in waiting.items() if not each.place.held]
+    for run in order:
+        path = run.folder.path
+        want = waiting[path].want if path in waiting else now.taken.get(path)
+        seconds = ends.expected.ends.get(str(path))
+        yield {
+            "run": run.name,
+            "project": str(run.folder.project),
+            "state": run.state.value,
+            "cause": run.cause,
+            "position": positions.index(path) + 1 if path in positions else None,
+            "priority": None if run.queue is None else run.queue.priority,
+            "held": run.queue is not None and run.queue.held,
+            "cpu_slots": 0 if want is None else want.cpus,
+            "gpus": 0 if want is None else want.gpus,
+            "ends_in_seconds": None if seconds is None else round(seconds, 1),
+        }
+
+
+def _document(now: Standing, runs: dict[Path, Run], ends: Ends) -> dict[str, Any]:
+    latest = None if ends.by_wall_time is None else ends.by_wall_time.all_done
+    return {
+        "slots": [
+            {
+                "slot": slot.name,
+                "run": slot.holder.run if slot.holder else None,
+                "project": str(slot.holder.project) if slot.holder else None,
+            }
+            for slot in now.slots
+        ],
+        "runs": list(_rows(now, runs, ends)),
+        "done_in_seconds": ends.expected.all_done,
+        "done_in_seconds_by_wall_time": latest,
+    }
+
+
+def _print(now: Standing, runs: dict[Path, Run], ends: Ends, here: Path) -> None:
+    from tui_trainer.cli.words import print_table, results, state_text
+
+    by_name = {(run.name, str(run.folder.project)): run for run in runs.values()}
+    rows = list(_rows(now, runs, ends))
+    if rows:
+        print_table(
+            [">", "run", "state", "slots", "done", "priority", "cause"],
+            [
+                [
+                    "" if row["position"] is None else str(row["position"]),
+                    row["run"] + _elsewhere(row["project"], here),
+                    state_text(by_name[row["run"], row["project"]]),
+                    _slots(row),
+                    _clock(row["ends_in_seconds"]),
+                    str(row["priority"] or ""),
+                    row["cause"],
+                ]
+                for row in rows
+            ],
+        )
+    else:
+        results.say("nothing runs and nothing waits")
+    free = [slot for slot in now.slots if slot.holder is None]
+    results.say(f"{len(now.slots) - len(free)} of {now.room} are taken")
+    if rows:
+        results.say(_all_done(ends, held=sum(row["held"] for row in rows)))
+
+
+def _all_done(ends: Ends, held: int) -> str:
+    from tui_trainer.tui.figures import plural
+
+    done = ends.expected.all_done
+    words = f"all done by {_clock(done)}"
+    if done is None:
+        words = "when all is done cannot be told yet: of some runs no epoch is known yet"
+    elif ends.by_wall_time is not None and ends.by_wall_time.all_done is not None:
+        words += f"; by {_clock(ends.by_wall_time.all_done)} if each takes its whole wall-time"
+    return words + (
+        f"; without {plural(held, 'run')} that {'is' if held == 1 else 'are'} held" if held else ""
+    )
+
+
+def _slots(row: dict[str, Any]) -> str:
+    words = [f"{row['cpu_slots']} CPU"] if row["cpu_slots"] else []
+    words += [f"{row['gpus']} GPU"] if row["gpus"] else []
+    return ", ".join(words)
+
+
+def _clock(seconds: float | None) -> str:
+    """The time of day, with the day where it is another one."""
+    if seconds is None:
+        return ""
+    now = time.time()
+    then = time.localtime(now + seconds)
+    is_today = then[:3] == time.localtime(now)[:3]
+    return time.strftime("%H:%M" if is_today else "%a %H:%M", then)
+
+
+def _elsewhere(project: str, here: Path) -> str:
+    return "" if project == str(here.parent) else f" ({project})"

@@ -1,0 +1,141 @@
+"""When the runs of a queue will be done: plays the queue through with what each will take."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from tui_trainer.record.index import Run
+
+
+class Job(NamedTuple):
+    """A run that has slots, or waits for some."""
+
+    name: str
+    """Which no other of them has."""
+    seconds: float | None
+    """What it still takes of its slots; None where nobody knows."""
+    cpus: int
+    gpus: int
+
+
+class Forecast(NamedTuple):
+    """What comes of it, in seconds from now."""
+
+    ends: Mapping[str, float]
+    """Of each run whose end can be told."""
+    all_done: float | None
+    """None where that of some run cannot."""
+
+
+def forecast(running: Sequence[Job], waiting: Sequence[Job], cpus: int, gpus: int) -> Forecast:
+    """Let every run begin as soon as the queue would let it, and end after its time.
+
+    Args:
+        running: Those that have their slots.
+        waiting: Those that wait, in their order; none that is held.
+        cpus: CPU slots that there are, taken ones among them.
+        gpus: GPUs that there are.
+    """
+    line, ends = list(waiting), dict[str, float]()
+    free = {"cpu": cpus, "gpu": gpus}
+    at_work = list[tuple[float, str, Job]]()
+    for job in running:
+        _begin(job, 0.0, free, at_work)
+    now = 0.0
+    while True:
+        for job in _next_ones(line, free):
+            line.remove(job)
+            _begin(job, now, free, at_work)
+        if not at_work:
+            break
+        now, name, job = heapq.heappop(at_work)
+        ends[name] = now
+        free["cpu"] += job.cpus
+        free["gpu"] += job.gpus
+    names = {job.name for job in (*running, *waiting)}
+    return Forecast(ends, max(ends.values(), default=0.0) if names == set(ends) else None)
+
+
+def jobs_of(
+    runs: Sequence[Run],
+    taken: Mapping[Path, tuple[int, int]],
+    seconds: Callable[[Run], float | None],
+) -> list[Job]:
+    """The jobs of runs that are live and do not wait; who has no slots is in nobody's way.
+
+    Args:
+        runs: Of whatever state.
+        taken: The CPU slots and the GPUs that runs have, by their folders.
+        seconds: What a run still takes.
+    """
+    live = [run for run in runs if run.state.is_live and run.queue is None]
+    return [
+        Job(str(run.folder.path), seconds(run), *taken.get(run.folder.path, (0, 0))) for run in live
+    ]
+
+
+def seconds_left(run: Run, whole: float | None) -> float | None:
+    """What a run still takes: by its own epochs, or else as a part of what such runs take."""
+    if run.eta_seconds is not None:
+        return run.eta_seconds
+    return None if whole is None else whole * (1.0 - run.share_done)
+
+
+def seconds_of_like(run: Run, runs: Iterable[Run]) -> float | None:
+    """What its epochs will take in all, by those of the newest run of the same settings.
+
+    Where there is none: by the newest of the same experiment, with whatever changes.
+    """
+    trained = [each for each in runs if each.epochs]
+    alike = [each for each in trained if _fingerprint(each) == _fingerprint(run)]
+    name = run.folder.experiment_name
+    alike = alike or [each for each in trained if each.folder.experiment_name == name]
+    if not alike:
+        return None
+    newest = max(alike, key=lambda each: each.epochs[-1].time or 0.0)
+    per_epoch = sum(epoch.seconds or 0.0 for epoch in newest.epochs) / len(newest.epochs)
+    return per_epoch * run.planned_epochs
+
+
+def wall_seconds(run: Run) -> float | None:
+    """The wall-time that its experiment grants an attempt; None where it says none."""
+    walltime = run.plan and run.plan.settings.get("resources.walltime")
+    try:
+        hours, minutes, seconds = map(int, str(walltime).split(":"))
+    except ValueError:
+        return None
+    return 3600.0 * hours + 60.0 * minutes + seconds
+
+
+def _fingerprint(run: Run) -> str:
+    return run.plan.fingerprint if run.plan else ""
+
+
+def _begin(
+    job: Job, now: float, free: dict[str, int], at_work: list[tuple[float, str, Job]]
+) -> None:
+    free["cpu"] -= job.cpus
+    free["gpu"] -= job.gpus
+    if job.seconds is not None:  # the others are never seen to end
+        heapq.heappush(at_work, (now + job.seconds, job.name, job))
+
+
+def _next_ones(line: Sequence[Job], free: Mapping[str, int]) -> list[Job]:
+    """Who begins now: of each kind of slot the first ones, as far as there are enough."""
+    left, stopped, found = dict(free), set[str](), list[Job]()
+    for job in line:
+        if not any(count for kind, count in left.items() if kind not in stopped):
+            break
+        wants = {kind: count for kind, count in (("cpu", job.cpus), ("gpu", job.gpus)) if count}
+        if stopped.isdisjoint(wants) and all(left[kind] >= count for kind, count in wants.items()):
+            for kind, count in wants.items():
+                left[kind] -= count
+            found.append(job)
+        else:
+            stopped |= set(wants)
+    return found
