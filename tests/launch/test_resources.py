@@ -89,7 +89,7 @@ def test_declared_slots_never_exceed_the_allotment() -> None:
 
 def test_the_core_gets_its_threads_before_it_starts() -> None:
     environment = core_environment(
-        {"OMP_NUM_THREADS": "64", "HOME": "/h"}, 3, 7, Share(2, "NSLOTS")
+        {"OMP_NUM_THREADS": "64", "HOME": "/h"}, 3, 7, Share(2, "NSLOTS", 0.0)
     )
     assert environment["OMP_NUM_THREADS"] == "2"
     assert environment["HOME"] == "/h"

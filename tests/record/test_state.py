@@ -31,6 +31,7 @@ from tui_trainer.record.state import (
     STALLED_WITHOUT_STEPS_SECONDS,
     Evidence,
     State,
+    Verdict,
     exit_cause,
     fold,
     judge,
@@ -240,6 +241,16 @@ def test_clocks_that_jump_change_no_state(jumps: list[float]) -> None:
         attempt = max(1, count - 2)
         before = judge(evidence(events[:count], attempt=attempt))
         assert judge(evidence(jumped[:count], attempt=attempt)) == before
+
+
+def test_a_run_that_waits_for_slots_is_queued_and_nothing_is_wrong_with_it() -> None:
+    waits = replace(beat("queued", idle=9000), waits_for="2nd in the queue; cnn4/2 has the slots")
+    assert judge(evidence(heartbeat=waits)) == Verdict(State.QUEUED, waits.waits_for)
+    assert State.QUEUED.is_live
+    assert judge(evidence(heartbeat=waits, stop_request=False)) == Verdict(State.STOPPING)
+    elsewhere = evidence(owner=ELSEWHERE, heartbeat=waits, is_beating=False)
+    assert judge(elsewhere).state is State.LOST
+    assert judge(evidence(owner=DEAD, heartbeat=waits)).state is State.CRASHED
 
 
 def test_live_and_resumable_exclude_each_other() -> None:

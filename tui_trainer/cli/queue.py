@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tui_trainer.launch.queue import Standing
     from tui_trainer.record.index import Run
     from tui_trainer.record.run_folder import RunFolder
-    from tui_trainer.study.queue_forecast import Forecast
+    from tui_trainer.study.queue_forecast import Outlook
 
 MOST_PRIORITY = 1000
 
@@ -30,14 +30,6 @@ app = typer.Typer(
 )
 
 
-class Ends(NamedTuple):
-    """When runs will be done, in seconds from now."""
-
-    expected: Forecast
-    by_wall_time: Forecast | None
-    """If each takes all of its wall-time; None where none has one."""
-
-
 @app.callback()
 def list_(context: typer.Context, as_json: JsonOption = False) -> None:
     """List the runs that have slots or wait for some, and when all will be done."""
@@ -46,10 +38,12 @@ def list_(context: typer.Context, as_json: JsonOption = False) -> None:
     from tui_trainer.cli.for_programs import print_json
     from tui_trainer.launch.queue import standing
     from tui_trainer.launch.slots import Pool
+    from tui_trainer.record.index import Index
+    from tui_trainer.study.queue_forecast import outlook
 
     now, here = standing(Pool.here()), runs_folder(context.obj)
-    runs = _runs(now, here)
-    ends = _ends(now, runs)
+    runs = now.with_runs_from_elsewhere(Index(here).look())
+    ends = outlook(runs, now.taken, now.line, now.room)
     if as_json:
         print_json(_document(now, runs, ends))
     else:
@@ -125,53 +119,7 @@ def _each(
         typer.echo(f"{folder.run} {done}")
 
 
-def _runs(now: Standing, here: Path) -> dict[Path, Run]:
-    """Every run of the project, and of other projects those that have slots or wait here."""
-    from tui_trainer.record.index import Index, RunReader
-
-    runs = {run.folder.path: run for run in Index(here).look()}
-    elsewhere = [*(each.folder.path for each in now.waiting), *now.taken]
-    for path in elsewhere:
-        if path not in runs and path.is_dir():
-            runs[path] = RunReader(_folder(path)).look()
-    return runs
-
-
-def _folder(path: Path) -> RunFolder:
-    from tui_trainer.record.run_folder import RunFolder
-
-    return RunFolder(path)
-
-
-def _ends(now: Standing, runs: dict[Path, Run]) -> Ends:
-    from tui_trainer.study.queue_forecast import (
-        Job,
-        forecast,
-        jobs_of,
-        seconds_left,
-        seconds_of_like,
-        wall_seconds,
-    )
-
-    def played(seconds: Callable[[Run], float | None]) -> Forecast:
-        line = [
-            Job(str(each.folder.path), seconds(runs[each.folder.path]), *each.want)
-            for each in now.waiting
-            if not each.place.held and each.folder.path in runs
-        ]
-        return forecast(jobs_of(list(runs.values()), now.taken, seconds), line, *now.room)
-
-    def expected(run: Run) -> float | None:
-        left = seconds_left(run, seconds_of_like(run, runs.values()))
-        return wall_seconds(run) if left is None else left
-
-    involved = [run for run in runs.values() if run.state.is_live]
-    if not any(map(wall_seconds, involved)):
-        return Ends(played(expected), None)
-    return Ends(played(expected), played(lambda run: wall_seconds(run) or expected(run)))
-
-
-def _rows(now: Standing, runs: dict[Path, Run], ends: Ends) -> Iterable[dict[str, Any]]:
+def _rows(now: Standing, runs: dict[Path, Run], ends: Outlook) -> Iterable[dict[str, Any]]:
     """Those that have slots, then those that wait in their order."""
     order = [run for path, run in runs.items() if path in now.taken]
     at_once = [run for path, run in runs.items() if run.state.is_live and path not in now.taken]
@@ -198,7 +146,7 @@ def _rows(now: Standing, runs: dict[Path, Run], ends: Ends) -> Iterable[dict[str
         }
 
 
-def _document(now: Standing, runs: dict[Path, Run], ends: Ends) -> dict[str, Any]:
+def _document(now: Standing, runs: dict[Path, Run], ends: Outlook) -> dict[str, Any]:
     latest = None if ends.by_wall_time is None else ends.by_wall_time.all_done
     return {
         "slots": [
@@ -215,7 +163,7 @@ def _document(now: Standing, runs: dict[Path, Run], ends: Ends) -> dict[str, Any
     }
 
 
-def _print(now: Standing, runs: dict[Path, Run], ends: Ends, here: Path) -> None:
+def _print(now: Standing, runs: dict[Path, Run], ends: Outlook, here: Path) -> None:
     from tui_trainer.cli.words import print_table, results, state_text
 
     by_name = {(run.name, str(run.folder.project)): run for run in runs.values()}
@@ -239,12 +187,12 @@ def _print(now: Standing, runs: dict[Path, Run], ends: Ends, here: Path) -> None
     else:
         results.say("nothing runs and nothing waits")
     free = [slot for slot in now.slots if slot.holder is None]
-    results.say(f"{len(now.slots) - len(free)} of {now.room} are taken")
-    if rows:
-        results.say(_all_done(ends, held=sum(row["held"] for row in rows)))
+    words = f"{len(now.slots) - len(free)} of {len(now.slots)} slots taken"
+    done = _all_done(ends, held=sum(row["held"] for row in rows)) if rows else ""
+    results.say(f"{words}{done and '; '}{done}")
 
 
-def _all_done(ends: Ends, held: int) -> str:
+def _all_done(ends: Outlook, held: int) -> str:
     from tui_trainer.tui.figures import plural
 
     done = ends.expected.all_done

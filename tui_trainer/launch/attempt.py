@@ -237,7 +237,11 @@ class SupervisedAttempt:
         self._began = time.monotonic()
         share, number = self._turn.share(), self.folder.number
         with self._noting_a_loss():
-            self.record(AttemptStarted(attempt=number, owner=self._owner, threads=share.threads))
+            self.record(
+                AttemptStarted(
+                    time=share.since, attempt=number, owner=self._owner, threads=share.threads
+                )
+            )
             for warning in share.warnings:
                 self.record(Warned(attempt=number, message=warning))
         log(f"attempt {number}: {share}")

@@ -75,8 +75,8 @@ class Driver:
         processes = [each for gpu in told if gpu.uuid == choice.id for each in gpu.processes]
         named = (_named_process(each.pid) for each in processes)
         others = [process for process in named if f"({_SHARER}" not in process]
-        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-        return f"{choice}: {others[0]}{more} computes on it" if others else ""
+        more = f", and {len(others) - 1} more" if len(others) > 1 else ""
+        return f"{choice}: {others[0]} computes on it{more}" if others else ""
 
 
 def _named(visible: str, there: tuple[Gpu, ...]) -> Iterator[GpuChoice]:

@@ -13,8 +13,10 @@ from tui_trainer.record.index import Index, RunReader, look_until_sure
 from tui_trainer.record.place import Place
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from tui_trainer.record.index import Run
     from tui_trainer.record.run_folder import RunFolder
 
 # Ranks count nanoseconds; so far apart there is room for others in between.
@@ -46,6 +48,20 @@ class Standing(NamedTuple):
                 size = slot.size
                 sums[slot.holder.path] = Want(had.cpus + size.cpus, had.gpus + size.gpus)
         return sums
+
+    @property
+    def line(self) -> dict[Path, Want]:
+        """Those that are not held, in their order, each with what it waits for."""
+        return {each.folder.path: each.want for each in self.waiting if not each.place.held}
+
+    def with_runs_from_elsewhere(self, runs: Sequence[Run]) -> dict[Path, Run]:
+        """These runs, and those of other projects that have slots here or wait for some."""
+        known = {run.folder.path: run for run in runs}
+        holders = [slot.holder for slot in self.slots if slot.holder is not None]
+        for folder in (*holders, *(each.folder for each in self.waiting)):
+            if folder.path not in known and folder.path.is_dir():
+                known[folder.path] = RunReader(folder).look()
+        return known
 
     @property
     def room(self) -> Want:

@@ -140,7 +140,7 @@ class Pool:
         if cpus == want.cpus and len(found) == want.gpus:
             return Slots(cpus, tuple(found), tuple(taken))
         _close(taken)
-        return "; ".join(causes) or self.held_by(want)
+        return "; ".join(filter(None, [*causes, self.held_by(want)]))
 
     def slots(self) -> list[Slot]:
         """All of them, and who has each."""

@@ -7,6 +7,7 @@ that a run which wants many is not kept waiting by those that want few.
 from __future__ import annotations
 
 import os
+import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -34,6 +35,8 @@ class Share(NamedTuple):
     threads: int
     source: str
     """Who says so."""
+    since: float
+    """When its turn had come, in seconds since 1970: of those in line, in their order."""
     warnings: tuple[str, ...] = ()
     descriptors: tuple[int, ...] = ()
     """What it is to inherit, so that its slots are taken for as long as it lives."""
@@ -93,7 +96,8 @@ class AtOnce:
         """As many threads as there are cores, or slots that it declares."""
         allotted = allotted_cores()
         threads = threads_for(self._slots, allotted)
-        return Share(threads, allotted.source, (*allotted.warnings, *self._warnings))
+        warnings = (*allotted.warnings, *self._warnings)
+        return Share(threads, allotted.source, time.time(), warnings)
 
     def keep(self) -> None:
         """Nothing is kept."""
@@ -120,6 +124,7 @@ class InLine:
         self._ticket: Ticket | None = None
         self._descriptor = -1
         self._is_first = False
+        self._taken_at = 0.0
         self.cause = ""
 
     @property
@@ -130,6 +135,7 @@ class InLine:
     def has_come(self) -> bool:
         """Whether its slots are taken; takes them where it is next and they are free."""
         if self._slots is not None:
+            self._taken_at = time.time()
             return True
         try:
             self.line_up()
@@ -139,7 +145,7 @@ class InLine:
         if isinstance(taken, str):
             self.cause = taken
             return False
-        self._slots = taken
+        self._slots, self._taken_at = taken, time.time()
         self._leave()
         return True
 
@@ -151,7 +157,12 @@ class InLine:
             threads = max(1, allotted.cores // len(self._pool.gpus))
         taken = self._slots or Slots(0, (), ())
         return Share(
-            threads, allotted.source, allotted.warnings, taken.descriptors, taken.environment
+            threads,
+            allotted.source,
+            self._taken_at,
+            allotted.warnings,
+            taken.descriptors,
+            taken.environment,
         )
 
     def keep(self) -> None:

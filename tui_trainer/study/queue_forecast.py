@@ -61,22 +61,50 @@ def forecast(running: Sequence[Job], waiting: Sequence[Job], cpus: int, gpus: in
     return Forecast(ends, max(ends.values(), default=0.0) if names == set(ends) else None)
 
 
-def jobs_of(
-    runs: Sequence[Run],
+class Outlook(NamedTuple):
+    """When the runs of a queue will be done."""
+
+    expected: Forecast
+    by_wall_time: Forecast | None
+    """If each takes the whole of its wall-time; None where none of them has one."""
+
+
+def outlook(
+    runs: Mapping[Path, Run],
     taken: Mapping[Path, tuple[int, int]],
-    seconds: Callable[[Run], float | None],
-) -> list[Job]:
-    """The jobs of runs that are live and do not wait; who has no slots is in nobody's way.
+    line: Mapping[Path, tuple[int, int]],
+    room: tuple[int, int],
+) -> Outlook:
+    """Play the queue through; who lives and has no slots of it is in nobody's way.
 
     Args:
-        runs: Of whatever state.
+        runs: Of whatever state, by their folders.
         taken: The CPU slots and the GPUs that runs have, by their folders.
-        seconds: What a run still takes.
+        line: Those that the others wait for, in their order; none that is held.
+        room: The CPU slots and the GPUs that there are.
     """
-    live = [run for run in runs if run.state.is_live and run.queue is None]
-    return [
-        Job(str(run.folder.path), seconds(run), *taken.get(run.folder.path, (0, 0))) for run in live
-    ]
+    live = {path: run for path, run in runs.items() if run.state.is_live and not _is_held(run)}
+
+    def expected(run: Run) -> float | None:
+        left = seconds_left(run, seconds_of_like(run, runs.values()))
+        return wall_seconds(run) if left is None else left
+
+    def played(seconds: Callable[[Run], float | None]) -> Forecast:
+        # What waits elsewhere, or is not in line yet, has an end that nobody knows.
+        at_work = [
+            Job(str(path), None if run.queue else seconds(run), *taken.get(path, (0, 0)))
+            for path, run in live.items()
+            if path not in line
+        ]
+        waiting = [
+            Job(str(path), seconds(runs[path]) if path in runs else None, *want)
+            for path, want in line.items()
+        ]
+        return forecast(at_work, waiting, *room)
+
+    if not any(map(wall_seconds, live.values())):
+        return Outlook(played(expected), None)
+    return Outlook(played(expected), played(lambda run: wall_seconds(run) or expected(run)))
 
 
 def seconds_left(run: Run, whole: float | None) -> float | None:
@@ -110,6 +138,10 @@ def wall_seconds(run: Run) -> float | None:
     except ValueError:
         return None
     return 3600.0 * hours + 60.0 * minutes + seconds
+
+
+def _is_held(run: Run) -> bool:
+    return run.queue is not None and run.queue.held
 
 
 def _fingerprint(run: Run) -> str:

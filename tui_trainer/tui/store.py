@@ -22,13 +22,13 @@ from tui_trainer.record.tail import identity, read_end
 from tui_trainer.spec.find import find_project
 from tui_trainer.spec.project import Project, load_project
 from tui_trainer.tui.detail import Detail, DetailReader, Tab
+from tui_trainer.tui.end_of_all import EndOfAll
 from tui_trainer.tui.missing_data import missing_data
 from tui_trainer.tui.views import (
     EXPLAINED_BY_LOG,
     RowKey,
     RunView,
     View,
-    done_at,
     experiment_views,
     problems_in_a_line,
     run_view,
@@ -124,6 +124,7 @@ class Store:
     _focus: tuple[Focus, Callable[[Message], object]] | None = None
     _told_of_focus: object = None
     _details: DetailReader = field(default_factory=DetailReader)
+    _end: EndOfAll = field(default_factory=EndOfAll)
     _wake: threading.Event = field(default_factory=threading.Event)
     _closed: bool = False
 
@@ -181,7 +182,7 @@ class Store:
                 self._project, self._view_runs(self._read_logs()), missing_data(self._project)
             ),
             warning=plain_line(warning),
-            done_at=done_at(self._runs),
+            done_at=self._end.words(self._runs),
             read_only=_read_only(self._project.folder),
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -253,14 +252,3 @@ def _alarm_words(alarm: Alarmed) -> str:
 def _ood_view(run: Run) -> OodView | None:
     accuracy = run.ood_accuracy
     return None if accuracy is None else OodView(accuracy, run.ood_gap, run.ood is None)
-
-
-def done_at(runs: list[Run]) -> str:
-    """When everything that runs will be done; empty where that cannot be said."""
-    live = [run for run in runs if run.state.is_live]
-    etas = [run.eta_seconds for run in live]
-    known = [eta for eta in etas if eta is not None]
-    waiting = any(run.state is State.QUEUED for run in runs)
-    if not known or len(known) < len(live) or waiting:
-        return ""
-    return time.strftime("%H:%M", time.localtime(time.time() + max(known) + 30))

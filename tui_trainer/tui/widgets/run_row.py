@@ -224,8 +224,9 @@ def _score(run: RunView) -> str:
 
 
 def _cause_needs_room(run: RunView, layout: Layout) -> bool:
-    """Whether the cause takes the place of figures that a dead run has no use for."""
-    return bool(run.cause) and not run.state.is_live and layout.width < 130
+    """Whether the cause takes the place of figures that a run which stands still has no use for."""
+    has_none = not run.state.is_live or run.state is State.QUEUED
+    return bool(run.cause) and has_none and layout.width < 130
 
 
 def _note(run: RunView, layout: Layout, glyphs: Glyphs) -> Line:
@@ -244,7 +245,7 @@ def _note(run: RunView, layout: Layout, glyphs: Glyphs) -> Line:
     cause = Span(run.new_in_cause, "muted" if run.state is State.QUEUED else "")
     if width_of([cause]) > room and room < SHORTEST_NOTE:
         return ()
-    if run.state is State.QUEUED or not run.state.is_resumable:
+    if not run.state.is_resumable:
         return (cause,)
     hint = Span(f" {glyphs.dot} {keys.shown(keys.RESUME)} resumes", "muted")
     return (cause, hint) if width_of([cause, hint]) <= room else (cause,)

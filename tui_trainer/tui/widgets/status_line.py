@@ -177,9 +177,9 @@ def _facts(row: Row, glyphs: Glyphs) -> Iterator[Line]:
 
 
 def _live_facts(run: RunView, glyphs: Glyphs) -> Iterator[Line]:
-    if run.state in {State.STALLED, State.STOPPING}:
+    if run.state in {State.QUEUED, State.STALLED, State.STOPPING}:
         yield _state(run, glyphs)
-    if run.progress is not None:
+    if run.progress is not None and run.state is not State.QUEUED:
         yield from _progress(run, run.progress, glyphs)
     yield from _alarms(run, glyphs)
     yield from _ood(run)
@@ -283,7 +283,7 @@ def _state(run: RunView, glyphs: Glyphs) -> Line:
     if run.cause:
         apart = ": " if run.new_in_cause == run.cause else " "
         words.append(Span(apart + run.new_in_cause))
-    if run.state.is_resumable and run.state is not State.QUEUED:
+    if run.state.is_resumable:
         resume = keys.shown(keys.RESUME)
         words += [Span(f" {glyphs.dot} ", "muted"), Span(resume, "key"), Span(" resumes", "muted")]
     return tuple(words)
