@@ -71,8 +71,10 @@ class RunWriter:
     def __init__(self, project: Path, experiment: str) -> None:
         self.folder = claim_run(project / "runs", experiment)
         self.name = experiment
-        known = load_project(project / "experiments.toml").experiments
-        resolved = known.get(experiment) or next(iter(known.values()))
+        known = load_project(project / "experiments.toml")
+        points = [point for study in known.studies.values() for point in study.points]
+        named = {**known.experiments, **{point.name: point.experiment for point in points}}
+        resolved = named.get(experiment) or next(iter(named.values()))
         write_once(self.folder.experiment_file, experiment_to_toml(resolved, {}).encode())
         self.attempt = 0
         self.owner = Owner.of_process(os.getpid())

@@ -60,7 +60,10 @@ class Project(Struct, frozen=True):
         return tuple(problem.text(self.path.name) for problem in self.problems)
 
     def line_of(self, name: str) -> int:
-        """The line on which an experiment's table begins; of one that is not there, the first."""
+        """The line on which the table of an experiment, or of a point's study, begins; else 1."""
+        for study in self.studies.values():
+            if any(point.name == name for point in study.points):
+                return self._document.line_of(("studies", study.name))
         return self._document.line_of(("experiments", name))
 
     def experiment(self, name: str, changes: Sequence[str] = ()) -> Experiment:

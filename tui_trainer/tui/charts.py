@@ -11,7 +11,7 @@ from tui_trainer.tui.widgets.braille import SOLID, Dash
 from tui_trainer.tui.widgets.plot import Chart, Series, round_epochs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tui_trainer.record.epochs import Epoch
     from tui_trainer.tui.views import RunView
@@ -107,9 +107,10 @@ class Figure(NamedTuple):
     is_loss: bool = False
 
 
+ACCURACY = Figure("validation accuracy %", lambda epoch: _in_percent(epoch.validation_accuracy))
+LOSS = Figure("validation loss", lambda epoch: epoch.validation_loss, is_loss=True)
 COMPARED = (
-    Figure("validation accuracy %", lambda epoch: _in_percent(epoch.validation_accuracy)),
-    Figure("validation loss", lambda epoch: epoch.validation_loss, is_loss=True),
+    *(ACCURACY, LOSS),
     Figure("ood accuracy %", lambda epoch: _in_percent(epoch.ood_accuracy)),
     Figure("training accuracy %", lambda epoch: _in_percent(epoch.train_accuracy)),
     Figure("training loss", lambda epoch: epoch.train_loss, is_loss=True),
@@ -140,6 +141,19 @@ def compare_chart(
         log=log and figure.is_loss,
         hint=hint,
         empty="none of the runs has measured that",
+    )
+
+
+def study_chart(
+    runs: Mapping[str, RunView], figure: Figure, *, dashed: bool = False, hint: str = ""
+) -> Chart:
+    """One figure of the points of a study, by what their curves are called."""
+    chart = compare_chart(list(runs.values()), figure, log=False, dashed=dashed, hint=hint)
+    named = zip(chart.series, runs, strict=True)
+    return replace(
+        chart,
+        series=tuple(replace(series, name=name, sign="") for series, name in named),
+        empty="none of its points has finished an epoch",
     )
 
 

@@ -26,10 +26,12 @@ from tui_trainer.tui.end_of_all import EndOfAll
 from tui_trainer.tui.missing_data import missing_data
 from tui_trainer.tui.views import (
     EXPLAINED_BY_LOG,
+    PointView,
     RowKey,
     RunView,
     View,
     experiment_views,
+    points_of,
     problems_in_a_line,
     run_view,
 )
@@ -116,6 +118,7 @@ class Store:
     _path: Path | None = None
     _stamp: tuple[int, int, int] | None = None
     _project: Project | None = None
+    _points: dict[str, PointView] = field(default_factory=dict)
     _project_warning: str = ""
     _index: Index | None = None
     _runs: list[Run] = field(default_factory=list)
@@ -179,7 +182,10 @@ class Store:
             project=self._project,
             title=plain_line(self._project.name),
             experiments=experiment_views(
-                self._project, self._view_runs(self._read_logs()), missing_data(self._project)
+                self._project,
+                self._points,
+                self._view_runs(self._read_logs()),
+                missing_data(self._project, self._points),
             ),
             warning=plain_line(warning),
             done_at=self._end.words(self._runs),
@@ -208,7 +214,7 @@ class Store:
 
     def _place(self, folder: RunFolder) -> tuple[int, int]:
         """What stands higher in the list is read earlier."""
-        names = () if self._project is None else tuple(self._project.bases)
+        names = () if self._project is None else (*self._project.bases, *self._points)
         name = folder.experiment_name
         return (names.index(name) if name in names else len(names), -folder.number)
 
@@ -236,6 +242,7 @@ class Store:
                 return
             self._stamp = stamp
             self._project = load_project(self._path)
+            self._points = points_of(self._project)
             self._project_warning = problems_in_a_line(self._project)
         except InvalidExperimentsError as error:
             self._project_warning = self._unreadable(error)

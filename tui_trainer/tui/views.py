@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tui_trainer.record.index import Run
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.spec.project import Project
+    from tui_trainer.spec.study import Point, Study
 
 # Ends that a log may explain; more of it than this is read with `tui-trainer logs`.
 EXPLAINED_BY_LOG = {State.FAILED, State.CRASHED, State.LOST, State.INTERRUPTED}
@@ -68,6 +69,8 @@ class RunView:
     """What each leaderboard said last, in words, the newest first."""
     facts: Facts
     """What filter, order and comparison ask for."""
+    fingerprint: str
+    """Of what it trains; empty where that cannot be read."""
 
     @property
     def key(self) -> RowKey:
@@ -112,12 +115,29 @@ class ExperimentView:
     """Which data are not there, and what brings them; empty where nothing is missed."""
     measures_ood: bool
     """Whether its runs are measured out of distribution."""
+    study: str
+    """The label of the study that it is a point of; empty for none."""
+    trained_as: str
+    """The label of a finished run of another name that trained just this; empty for none."""
     runs: tuple[RunView, ...]
 
     @property
     def key(self) -> RowKey:
         """What the row is found by again."""
         return (self.name, 0)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether a run has trained it to the end, whatever its name."""
+        return bool(self.trained_as) or any(run.state is State.FINISHED for run in self.runs)
+
+
+class PointView(NamedTuple):
+    """What is known of a point of a study, whatever became of it."""
+
+    study: Study
+    point: Point
+    fingerprint: str
 
 
 RowKey = tuple[str, int]
@@ -159,23 +179,39 @@ def problems_in_a_line(project: Project) -> str:
     return lines[0] + more if lines else ""
 
 
+def points_of(project: Project) -> dict[str, PointView]:
+    """The points of every study, by name; this takes a while where there are thousands."""
+    return {
+        point.name: PointView(study, point, point.experiment.fingerprint)
+        for study in project.studies.values()
+        for point in study.points
+    }
+
+
 def experiment_views(
-    project: Project, runs: list[RunView], missing: Mapping[str, str]
+    project: Project,
+    points: Mapping[str, PointView],
+    runs: list[RunView],
+    missing: Mapping[str, str],
 ) -> tuple[ExperimentView, ...]:
-    """Every experiment, with its runs and those of experiments that are no more.
+    """Every experiment and point, with its runs, and those of experiments that are no more.
 
     Args:
         project: What experiments.toml says.
+        points: From `points_of`.
         runs: Every run.
-        missing: By experiment the data that are not there.
+        missing: By experiment or point the data that are not there.
     """
-    by_experiment: dict[str, list[RunView]] = {name: [] for name in project.bases}
+    families: dict[str, list[RunView]] = {name: [] for name in (*project.bases, *points)}
     for run in runs:
-        by_experiment.setdefault(run.experiment, []).append(run)
+        families.setdefault(run.experiment, []).append(run)
     faults = _faults(project)
+    finished = {run.fingerprint: run.label for run in runs if run.state is State.FINISHED}
     return tuple(
         _experiment_view(project, name, faults.get(name, ""), missing.get(name, ""), family)
-        for name, family in by_experiment.items()
+        if name not in points
+        else _point_view(points[name], finished, missing.get(name, ""), family)
+        for name, family in families.items()
     )
 
 
@@ -205,6 +241,30 @@ def _experiment_view(
         base=plain_line(project.bases.get(name) or ""),
         missing=missing,
         measures_ood=experiment is not None and experiment.ood is not None,
+        study="",
+        trained_as="",
+        runs=tuple(reversed(family)),
+    )
+
+
+def _point_view(
+    known: PointView, finished: Mapping[str, str], missing: str, family: list[RunView]
+) -> ExperimentView:
+    point, experiment = known.point, known.point.experiment
+    changes = (f"{key}={label}" for key, label in point.labels.items())
+    trained_as = finished.get(known.fingerprint, "")
+    return ExperimentView(
+        name=point.name,
+        label=plain_line(point.name),
+        description=plain_line(" ".join(changes) or "as its base"),
+        planned_epochs=experiment.epochs,
+        fault="",
+        is_defined=True,
+        base=plain_line(known.study.base),
+        missing=missing,
+        measures_ood=experiment.ood is not None,
+        study=plain_line(point.study),
+        trained_as="" if any(run.label == trained_as for run in family) else trained_as,
         runs=tuple(reversed(family)),
     )
 
@@ -237,6 +297,7 @@ def run_view(run: Run, end_of_log: tuple[str, ...]) -> RunView:
         skipped_lines=run.skipped_lines,
         scores=tuple(plain_line(score.words) for score in reversed(run.remarks.scores)),
         facts=facts_of(run),
+        fingerprint="" if run.plan is None else run.plan.fingerprint,
     )
 
 

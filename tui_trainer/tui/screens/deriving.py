@@ -54,7 +54,7 @@ class Deriving(Planning):
             # Of a disk that is slow the answer to the last question counts.
             self.app.run_worker(read, thread=True, exclusive=True, group="source")
         elif name:
-            self.post_message(self.SourceRead(Source(name, plain_line(name))))
+            self.post_message(self.SourceRead(self._source(name)))
         else:
             self._open_nothing()
             self._say("there is no experiment to begin from here")
@@ -70,6 +70,16 @@ class Deriving(Planning):
         late = partial(self._tell_late, words)
         screen = NewExperiment(source, form, self._store, self._glyphs, late)
         self._fill_in(words, screen, partial(self._forget_and_tell, words))
+
+    def _source(self, name: str) -> Source:
+        """An experiment; or a point of a study, of which the file has the base."""
+        project, label = self._store.seen.project, plain_line(name)
+        studies = () if project is None else project.studies.values()
+        for study in studies:
+            point = next((point for point in study.points if point.name == name), None)
+            if point is not None:
+                return Source(study.base, label, point.experiment)
+        return Source(name, label)
 
     def _forget_and_tell(self, words: tuple[str, ...], name: str) -> None:
         self._store.forms.pop(words, None)
@@ -91,7 +101,8 @@ class Deriving(Planning):
             said = told(error)
             message = Operated(said.message.partition("\n")[0], hint=said.hint, ink="bad")
         else:
-            message = self.SourceRead(Source(run.experiment, run.label, launched))
+            base = self._source(run.experiment).base
+            message = self.SourceRead(Source(base, run.label, launched))
         if not get_current_worker().is_cancelled:
             self.post_message(message)
 

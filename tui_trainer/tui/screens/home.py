@@ -17,6 +17,7 @@ from tui_trainer.tui.arrangement import GROUPS, Arrangement, GroupView, Order, n
 from tui_trainer.tui.screens.acting import Operated
 from tui_trainer.tui.screens.compare import Compare
 from tui_trainer.tui.screens.deriving import Deriving
+from tui_trainer.tui.screens.launch import WantedLaunch
 from tui_trainer.tui.screens.palette import Asked  # noqa: TC001 - Textual looks at it
 from tui_trainer.tui.screens.run import RunPage
 from tui_trainer.tui.screens.samples import Samples, subject_of
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
     from tui_trainer.tui.operations import Operations
     from tui_trainer.tui.store import Store, ViewChanged
     from tui_trainer.tui.views import RowKey
+
+# Of a study; each with its name at its end.
+MOST_CURVES = 6
 
 
 class Home(Scrolling, Deriving, Speaking):
@@ -199,6 +203,20 @@ class Home(Scrolling, Deriving, Speaking):
             self.app.push_screen(RunPage(*acting, row))
         elif isinstance(row, ExperimentView):
             self._launch_or_ask(row)
+
+    def action_plan_launch(self) -> None:
+        """Fill in a launch; of a study launch every point that has no run."""
+        group = self._selected_group
+        if group is None or not group.is_study or self._marked:
+            super().action_plan_launch()
+            return
+        left = tuple(each.name for each in group.experiments if not each.runs and not each.is_done)
+        if left:
+            question = f"Launch {figures.plural(len(left), 'point')} of {group.label}"
+            launch = partial(self._launch_wanted, WantedLaunch(left, ()))
+            self._ask(f"{question} without a run? They wait for each other.", launch)
+        else:
+            self._say(f"every point of {group.label} has a run")
 
     def action_resume_dead(self) -> None:
         """Resume every run that died, whatever the list shows."""
@@ -474,11 +492,21 @@ class Home(Scrolling, Deriving, Speaking):
         return idle
 
     def _show_group(self, group: GroupView) -> None:
-        """A group has no curves of its own."""
-        self.query_one("#selected", Rule).show(group.label, figures.plural(len(group.runs), "run"))
-        words = f"{keys.shown(keys.DOWN)} goes to its runs"
-        self.query_one("#loss", Plot).show(charts.no_chart("loss", words))
-        self.query_one("#accuracy", Plot).show(charts.no_chart("accuracy %", ""))
+        """A group has no curves of its own; the points of a study have those of their runs."""
+        points = f"{group.done} of {figures.plural(len(group.experiments), 'point')} done"
+        words = points if group.is_study else figures.plural(len(group.runs), "run")
+        self.query_one("#selected", Rule).show(group.label, words)
+        loss, accuracy = self.query_one("#loss", Plot), self.query_one("#accuracy", Plot)
+        if group.is_study:
+            runs, dashed = dict(_runs_of_points(group)), self.app.no_color
+            tab = f"{keys.shown(keys.NEXT_PLOT)}: " if self._shows_one_plot else ""
+            hints = (tab and f"{tab}accuracy", tab and f"{tab}loss")
+            loss.show(charts.study_chart(runs, charts.LOSS, dashed=dashed, hint=hints[0]))
+            accuracy.show(charts.study_chart(runs, charts.ACCURACY, dashed=dashed, hint=hints[1]))
+        else:
+            words = f"{keys.shown(keys.DOWN)} goes to its runs"
+            loss.show(charts.no_chart("loss", words))
+            accuracy.show(charts.no_chart("accuracy %", ""))
         self._show_ending(None)
         self.query_one(StatusLine).show(None)
 
@@ -601,6 +629,17 @@ class Home(Scrolling, Deriving, Speaking):
         row = self._list.selected
         if row is not None and row.key[0] == awaited[0]:  # else the user has gone elsewhere
             self._list.select(awaited)
+
+
+def _runs_of_points(study: GroupView) -> Iterator[tuple[str, RunView]]:
+    """The newest run of each point that has a curve, as many as can be told apart."""
+    trained = [
+        (point, next((run for run in point.runs if run.epochs), None))
+        for point in study.experiments
+    ]
+    with_curves = [(point, run) for point, run in trained if run is not None]
+    for point, run in with_curves[:MOST_CURVES]:
+        yield point.label.removeprefix(f"{study.label}."), run
 
 
 def _welcome(view: View) -> list[Line]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui_trainer.errors import TuiTrainerError, told
 from tui_trainer.record.plain_text import plain_line
+from tui_trainer.tui.figures import plural
 from tui_trainer.tui.screens.acting import Acting, Operated
 from tui_trainer.tui.screens.launch import LaunchScreen, WantedLaunch, launch_form
 
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.spec.experiment import Experiment
     from tui_trainer.spec.project import Project
     from tui_trainer.tui.screens.form import FormScreen
+
+MOST_NAMED = 4
 
 
 class Planning(Acting):
@@ -31,13 +35,13 @@ class Planning(Acting):
         if project is None or not names:
             self._open_nothing()
             self._say("there is no experiment to launch here")
-        elif gone := next((name for name in names if name not in project.experiments), ""):
+        elif gone := next((name for name in names if _experiment(project, name) is None), ""):
             self._open_nothing()
             why = "cannot be run as it is" if gone in project.bases else "is no longer defined"
             self._say(f"{plain_line(gone)} {why}: see experiments.toml", ink="bad")
         else:
             words = _of_launch(names)
-            form = self._store.forms.get(words) or launch_form(project.experiments[names[0]])
+            form = self._store.forms.get(words) or launch_form(project.experiment(names[0]))
             seen = (self._store, self._operations, self._glyphs)
             self._fill_in(words, LaunchScreen(names, form, *seen), self._launch_wanted)
 
@@ -56,7 +60,7 @@ class Planning(Acting):
         self.app.push_screen(screen, take)
 
     def _launch_wanted(self, wanted: WantedLaunch) -> None:
-        doing = f"launching {', '.join(map(plain_line, wanted.names))}"
+        doing = f"launching {_in_short(wanted.names, 'experiment')}"
         self._operate(doing, partial(self._launch_all, wanted))
 
     def _launch_all(self, wanted: WantedLaunch) -> Operated:
@@ -86,10 +90,25 @@ def _of_launch(names: Iterable[str]) -> tuple[str, ...]:
     return ("launch", *names)
 
 
+def _experiment(project: Project, name: str) -> Experiment | None:
+    """An experiment or a point of a study; None for one that cannot be run."""
+    try:
+        return project.experiment(name)
+    except TuiTrainerError:
+        return None
+
+
+def _in_short(names: Sequence[str], what: str) -> str:
+    """The names, or how many there are where they would fill the line."""
+    if len(names) > MOST_NAMED:
+        return plural(len(names), what)
+    return ", ".join(map(plain_line, names))
+
+
 def _how_it_went(
     launched: Sequence[RunFolder], failed: Mapping[str, TuiTrainerError], *, is_one: bool
 ) -> Operated:
-    runs = ", ".join(plain_line(folder.run) for folder in launched)
+    runs = _in_short([folder.run for folder in launched], "run")
     words = [f"launched {runs}"] if launched else []
     for name, error in failed.items():
         words.append(error.message if is_one else f"{plain_line(name)}: {error.message}")

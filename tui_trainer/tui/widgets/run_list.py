@@ -12,6 +12,7 @@ from tui_trainer.tui.arrangement import (
     Order,
     grouped,
     in_order,
+    studies,
 )
 from tui_trainer.tui.views import ExperimentView, Row, RowKey, RunView
 from tui_trainer.tui.widgets.line import Line, Span, fit_line, width_of
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
     from tui_trainer.tui.glyphs import Glyphs
 
-# An experiment with more runs than this begins folded, unless one of them is live.
+# An experiment with more runs than this, or a study with more points, begins folded, unless one of
+# them is live.
 RUNS_SHOWN_AT_FIRST = 5
 
 
@@ -99,7 +101,7 @@ class RunList(Scrolled):
         if key[1]:
             self._folded[key[0]] = False
         for group in self._groups:
-            if any(run.key == key for run in group.runs):
+            if key in {row.key for row in group.experiments} | {run.key for run in group.runs}:
                 self._folded[group.key[0]] = False
         self._arrange(key)
         return self.selected is not None and self.selected.key == key
@@ -135,8 +137,9 @@ class RunList(Scrolled):
         if width < 1 or height < 1:
             return []
         self._scroll_to_cursor()
-        plain = Look(is_alone=self._runs_stand_alone, is_in_group=bool(self._group))
-        longest = max((width_of(name_of(row, self.glyphs, plain)) for row in self._rows), default=0)
+        inside = self._studies
+        names = (name_of(row, self.glyphs, self._look(row, inside)) for row in self._rows)
+        longest = max(map(width_of, names), default=0)
         runs = [run for experiment in self._experiments for run in experiment.runs]
         layout = Layout.of(
             width - self._is_cut,
@@ -152,10 +155,7 @@ class RunList(Scrolled):
         lines = [draw_titles(layout, self.glyphs, self._order)]
         for index in range(self._top, min(self._top + self._room, len(self._rows))):
             row = self._rows[index]
-            is_folded = not isinstance(row, RunView) and self._is_folded(row)
-            is_selected = index == self._cursor
-            is_alone, is_in_group = self._runs_stand_alone, bool(self._group)
-            look = Look(is_folded, is_selected, self._is_marked(row), is_alone, is_in_group)
+            look = self._look(row, inside)._replace(is_selected=index == self._cursor)
             lines.append(draw_row(row, layout, self.glyphs, look))
         hidden = len(self._rows) - self._room
         if not self._is_cut:
@@ -198,7 +198,29 @@ class RunList(Scrolled):
 
     @property
     def _groups(self) -> list[GroupView]:
-        return grouped(self._experiments, self._group) if self._group else []
+        if self._group:
+            return grouped(self._experiments, self._group)
+        return [] if self._order.column else studies(self._experiments)
+
+    @property
+    def _studies(self) -> dict[str, str]:
+        """By the names of points the study that they stand under."""
+        if self._group or self._order.column:
+            return {}
+        return {each.name: each.study for each in self._experiments if each.study}
+
+    def _look(self, row: ListRow, inside: Mapping[str, str]) -> Look:
+        if isinstance(row, GroupView):
+            study = ""
+        else:
+            study = inside.get(row.experiment if isinstance(row, RunView) else row.name, "")
+        return Look(
+            is_folded=not isinstance(row, RunView) and self._is_folded(row),
+            is_marked=self._is_marked(row),
+            is_alone=self._runs_stand_alone,
+            is_in_group=bool(self._group or study),
+            study=study,
+        )
 
     @property
     def _runs_stand_alone(self) -> bool:
@@ -207,7 +229,10 @@ class RunList(Scrolled):
 
     def _arranged(self) -> Iterator[ListRow]:
         if not self._group:
-            yield from self._members(self._experiments, ())
+            inside = self._studies
+            yield from self._members(
+                tuple(each for each in self._experiments if each.name not in inside), ()
+            )
         for group in self._groups:
             yield group
             if not self._is_folded(group):
@@ -228,12 +253,14 @@ class RunList(Scrolled):
                 yield from experiment.runs
 
     def _is_folded(self, experiment: ExperimentView | GroupView) -> bool:
+        name = experiment.key[0]
         if isinstance(experiment, GroupView):
-            return self._folded.get(experiment.key[0], False)
-        many = len(experiment.runs) > RUNS_SHOWN_AT_FIRST
+            many = experiment.is_study and len(experiment.experiments) > RUNS_SHOWN_AT_FIRST
+        else:
+            many = len(experiment.runs) > RUNS_SHOWN_AT_FIRST
         at_first = many and not any(run.state.is_live for run in experiment.runs)
-        at_first = self._folded_at_first.setdefault(experiment.name, at_first)
-        return self._folded.get(experiment.name, at_first)
+        at_first = self._folded_at_first.setdefault(name, at_first)
+        return self._folded.get(name, at_first)
 
     def _is_marked(self, row: ListRow) -> bool:
         """Whether it is, or hides a run that is."""

@@ -33,6 +33,8 @@ class Look(NamedTuple):
     is_alone: bool = False
     """Whether a run stands under no experiment."""
     is_in_group: bool = False
+    study: str = ""
+    """The study that it stands under, which its name need not say again."""
 
 
 ListRow = Row | GroupView
@@ -93,25 +95,49 @@ def name_of(row: ListRow, glyphs: Glyphs, look: Look) -> Line:
 def _member_name(row: Row, mark: Span, glyphs: Glyphs, look: Look) -> Line:
     if isinstance(row, RunView):
         family, slash, number = row.label.rpartition("/")
+        family = family.removeprefix(f"{look.study}.")
         if look.is_alone:
             return (mark, Span(f" {family}"), Span(f"{slash}{number}"))
         return (Span("  "), mark, Span(f" {family}", "muted"), Span(f"{slash}{number}"))
     fold = " "
     if row.runs:
         fold = glyphs.folded if look.is_folded else glyphs.unfolded
-    return (Span(fold, "muted"), mark, Span(row.label, "strong"))
+    return (Span(fold, "muted"), mark, Span(row.label.removeprefix(f"{look.study}."), "strong"))
 
 
 def _group_cells(group: GroupView, layout: Layout, glyphs: Glyphs) -> Iterator[Span]:
     """How much is in it, and how that stands."""
+    if group.is_study:
+        yield from _study_cells(group, layout, glyphs)
+        return
     yield Span(" " * layout.gap)
     counts = Counter(run.state for run in group.runs)
     experiments = len(group.experiments)
     parts = [figures.plural(experiments, "experiment")] if experiments else []
     parts += [figures.plural(len(group.runs), "run")] if group.runs else []
     yield Span(f" {glyphs.dot} ".join(parts), "muted")
+    if group.by != "state":
+        yield from _state_counts(counts, glyphs)
+
+
+def _study_cells(study: GroupView, layout: Layout, glyphs: Glyphs) -> Iterator[Span]:
+    """How many of its points are done, and how the runs of the others stand."""
+    gap, points = Span(" " * layout.gap), len(study.experiments)
+    yield gap
+    yield Span(fit("study", layout.state.width), "muted")
+    yield gap
+    yield Span(fit(f"{study.done}/{points}", layout.epoch.width, glyphs.ellipsis, right=True))
+    if layout.bar.width:
+        yield gap
+        yield from bar(study.done / points, layout.bar.width, glyphs, "accent")
+    counts = Counter(run.state for run in study.runs)
+    counts[State.FINISHED] = 0  # of which the points are told
+    yield from _state_counts(counts, glyphs)
+
+
+def _state_counts(counts: Counter[State], glyphs: Glyphs) -> Iterator[Span]:
     for state in STATES:
-        if counts[state] and group.by != "state":
+        if counts[state]:
             yield Span(f"   {glyphs.marks[state]}", STATE_INKS[state])
             yield Span(f" {counts[state]}", "muted")
 
@@ -134,6 +160,12 @@ def _experiment_cells(
     if not row.runs:
         word, ink = ("no data", "warn") if row.missing else ("not run", "muted")
         mark = glyphs.warning if row.missing else glyphs.never_run
+        if row.trained_as:
+            word, ink, mark = "finished", "", glyphs.marks[State.FINISHED]
+            yield from (gap, Span(mark, STATE_INKS[State.FINISHED]))
+            yield Span(fit(f" {word}", layout.state.width - 1))
+            yield from (gap, Span(f"trained the same as {row.trained_as}", "muted"))
+            return
         yield gap
         yield Span(fit(f"{mark} {word}", layout.state.width), ink)
         yield gap
