@@ -109,6 +109,10 @@ class CommandLine:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "tui_trainer", *arguments]
 
+    def let_go(self) -> None:
+        """Let a fake core go on that is held."""
+        (self.folder / "go-on").touch()
+
     def look(self, name: str) -> Run:
         """The run as it is now."""
         return RunReader(find_run(self.folder / "runs", name)).look()
@@ -183,6 +187,11 @@ def owners_in(heartbeat: Path) -> list[int]:
         return []
     owners = [beat.owner, *([beat.core] if beat.core else [])]
     return [owner.pid for owner in owners if owner.presence() is Presence.ALIVE]
+
+
+def trains(run: Run) -> bool:
+    """Whether its core has told a step of the training."""
+    return bool(run.progress and run.progress.step)
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:

@@ -18,13 +18,13 @@ from tui_trainer.cli.main import app
 if TYPE_CHECKING:
     from pathlib import Path
 
-HEAVY = ("torch", "torchvision", "sklearn", "numpy", "scipy", "textual")
+HEAVY = ("torch", "torchvision", "sklearn", "numpy", "scipy", "textual", "matplotlib", "jinja2")
 MODULES = sorted(
     module.name for module in pkgutil.walk_packages(tui_trainer.__path__, "tui_trainer.")
 )
 MAY_IMPORT = {
     "tui_trainer.train": {"torch", "torchvision", "sklearn", "numpy", "scipy"},
-    "tui_trainer.tui": {"textual", "rich"},
+    "tui_trainer.tui": {"textual", "rich", "jinja2"},  # which textual-serve imports
     "tui_trainer.cli": {"rich", "typer"},
 }
 WATCHED = {*HEAVY, "rich", "typer"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import ROOT, CommandLine, end_everything
+from tests.conftest import ROOT, CommandLine, end_everything, trains
 from tui_trainer.errors import ExitCode
 from tui_trainer.launch.launcher import prepare
 from tui_trainer.record.durable import replace_quickly
@@ -180,9 +181,9 @@ def test_what_cannot_be_extended_is_refused_and_left_alone(tui_trainer: CommandL
     fake("run", "one")
     cosine = 'scheduler={ name = "cosine_annealing_lr" }'
     fake("run", "two", "--set", cosine)
-    long = tui_trainer.fake(seconds=30)
+    long = tui_trainer.fake(hold_at=1)
     long("run", "one", "--detach")
-    long.wait("one/2", lambda run: bool(run.progress and run.progress.step > 0))
+    long.wait("one/2", trains)
     project = load_project(tui_trainer.folder / "experiments.toml")
     prepare(project, "two", project.experiment("two"))
     names = ("one/1", "two/1", "two/2")
@@ -215,9 +216,9 @@ def test_an_extension_whose_supervisor_died_is_resumed(tui_trainer: CommandLine)
 
 
 def test_the_first_interrupt_stops_with_a_checkpoint(tui_trainer: CommandLine) -> None:
-    command_line = tui_trainer.fake(seconds=1.5)
+    command_line = tui_trainer.fake(hold_at=1)
     process = command_line.start("run", "one")
-    command_line.wait("one", lambda run: bool(run.progress and run.progress.step > 0))
+    command_line.wait("one", trains)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == ExitCode.STOPPED
@@ -226,9 +227,9 @@ def test_the_first_interrupt_stops_with_a_checkpoint(tui_trainer: CommandLine) -
 
 
 def test_the_second_interrupt_leaves_the_run_and_says_so(tui_trainer: CommandLine) -> None:
-    command_line = tui_trainer.fake(seconds=3, deaf=True)
+    command_line = tui_trainer.fake(hold_at=1, deaf=True)
     process = command_line.start("run", "one")
-    command_line.wait("one", lambda run: bool(run.progress and run.progress.step > 0))
+    command_line.wait("one", trains)
     process.send_signal(signal.SIGINT)
     command_line.wait("one", lambda run: run.state is State.STOPPING)
     time.sleep(0.5)
@@ -240,9 +241,9 @@ def test_the_second_interrupt_leaves_the_run_and_says_so(tui_trainer: CommandLin
 
 
 def test_two_interrupts_at_once_ask_first_and_then_leave(tui_trainer: CommandLine) -> None:
-    command_line = tui_trainer.fake(seconds=3)
+    command_line = tui_trainer.fake(hold_at=1)
     process = command_line.start("run", "one")
-    command_line.wait("one", lambda run: bool(run.progress and run.progress.step > 0))
+    command_line.wait("one", trains)
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
@@ -298,9 +299,9 @@ def test_a_run_whose_experiment_cannot_be_read_says_so_among_the_runs(
 
 
 def test_show_bears_with_files_that_come_and_go(tui_trainer: CommandLine) -> None:
-    command_line = tui_trainer.fake(seconds=10)
+    command_line = tui_trainer.fake(hold_at=1)
     command_line("run", "one", "--detach")
-    run = command_line.wait("one", lambda run: bool(run.progress and run.progress.step > 0))
+    run = command_line.wait("one", trains)
     stop = threading.Event()
     busy = threading.Thread(target=write_again_and_again, args=(run.folder.path, stop))
     busy.start()
@@ -321,9 +322,9 @@ def write_again_and_again(folder: Path, stop: threading.Event) -> None:
 def test_show_tells_what_is_known_of_an_attempt_without_a_recorded_end(
     tui_trainer: CommandLine,
 ) -> None:
-    command_line = tui_trainer.fake(seconds=60)
+    command_line = tui_trainer.fake(hold_at=1)
     command_line("run", "one", "--detach")
-    command_line.wait("one", lambda run: bool(run.progress and run.progress.step > 0))
+    command_line.wait("one", trains)
     shown = command_line("show", "one").stdout
     since = r"^attempt 1: pid \d+ on .*, runs since \d{4}-\d\d-\d\d \d\d:\d\d$"
     assert re.search(since, shown, re.MULTILINE)
@@ -341,17 +342,18 @@ def test_show_json_bears_with_a_run_cut_off_at_its_launch(tui_trainer: CommandLi
 
 
 def test_a_reader_that_goes_away_does_not_end_the_run(tui_trainer: CommandLine) -> None:
-    command_line = tui_trainer.fake(seconds=0.5)
+    command_line = tui_trainer.fake(hold_at=2)
     process = command_line.start("run", "one")
     assert process.stdout is not None
     process.stdout.readline()
     process.stdout.close()
+    command_line.let_go()
     run = command_line.wait("one", lambda run: run.state is State.FINISHED)
     assert len(run.epochs) == 4
     assert process.stderr is not None
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
-    process.wait(timeout=10)
+    process.wait(timeout=60)
 
 
 def test_show_tells_alarms(tui_trainer: CommandLine, project: Path) -> None:
@@ -459,10 +461,14 @@ def test_logs_are_literal_and_harmless(tui_trainer: CommandLine) -> None:
 
 
 def test_logs_follow_until_the_end(tui_trainer: CommandLine) -> None:
-    command_line = tui_trainer.fake(seconds=0.4)
+    command_line = tui_trainer.fake(hold_at=2)
     command_line("run", "one", "--detach")
-    done = command_line("logs", "one", "-f")
-    assert "attempt 1 ended: done" in done.stdout
+    process = command_line.start("logs", "one", "-f")
+    assert process.stdout is not None
+    process.stdout.readline()
+    command_line.let_go()
+    said, _ = process.communicate(timeout=60)
+    assert "attempt 1 ended: done" in said
 
 
 def test_doctor_names_what_it_sees(tui_trainer: CommandLine) -> None:
@@ -472,20 +478,40 @@ def test_doctor_names_what_it_sees(tui_trainer: CommandLine) -> None:
     assert "allotted" in findings["cores"]["found"]
 
 
+@pytest.fixture
+def instant_torch(tmp_path: Path) -> Path:
+    """A folder with a pair of packages that load at once, where torch is not looked at."""
+    folder = tmp_path / "instant"
+    folder.mkdir()
+    (folder / "torch.py").write_text(
+        "from types import SimpleNamespace\n"
+        "__version__, zeros = '0', lambda *_: None\n"
+        "cuda = SimpleNamespace(is_available=lambda: False)\n"
+    )
+    (folder / "torchvision.py").write_text(
+        "from types import SimpleNamespace\n"
+        "__version__, ops = '0', SimpleNamespace(nms=lambda *_: None)\n"
+    )
+    return folder
+
+
+def importing_first(folder: Path) -> dict[str, str]:
+    """The environment in which a folder's modules come before those that are installed."""
+    return {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
+
+
 def test_doctor_names_a_pair_that_does_not_load_and_its_cure(
-    tui_trainer: CommandLine, tmp_path: Path
+    project: Path, instant_torch: Path
 ) -> None:
-    broken = tmp_path / "broken"
-    broken.mkdir()
     message = "operator torchvision::nms does not exist"
-    (broken / "torchvision.py").write_text(f"raise RuntimeError({message!r})")
-    done = CommandLine(tui_trainer.folder, {"PYTHONPATH": str(broken)})("doctor")
+    (instant_torch / "torchvision.py").write_text(f"raise RuntimeError({message!r})")
+    done = CommandLine(project, importing_first(instant_torch))("doctor")
     assert done.returncode == 1
     assert message in done.stdout
     assert "pip install --upgrade --force-reinstall torch torchvision" in done.stdout
 
 
-def test_doctor_tells_data_from_what_lies_in_its_place(project: Path) -> None:
+def test_doctor_tells_data_from_what_lies_in_its_place(project: Path, instant_torch: Path) -> None:
     file = project / "experiments.toml"
     file.write_text(file.read_text() + '\n[experiments.far]\ndata = { name = "cifar100" }\n')
     folder = project / "data" / "cifar-100-python"
@@ -494,14 +520,14 @@ def test_doctor_tells_data_from_what_lies_in_its_place(project: Path) -> None:
     for content in (b"<html>", b"\x80\x02"):
         for name in ("train", "test"):
             (folder / name).write_bytes(content)
-        done = CommandLine(project, {})("doctor", "--json")
+        done = CommandLine(project, importing_first(instant_torch))("doctor", "--json")
         found = {finding["subject"]: finding for finding in json.loads(done.stdout)}
         levels.append(found["data cifar100"]["level"])
     assert levels == ["error", "ok"]
 
 
-def test_doctor_counts_the_slots_of_a_job(tui_trainer: CommandLine) -> None:
-    done = CommandLine(tui_trainer.folder, {"NSLOTS": "1"}).json("doctor")
+def test_doctor_counts_the_slots_of_a_job(project: Path, instant_torch: Path) -> None:
+    done = CommandLine(project, {"NSLOTS": "1", **importing_first(instant_torch)}).json("doctor")
     cores = next(finding for finding in done if finding["subject"] == "cores")
     assert cores["found"].startswith("1 allotted (NSLOTS)")
 
@@ -536,8 +562,13 @@ def test_completion_knows_experiments_and_runs(tui_trainer: CommandLine) -> None
         assert set(done.stdout.split()) == found, done.stderr
 
 
-def on_a_terminal(command_line: CommandLine, *arguments: str, columns: int) -> tuple[str, int]:
-    """What a command sends to a terminal, without its colours, and its exit code."""
+def on_a_terminal(
+    command_line: CommandLine, *arguments: str, columns: int, moving: re.Pattern[str]
+) -> tuple[list[str], int]:
+    """Lines that a command sends to a terminal, without colours, and its exit code.
+
+    A core that is held is let go once a line was drawn that moves.
+    """
     process, descriptor = pty.fork()
     if process == 0:
         os.chdir(command_line.folder)
@@ -548,16 +579,17 @@ def on_a_terminal(command_line: CommandLine, *arguments: str, columns: int) -> t
             "COLUMNS": str(columns),
         }
         os.execve(sys.executable, command_line.command(*arguments), environment)  # noqa: S606
-    pieces = []
-    try:
+    sent, lines = b"", [""]
+    with contextlib.suppress(OSError):  # it has ended, and its side is closed
         while piece := os.read(descriptor, 1 << 16):
-            pieces.append(piece)
-    except OSError:
-        pass
+            sent += piece
+            text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", sent.decode(errors="replace"))
+            lines = [line.rstrip() for line in re.split(r"[\r\n]+", text)]
+            if any(map(moving.match, lines)):
+                command_line.let_go()
     _, status = os.waitpid(process, 0)
     os.close(descriptor)
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", b"".join(pieces).decode())
-    return text, os.waitstatus_to_exitcode(status)
+    return lines, os.waitstatus_to_exitcode(status)
 
 
 @pytest.mark.parametrize(
@@ -567,16 +599,15 @@ def on_a_terminal(command_line: CommandLine, *arguments: str, columns: int) -> t
 def test_on_a_terminal_a_line_moves_below_a_table_of_epochs(
     tui_trainer: CommandLine, columns: int, speed: str, knobs: dict[str, float]
 ) -> None:
-    core = tui_trainer.fake(seconds=1, **knobs)
-    text, code = on_a_terminal(core, "run", "one", columns=columns)
-    assert code == ExitCode.DONE
-    lines = [line.rstrip() for line in re.split(r"[\r\n]+", text)]
+    core = tui_trainer.fake(hold_at=2, **knobs)
     moving = re.compile(rf"one/1\s+[━╸╺]+\s+● running\s+epoch 2/4\s+\d+/10\s+ETA \d+s{speed}$")
+    lines, code = on_a_terminal(core, "run", "one", columns=columns, moving=moving)
+    assert code == ExitCode.DONE
     assert [line for line in lines if moving.match(line)]
     rows = [line.split()[0] for line in lines if re.match(r" +\d/4 ", line)]
     assert rows == ["1/4", "2/4", "3/4", "4/4"]
     (header,) = (line for line in lines if line.split()[:3] == ["epoch", "train", "loss"])
-    assert ("ood" in header) == (" 41.2 % " in text) == bool(knobs)
+    assert ("ood" in header) == any(" 41.2 % " in line for line in lines) == bool(knobs)
     files = str(tui_trainer.folder)
     assert all(len(line) <= columns for line in lines if files not in line)
     assert lines[-1 if lines[-1] else -2].endswith(f"{files}/runs/one/1")
@@ -590,8 +621,11 @@ def test_json_is_ascii_so_that_any_locale_can_print_it(project: Path) -> None:
     assert done.stdout.isascii()
 
 
-def test_a_terminal_without_unicode_breaks_nothing(tui_trainer: CommandLine) -> None:
-    plain = CommandLine(tui_trainer.folder, {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"})
+def test_a_terminal_without_unicode_breaks_nothing(
+    tui_trainer: CommandLine, instant_torch: Path
+) -> None:
+    ascii_only = {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    plain = CommandLine(tui_trainer.folder, {**ascii_only, **importing_first(instant_torch)})
     assert plain.fake()("run", "one").returncode == ExitCode.DONE
     for command in (("runs",), ("show", "one"), ("doctor",), ("list",)):
         done = plain(*command)

@@ -8,6 +8,7 @@ Its behaviour is set by TUI_TRAINER_FAKE, a JSON object:
     kill_at         SIGKILL itself at the start of this epoch
     eat_at          use up the memory at the start of this epoch
     hang_at         stop making progress at the start of this epoch
+    hold_at         stay in the first step of this epoch until the project holds a file `go-on`
     cause           what a crash gives as its cause; false: it cannot say any
     hope            what it says that a second try is worth (default some)
     deaf            ignore SIGTERM
@@ -17,6 +18,8 @@ Its behaviour is set by TUI_TRAINER_FAKE, a JSON object:
     drifts          weights depend on the attempt
     noise           text to print at the start
     ood             accuracy of every epoch's probe, and of the result out of distribution
+    planted         accuracy on the test images as a function of the settings, {"model.depth": {"4":
+                    0.1}}: what each value adds to 0.5; "noise" is the deviation of each seed
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
 import sys
 import time
@@ -45,8 +49,10 @@ from tui_trainer.record.events import (
 from tui_trainer.record.heartbeat import Progress
 from tui_trainer.record.run_folder import CheckpointName, RunFolder
 from tui_trainer.record.state import fold
+from tui_trainer.spec.summary import read_summary
 
 STEPS = 10
+LONGEST_HOLD = time.monotonic() + 300  # a core that a test forgot does not live for ever
 knobs: dict[str, Any] = json.loads(os.environ.get("TUI_TRAINER_FAKE", "{}"))
 stop_asked: list[int] = []
 
@@ -71,7 +77,7 @@ def main() -> int:
     )
     for epoch in range(done + 1, planned + 1):
         misbehave(epoch, attempt)
-        if not train(epoch):
+        if not train(folder, epoch):
             return 75
         finish(folder, attempt, epoch)
     evaluate(folder, attempt, planned)
@@ -101,18 +107,25 @@ def misbehave(epoch: int, attempt: int) -> None:
         time.sleep(0.05)
 
 
-def train(epoch: int) -> bool:
+def train(folder: RunFolder, epoch: int) -> bool:
     """One epoch; False where a stop was asked for."""
     for step in range(1, STEPS + 1):
-        time.sleep(seconds_per_epoch() / STEPS)
         tell(
             Progress(
                 stage="training", epoch=epoch, step=step, steps=STEPS, images_per_second=123.0
             ).as_record()
         )
+        until = time.monotonic() + seconds_per_epoch() / STEPS
+        while not stop_asked and (time.monotonic() < until or is_held(folder, epoch)):
+            time.sleep(0.005)
         if stop_asked:
             return False
     return True
+
+
+def is_held(folder: RunFolder, epoch: int) -> bool:
+    is_let_go = (folder.path.parents[2] / "go-on").exists()
+    return knobs.get("hold_at") == epoch and not is_let_go and time.monotonic() < LONGEST_HOLD
 
 
 def seconds_per_epoch() -> float:
@@ -165,7 +178,9 @@ def measured(attempt: int, epoch: int) -> dict[str, Any]:
 
 def evaluate(folder: RunFolder, attempt: int, epoch: int) -> None:
     folder.results.mkdir(exist_ok=True)
-    write_durably(folder.clean_results_file, json.dumps({"accuracy": 0.9, "loss": 0.3}).encode())
+    accuracy = planted_accuracy(folder) if "planted" in knobs else 0.9
+    result = {"accuracy": accuracy, "loss": 0.3}
+    write_durably(folder.clean_results_file, json.dumps(result).encode())
     append_event(
         folder.events_file,
         Evaluated(
@@ -173,13 +188,22 @@ def evaluate(folder: RunFolder, attempt: int, epoch: int) -> None:
             split="test",
             checkpoint=str(CheckpointName(epoch, 0)),
             loss=0.3,
-            accuracy=0.9,
+            accuracy=accuracy,
             file="results/clean.json",
             sha256=file_digest(folder.clean_results_file),
         ),
     )
     if "ood" in knobs:
         evaluate_ood(folder, attempt, epoch, knobs["ood"])
+
+
+def planted_accuracy(folder: RunFolder) -> float:
+    """A known function of the settings, plus noise that is the same whenever the run is trained."""
+    plan = read_summary(folder.experiment_file.read_text())
+    effects = {key: table for key, table in knobs["planted"].items() if key != "noise"}
+    added = (table.get(str(plan.settings.get(key)), 0.0) for key, table in effects.items())
+    noise = random.Random(plan.fingerprint).gauss(0, knobs["planted"]["noise"])
+    return float(0.5 + sum(added) + noise)
 
 
 def evaluate_ood(folder: RunFolder, attempt: int, epoch: int, accuracy: float) -> None:

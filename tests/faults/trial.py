@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -35,12 +36,14 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.whole = new_run(self.project)
-        ended = self.zygote.train(self.whole)
+        trace = self.project / "trace"
+        ended = self.zygote.train(self.whole, trace=trace)
         assert ended.code == 0, ended.log.read_text()
         self.wanted = checker.result(self.whole.path)
         self.bystander = checker.digests(self.whole.path)
         self.seconds = ended.seconds
         self.log = ended.log.read_text()
+        self.calls = Counter(line.partition(" ")[0] for line in trace.read_text().splitlines())
 
     def trial(self) -> Trial:
         """A run of the same experiment."""

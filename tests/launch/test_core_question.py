@@ -43,7 +43,7 @@ def test_a_question_that_is_withdrawn_ends_with_its_process(project: Path) -> No
         time.sleep(0.01)
     time.sleep(0.5)
     question.withdraw()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     assert isinstance(answers[0], Withdrawn)
     assert question._process.poll() is not None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import CommandLine, wait_until_gone
+from tests.conftest import CommandLine, trains, wait_until_gone
 from tests.launch.test_supervision import is_over
 from tui_trainer.errors import ExitCode
 from tui_trainer.launch import launcher
@@ -197,8 +197,9 @@ def test_what_a_second_try_cannot_mend_is_not_tried_again(
     command_line = restarting.fake(**knobs)
     command_line("run", "one", "--detach")
     run = command_line.wait("one", is_over)
-    assert run.state is state
-    time.sleep(FIRST_WAIT_SECONDS + 0.5)
+    supervisor = run.folder.attempt(1).owner()
+    assert supervisor is not None
+    wait_until_gone(supervisor)
     run = command_line.look("one")
     assert run.state is state
     assert run.newest_attempt == 1
@@ -207,7 +208,7 @@ def test_what_a_second_try_cannot_mend_is_not_tried_again(
 def test_while_it_waits_the_run_says_so_and_belongs_to_its_supervisor(
     restarting: CommandLine,
 ) -> None:
-    command_line = restarting.fake(crash_at=1, seconds=30)
+    command_line = restarting.fake(crash_at=1, hold_at=1)
     command_line("run", "one", "--detach")
     run = command_line.wait("one", waits)
     assert run.newest_attempt == 2
@@ -246,9 +247,9 @@ def test_a_signal_while_it_waits_ends_the_waiting(
 
 
 def test_a_core_that_crashes_while_it_stops_is_not_started_again(restarting: CommandLine) -> None:
-    command_line = restarting.fake(seconds=2, deaf=True)
+    command_line = restarting.fake(hold_at=1, deaf=True)
     command_line("run", "one", "--detach")
-    run = command_line.wait("one", lambda run: run.progress is not None and run.progress.step > 0)
+    run = command_line.wait("one", trains)
     beat = Heartbeat.read(run.folder.heartbeat_file)
     assert beat is not None
     assert beat.core is not None

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import CommandLine, claim_next, kill, owners_in, wait_until_gone
+from tests.conftest import (
+    CommandLine,
+    claim_next,
+    kill,
+    owners_in,
+    trains,
+    wait_until,
+    wait_until_gone,
+)
 from tests.faults.small_disk import SmallDisk
 from tests.tui.run_folders import RunWriter, foreign_owner
 from tui_trainer.errors import ExitCode, UsageError
@@ -84,8 +92,8 @@ def test_a_run_goes_to_its_end_by_itself(tui_trainer: CommandLine) -> None:
 
 
 def test_right_after_a_kill_of_everything_the_run_reads_crashed(tui_trainer: CommandLine) -> None:
-    tui_trainer.fake(seconds=5)("run", "one", "--detach")
-    tui_trainer.wait("one", lambda run: run.progress is not None and run.progress.step > 0)
+    tui_trainer.fake(hold_at=1)("run", "one", "--detach")
+    tui_trainer.wait("one", trains)
     kill_everything(tui_trainer, "one")
     (run,) = tui_trainer.json("runs")
     assert run["state"] == "crashed"
@@ -172,8 +180,8 @@ def test_a_resume_with_other_settings_than_at_the_launch_is_refused(
 def test_a_killed_supervisor_takes_the_core_for_stopping_until_it_is_gone(
     tui_trainer: CommandLine,
 ) -> None:
-    tui_trainer.fake(seconds=3, deaf=True)("run", "one", "--detach")
-    tui_trainer.wait("one", lambda run: run.progress is not None and run.progress.step > 0)
+    tui_trainer.fake(hold_at=1, deaf=True)("run", "one", "--detach")
+    tui_trainer.wait("one", trains)
     beat = Heartbeat.read(find_run(tui_trainer.folder / "runs", "one").heartbeat_file)
     assert beat is not None
     assert beat.core is not None
@@ -186,9 +194,9 @@ def test_a_killed_supervisor_takes_the_core_for_stopping_until_it_is_gone(
 
 
 def test_a_stop_of_a_run_that_crashes_over_it_is_no_success(tui_trainer: CommandLine) -> None:
-    command_line = tui_trainer.fake(seconds=30, deaf=True)
+    command_line = tui_trainer.fake(hold_at=1, deaf=True)
     command_line("run", "one", "--detach")
-    command_line.wait("one", lambda run: run.progress is not None and run.progress.step > 0)
+    command_line.wait("one", trains)
     stopping = command_line.start("stop", "one")
     command_line.wait("one", lambda run: run.state is State.STOPPING)
     kill_everything(command_line, "one")
@@ -198,7 +206,7 @@ def test_a_stop_of_a_run_that_crashes_over_it_is_no_success(tui_trainer: Command
 
 
 def test_a_stop_is_carried_out_and_can_be_resumed(tui_trainer: CommandLine) -> None:
-    command_line = tui_trainer.fake(seconds=1)
+    command_line = tui_trainer.fake(hold_at=2)
     command_line("run", "one", "--detach")
     command_line.wait("one", has_epochs(1))
     stopped = command_line("stop", "one")
@@ -212,8 +220,8 @@ def test_a_stop_is_carried_out_and_can_be_resumed(tui_trainer: CommandLine) -> N
 def test_a_suspended_run_is_woken_to_be_stopped(
     tui_trainer: CommandLine, held: str, options: list[str]
 ) -> None:
-    tui_trainer.fake(seconds=60)("run", "one", "--detach")
-    run = tui_trainer.wait("one", lambda run: bool(run.progress and run.progress.step))
+    tui_trainer.fake(hold_at=1)("run", "one", "--detach")
+    run = tui_trainer.wait("one", trains)
     beat = Heartbeat.read(run.folder.heartbeat_file)
     assert beat is not None
     assert beat.core is not None
@@ -233,8 +241,8 @@ def test_a_suspended_run_is_woken_to_be_stopped(
 def test_a_core_that_is_suspended_elsewhere_is_woken_by_its_supervisor(
     tui_trainer: CommandLine,
 ) -> None:
-    tui_trainer.fake(seconds=60)("run", "one", "--detach")
-    run = tui_trainer.wait("one", lambda run: bool(run.progress and run.progress.step))
+    tui_trainer.fake(hold_at=1)("run", "one", "--detach")
+    run = tui_trainer.wait("one", trains)
     beat = Heartbeat.read(run.folder.heartbeat_file)
     assert beat is not None
     assert beat.core is not None
@@ -244,9 +252,9 @@ def test_a_core_that_is_suspended_elsewhere_is_woken_by_its_supervisor(
 
 
 def test_a_deaf_core_is_stopped_at_once_on_demand(tui_trainer: CommandLine) -> None:
-    command_line = tui_trainer.fake(seconds=60, deaf=True)
+    command_line = tui_trainer.fake(hold_at=1, deaf=True)
     command_line("run", "one", "--detach")
-    command_line.wait("one", lambda run: run.progress is not None and run.progress.step > 0)
+    command_line.wait("one", trains)
     assert "one/1 stopped" in command_line("stop", "one", "--now").stdout
     (attempt,) = command_line.look("one").attempts
     assert attempt.cause == "stopped at once, without a checkpoint"
@@ -256,9 +264,9 @@ def test_a_deaf_core_is_stopped_at_once_on_demand(tui_trainer: CommandLine) -> N
 def test_a_signal_to_the_supervisor_stops_with_a_checkpoint(
     tui_trainer: CommandLine, number: int
 ) -> None:
-    command_line = tui_trainer.fake(seconds=2)
+    command_line = tui_trainer.fake(hold_at=1)
     command_line("run", "one", "--detach")
-    command_line.wait("one", lambda run: run.progress is not None and run.progress.step > 0)
+    command_line.wait("one", trains)
     beat = Heartbeat.read(find_run(tui_trainer.folder / "runs", "one").heartbeat_file)
     assert beat is not None
     os.kill(beat.owner.pid, number)
@@ -266,17 +274,18 @@ def test_a_signal_to_the_supervisor_stops_with_a_checkpoint(
 
 
 def test_a_hang_up_is_ignored(tui_trainer: CommandLine) -> None:
-    command_line = tui_trainer.fake(seconds=0.7)
+    command_line = tui_trainer.fake(hold_at=1)
     command_line("run", "one", "--detach")
-    command_line.wait("one", lambda run: run.progress is not None and run.progress.step > 0)
+    command_line.wait("one", trains)
     beat = Heartbeat.read(find_run(tui_trainer.folder / "runs", "one").heartbeat_file)
     assert beat is not None
     os.kill(beat.owner.pid, signal.SIGHUP)
+    command_line.let_go()
     assert command_line.wait("one", is_over).state is State.FINISHED
 
 
 def test_a_supervisor_has_a_session_of_its_own(tui_trainer: CommandLine) -> None:
-    command_line = tui_trainer.fake(seconds=2)
+    command_line = tui_trainer.fake(hold_at=1)
     command_line("run", "one", "--detach")
     command_line.wait("one", lambda run: run.state is State.RUNNING and run.progress is not None)
     beat = Heartbeat.read(find_run(tui_trainer.folder / "runs", "one").heartbeat_file)
@@ -288,7 +297,7 @@ def test_a_supervisor_has_a_session_of_its_own(tui_trainer: CommandLine) -> None
 def test_of_resumes_in_the_same_moment_one_wins_and_the_others_say_who(
     tui_trainer: CommandLine,
 ) -> None:
-    command_line = tui_trainer.fake(seconds=1.0, crash_at=2)
+    command_line = tui_trainer.fake(crash_at=2, hold_at=2)
     command_line("run", "one", "--detach")
     command_line.wait("one", is_over)
     attempts = [command_line.start("resume", "one", "--detach") for _ in range(6)]
@@ -317,7 +326,7 @@ def test_runs_begun_in_the_same_second_share_nothing(tui_trainer: CommandLine) -
 
 def test_a_signal_before_the_core_can_hear_is_heard_later(tui_trainer: CommandLine) -> None:
     for delay in (0, 0.02, 0.05, 0.1):
-        command_line = tui_trainer.fake(seconds=1)
+        command_line = tui_trainer.fake(hold_at=1)
         command_line("run", "one", "--detach")
         attempt = find_run(tui_trainer.folder / "runs", "one").newest_attempt()
         assert attempt is not None
@@ -358,7 +367,7 @@ def test_an_interrupt_in_the_middle_of_a_launch_is_obeyed_after_it(
     tui_trainer: CommandLine,
 ) -> None:
     for delay in (0.1, 0.15, 0.2, 0.25, 0.3):
-        process = tui_trainer.fake(seconds=3).start("run", "one")
+        process = tui_trainer.fake(hold_at=1).start("run", "one")
         time.sleep(delay)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
@@ -381,13 +390,14 @@ def test_a_run_whose_launcher_was_killed_is_failed_and_can_be_resumed(
 
 
 def test_the_end_is_recorded_once_there_is_room_for_it(tui_trainer: CommandLine) -> None:
-    command_line = tui_trainer.fake(seconds=0.5)
+    command_line = tui_trainer.fake(hold_at=2)
     command_line("run", "one", "--detach")
-    command_line.wait("one", has_epochs(2))
-    events = find_run(tui_trainer.folder / "runs", "one").events_file
+    folder = command_line.wait("one", has_epochs(1)).folder
+    events = folder.events_file
     away = events.rename(events.with_name("events.away"))
     events.mkdir()  # no line can be appended to this
-    time.sleep(3)
+    command_line.let_go()
+    beat_without_core(folder)
     events.rmdir()
     away.rename(events)
     run = command_line.wait("one", is_over)
@@ -397,15 +407,14 @@ def test_the_end_is_recorded_once_there_is_room_for_it(tui_trainer: CommandLine)
 def test_while_it_cannot_record_the_end_it_beats_and_hears_a_stop(
     tui_trainer: CommandLine,
 ) -> None:
-    command_line = tui_trainer.fake(seconds=0.5)
+    command_line = tui_trainer.fake(hold_at=2)
     command_line("run", "one", "--detach")
     folder = command_line.wait("one", has_epochs(1)).folder
     away = folder.events_file.rename(folder.path / "events.away")
     folder.events_file.mkdir()  # no line can be appended to this
+    command_line.let_go()
     beat = beat_without_core(folder)
-    time.sleep(3)
-    later = beat_without_core(folder)
-    assert later.beat > beat.beat
+    later = beat_without_core(folder, after=beat.beat)
     assert owners_in(folder.heartbeat_file) == [later.owner.pid]
     os.kill(later.owner.pid, signal.SIGTERM)
     wait_until_gone(later.owner)
@@ -454,15 +463,18 @@ def test_a_stop_is_heard_also_while_it_tries_to_record_the_end(
     assert run.unrecorded_end.cause == "why"
 
 
-def beat_without_core(folder: RunFolder) -> Heartbeat:
-    """The newest beat of a supervisor whose core has ended."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
+def beat_without_core(folder: RunFolder, after: int = 1) -> Heartbeat:
+    """A later beat, of a supervisor whose core has ended."""
+    beats: list[Heartbeat] = []
+
+    def has_come() -> bool:
         beat = Heartbeat.read(folder.heartbeat_file)
-        if beat is not None and beat.core is None and beat.beat > 1:
-            return beat
-        time.sleep(0.02)
-    raise AssertionError(f"the core of {folder.run} has not ended")
+        if beat is not None and beat.core is None and beat.beat > after:
+            beats.append(beat)
+        return bool(beats)
+
+    wait_until(has_come)
+    return beats[0]
 
 
 @pytest.fixture
@@ -478,9 +490,9 @@ def small_disk(project: Path) -> Iterator[SmallDisk]:
 def test_without_a_byte_of_room_a_run_can_be_stopped_and_says_so(
     tui_trainer: CommandLine, small_disk: SmallDisk, options: list[str], *, deaf: bool
 ) -> None:
-    command_line = tui_trainer.fake(seconds=60, deaf=deaf)
+    command_line = tui_trainer.fake(hold_at=1, deaf=deaf)
     command_line("run", "one", "--detach", "--set", "resources.max_restarts=3")
-    command_line.wait("one", lambda run: bool(run.progress and run.progress.step))
+    command_line.wait("one", trains)
     filler = small_disk.fill()
     done = command_line("stop", "one", *options)
     assert done.returncode == ExitCode.DONE, done.stderr
@@ -543,11 +555,12 @@ def test_the_heartbeat_beats_and_tells_how_far_it_is(tui_trainer: CommandLine) -
     command_line = tui_trainer.fake(seconds=5)
     command_line("run", "one", "--detach")
     run = command_line.wait("one", lambda run: bool(run.progress and run.progress.step > 1))
-    file = run.folder.heartbeat_file
+    file, began = run.folder.heartbeat_file, time.monotonic()
     first = json.loads(file.read_text())["beat"]
-    time.sleep(3.5)
-    # Once a second, however much the core has to say: each beat is a write to a shared disk.
-    assert 2 <= json.loads(file.read_text())["beat"] - first <= 4
+    wait_until(lambda: json.loads(file.read_text())["beat"] >= first + 3)
+    # Once a second, however much the core has to say: each beat is a write to a shared disk. The
+    # first of the three may have been due at once.
+    assert time.monotonic() - began > 1.8
 
 
 def test_a_hanging_core_is_told_from_a_working_one(tui_trainer: CommandLine) -> None:
@@ -555,15 +568,14 @@ def test_a_hanging_core_is_told_from_a_working_one(tui_trainer: CommandLine) -> 
     command_line("run", "one", "--detach")
     command_line.wait("one", has_epochs(1))
     file = find_run(command_line.folder / "runs", "one").heartbeat_file
-    time.sleep(2.5)
-    assert json.loads(file.read_text())["idle_seconds"] > 1
+    wait_until(lambda: json.loads(file.read_text())["idle_seconds"] > 1)
 
 
 def test_a_run_in_another_pid_namespace_reads_running_and_then_lost(
     tui_trainer: CommandLine,
 ) -> None:
     """As a login node sees a compute node: the same files, another world of pids."""
-    command_line = tui_trainer.fake(seconds=30)
+    command_line = tui_trainer.fake(hold_at=1)
     away = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
     if subprocess.run([*away, "true"], capture_output=True, check=False).returncode:
         pytest.skip("a PID namespace needs root")
@@ -574,7 +586,7 @@ def test_a_run_in_another_pid_namespace_reads_running_and_then_lost(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    command_line.wait("one", lambda run: bool(run.progress and run.progress.step > 0))
+    command_line.wait("one", trains)
     assert command_line.json("runs")[0]["state"] == "running"
     assert command_line("resume", "one").returncode == ExitCode.OWNED
     elsewhere.kill()

@@ -65,7 +65,7 @@ def at_once(script: str, argument: Path, count: int) -> list[str]:
         assert process.stdin is not None
         process.stdin.write("\n")
         process.stdin.flush()
-    return [process.communicate(timeout=30)[0].strip() for process in processes]
+    return [process.communicate(timeout=120)[0].strip() for process in processes]
 
 
 def test_runs_begun_in_the_same_moment_get_folders_of_their_own(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_folder_that_may_not_be_listed_is_an_error_and_no_endless_search(tmp_p
         [sys.executable, "-c", script, str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=120,
         check=False,
     )
     assert "PermissionError" in claimed.stderr

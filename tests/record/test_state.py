@@ -333,3 +333,10 @@ def test_what_is_refused_after_it_trained_has_crashed_and_can_go_on() -> None:
     after = judge(evidence([*RUNNING, saved, ended(-9), *refused], attempt=2))
     assert (before.state, after.state) == (State.FAILED, State.CRASHED)
     assert after.cause == before.cause
+
+
+def test_how_large_the_network_is_stays_known_after_a_resume() -> None:
+    began = TrainingBegan(attempt=1, epoch=1, step=0, checkpoint="", parameters=557, flops=9000)
+    resumed = TrainingBegan(attempt=2, epoch=3, step=0, checkpoint="epoch-0002.pt")
+    assert fold([LAUNCHED, began, resumed]).complexity == (557, 9000)
+    assert fold([LAUNCHED, resumed]).complexity is None

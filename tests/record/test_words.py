@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tui_trainer.record.epochs import Epoch
-from tui_trainer.record.words import epoch_header, epoch_line, epoch_row, points
+from tui_trainer.record.words import amount, epoch_header, epoch_line, epoch_row, points
 
 WIDTHS = (60, 79, 80, 200)
 
@@ -69,3 +69,8 @@ def test_a_difference_of_percentages_is_told_in_points() -> None:
     assert points(0.28) == "28.0 pt"
     assert points(-0.004) == "-0.4 pt"
     assert points(None) == "-"
+
+
+def test_large_numbers_have_few_digits() -> None:
+    counts = (0, 999, 12_280, 556_708, 12_280_832, 2.99e9, 3.6e12)
+    assert [*map(amount, counts)] == ["0", "999", "12 k", "557 k", "12.3 M", "3.0 G", "3.6 T"]

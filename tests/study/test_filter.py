@@ -47,6 +47,7 @@ def taken(facts: list[Facts], text: str) -> list[str]:
         ("ood>0", ["cnn2/1", "cnn4/1", "cnn4/2", "cnn4/3"]),
         ("-ood>0", ["cnn8/1"]),
         ("attempts>1", ["cnn4/3"]),
+        ("seconds>90 -parameters>0", ["cnn2/1", "cnn8/1"]),
         ("model.depth=4", ["cnn4/1", "cnn4/2", "cnn4/3"]),
         ("depth>2 -state:run", ["cnn4/1", "cnn4/2", "cnn8/1"]),
         ("augment:rotation depth!=8", ["cnn4/1", "cnn4/2", "cnn4/3"]),

@@ -10,7 +10,7 @@ from torch import nn
 from tui_trainer.errors import PreflightError
 from tui_trainer.spec.check import check_experiment
 from tui_trainer.train import models
-from tui_trainer.train.anatomy import anatomy
+from tui_trainer.train.anatomy import anatomy, complexity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,3 +128,32 @@ def test_a_file_of_weights_is_looked_into(
 def test_a_network_that_cannot_take_the_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PreflightError, match="MaxPool2d"):
         of(tmp_path, model={"name": "alexnet"})
+
+
+@pytest.mark.parametrize("name", ["simple_cnn", "resnet18"])
+def test_complexity_is_what_the_anatomy_tells(tmp_path: Path, name: str) -> None:
+    tree: dict[str, Any] = {"data": {"name": "cifar100"}, "model": {"name": name}}
+    checked = check_experiment(tree)
+    assert checked.table is not None
+    whole = anatomy(checked.table, tmp_path)
+    counted = complexity(checked.table, tmp_path, classes=100)
+    assert counted == (whole["parameters"], whole["forward_flops"])
+
+
+def test_own_code_whose_operations_cannot_be_counted_has_no_complexity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "uncounted.py").write_text(
+        "import torch\n"
+        "from torch.utils._python_dispatch import _get_current_dispatch_mode\n"
+        "class Net(torch.nn.Linear):\n"
+        "    def forward(self, images):\n"
+        "        assert _get_current_dispatch_mode() is None, 'I am watched'\n"
+        "        return super().forward(images.flatten(1))\n"
+        "def build(classes, size):\n"
+        "    return Net(3 * size * size, classes)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    checked = check_experiment({"model": {"name": "uncounted:build"}})
+    assert checked.table is not None
+    assert complexity(checked.table, tmp_path, classes=10) is None

@@ -28,6 +28,7 @@ from tui_trainer.record.events import (
     Warned,
     append_event,
 )
+from tui_trainer.record.index import RunReader
 from tui_trainer.record.owner import Owner
 from tui_trainer.train import hardware
 from tui_trainer.train.checkpoint import weights_digest
@@ -104,6 +105,24 @@ def test_a_run_leaves_epochs_checkpoints_result_and_events(whole: RunFolder) -> 
     assert (whole.checkpoints / "epoch-0002.pt").exists()
     kinds = [type(event) for event in events_of(whole) if not isinstance(event, Alarmed)]
     assert kinds == [TrainingBegan, CheckpointSaved, CheckpointSaved, Evaluated]
+
+
+def test_how_large_the_network_is_is_recorded_once(project: Path, whole: RunFolder) -> None:
+    content = torch.load(whole.checkpoints / "epoch-0002.pt", weights_only=True)["model"]
+    buffers = ("running_mean", "running_var", "num_batches_tracked")
+    weights = [tensor for name, tensor in content.items() if not name.endswith(buffers)]
+    counted = RunReader(whole).look().complexity
+    assert counted is not None
+    assert counted.parameters == sum(tensor.numel() for tensor in weights)
+    assert counted.flops > 2 * counted.parameters
+
+    stopped = new_run(project)
+    with pytest.raises(Stopped):
+        train(stopped, StopAt(8))
+    train(stopped)
+    began = [event for event in events_of(stopped) if isinstance(event, TrainingBegan)]
+    assert [event.parameters for event in began] == [counted.parameters, 0]
+    assert RunReader(stopped).look().complexity == counted
 
 
 def test_the_result_is_the_best_epochs_on_the_test_images(whole: RunFolder) -> None:

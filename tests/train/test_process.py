@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import signal
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from tui_trainer.record.run_folder import CheckpointName, RunFolder
 
 ROOT = Path(__file__).parents[2]
+_numbers = itertools.count()
 ENDING_FORWARD = """\
 from torch import nn
 class Moody(nn.Sequential):
@@ -47,6 +49,38 @@ class Moody(nn.Sequential):
 def build(classes, size):
     return Moody(nn.Flatten(), nn.Linear(3 * size * size, classes))
 """
+
+
+HELD_FORWARD = """\
+import time
+from pathlib import Path
+from torch import nn
+project = Path(__file__).parent
+class Held(nn.Sequential):
+    steps = 0
+    def forward(self, images):
+        self.steps += self.training
+        while {} and not (project / "go-on").exists():
+            (project / "is-held").touch()
+            time.sleep(0.01)
+        return super().forward(images)
+def build(classes, size):
+    return Held(nn.Flatten(), nn.Linear(3 * size * size, classes))
+"""
+
+
+AMID_THE_FIRST_EPOCH = "self.steps > 2"
+AMID_THE_SECOND_EPOCH = '(project / "runs/small/1/epochs.jsonl").exists()'
+
+
+def held_model(project: Path, when: str) -> dict[str, Any]:
+    """A network that waits there until the project holds `go-on`.
+
+    Its module has a name that no other test has.
+    """
+    name = f"held_{next(_numbers)}"
+    (project / f"{name}.py").write_text(HELD_FORWARD.format(when))
+    return {"name": f"{name}:build"}
 
 
 class Core:
@@ -111,14 +145,16 @@ def test_a_run_to_its_end(project: Path) -> None:
 def test_a_signal_stops_it_after_a_checkpoint_and_nothing_is_lost(
     project: Path, number: signal.Signals
 ) -> None:
-    # Long enough that the signal comes in the middle: the run is 2 epochs of 8 steps of width 48.
-    changes = {"model": {"name": "cnn", "depth": 3, "width": 48}, "batch_size": 4}
-    whole, folder = new_run(project, **changes), new_run(project, **changes)
+    model = held_model(project, AMID_THE_FIRST_EPOCH)
+    whole, folder = new_run(project, model=model), new_run(project, model=model)
+    (project / "go-on").touch()
     train(whole)
+    (project / "go-on").unlink()
     core = Core(folder)
-    core.wait_for("training")
+    wait_until((project / "is-held").exists)
     core.process.send_signal(number)
     core.process.send_signal(signal.SIGINT)
+    (project / "go-on").touch()
     code, out, err = core.end()
     assert (code, err) == (75, "")
     assert out.splitlines()[-1] == "stopped as asked; resume: tui-trainer resume small/2"
@@ -162,11 +198,12 @@ def test_signals_until_the_very_end_do_no_harm(project: Path) -> None:
 
 
 def test_usr1_saves_and_goes_on_and_hup_does_nothing(project: Path) -> None:
-    folder = new_run(project, model={"name": "cnn", "depth": 3, "width": 48}, batch_size=4)
+    folder = new_run(project, model=held_model(project, AMID_THE_FIRST_EPOCH))
     core = Core(folder)
-    core.wait_for("training")
+    wait_until((project / "is-held").exists)
     core.process.send_signal(signal.SIGHUP)
     core.process.send_signal(signal.SIGUSR1)
+    (project / "go-on").touch()
     code, _, err = core.end()
     assert (code, err) == (0, "")
     saved = [event for event in events_of(folder) if isinstance(event, CheckpointSaved)]
@@ -328,15 +365,13 @@ def test_an_orphan_that_was_asked_to_stop_says_so(project: Path) -> None:
 
 
 def test_an_orphan_tells_the_error_that_ended_it(project: Path) -> None:
-    # An epoch of more than a thousand steps: what follows the first epoch falls into the second,
-    # so that there is something to save. At an epoch's end there would be nothing.
-    folder = new_run(project, data={"name": "digits"}, batch_size=1)
+    # At an epoch's end there would be nothing to save.
+    folder = new_run(project, model=held_model(project, AMID_THE_SECOND_EPOCH))
     orphan = Orphan(folder)
-    orphan.wait_for_an_epoch()
-    os.kill(orphan.core.pid, signal.SIGSTOP)
+    wait_until((project / "is-held").exists)
     orphan.kill_the_supervisor()
     folder.checkpoints.rename(folder.checkpoints.with_name("away"))
-    os.kill(orphan.core.pid, signal.SIGCONT)
+    (project / "go-on").touch()
     orphan.wait_for_its_end()
     run = RunReader(folder).look()
     assert run.state is State.CRASHED

@@ -72,16 +72,17 @@ class RunWriter:
         self.folder = claim_run(project / "runs", experiment)
         self.name = experiment
         known = load_project(project / "experiments.toml")
-        points = [point for study in known.studies.values() for point in study.points]
-        named = {**known.experiments, **{point.name: point.experiment for point in points}}
-        resolved = named.get(experiment) or next(iter(named.values()))
+        is_known = experiment in known.experiments or "." in experiment  # a point of a study
+        resolved = known.experiment(experiment if is_known else next(iter(known.experiments)))
         write_once(self.folder.experiment_file, experiment_to_toml(resolved, {}).encode())
         self.attempt = 0
         self.owner = Owner.of_process(os.getpid())
         append_event(self.folder.events_file, Launched(launcher="local", owner=self.owner))
         self.epochs = 0
 
-    def start(self, owner: Owner | None = None) -> RunWriter:
+    def start(
+        self, owner: Owner | None = None, *, parameters: int = 0, flops: int = 0
+    ) -> RunWriter:
         """Claim an attempt and begin to train."""
         self.owner = owner or Owner.of_process(os.getpid())
         self.attempt = claim_next(self.folder, self.owner).number
@@ -89,7 +90,12 @@ class RunWriter:
         append_event(self.folder.events_file, started)
         checkpoint = f"epoch-{self.epochs:04d}.pt" if self.epochs else ""
         began = TrainingBegan(
-            attempt=self.attempt, epoch=self.epochs + 1, step=0, checkpoint=checkpoint
+            attempt=self.attempt,
+            epoch=self.epochs + 1,
+            step=0,
+            checkpoint=checkpoint,
+            parameters=parameters,
+            flops=flops,
         )
         append_event(self.folder.events_file, began)
         return self

@@ -33,7 +33,7 @@ LOGIN = (
 )
 WITHOUT_HANGUPS = "signal.signal(signal.SIGHUP, signal.SIG_IGN); "
 BECOME = "os.execvp(sys.argv[1], sys.argv[1:])"
-SECONDS_TO_SHOW = 20.0
+SECONDS_TO_SHOW = 60.0
 
 # What pyte takes for text or for something else: questions, modes of newer terminals, titles.
 UNKNOWN = re.compile(
@@ -139,10 +139,19 @@ class Terminal:
             got += arrival.data
         return got
 
+    def settle(self) -> None:
+        """Read on until nothing came for longer than the app looks at its runs again."""
+        for arrival in self.arrivals(SECONDS_TO_SHOW, quiet=1.5):
+            self.draw(arrival.data)
+
     def sees(self, words: str) -> None:
         """Wait until this stands on the screen."""
+        self.shows_until(lambda: words in self.screen(), words)
+
+    def shows_until(self, holds: Callable[[], bool], words: str) -> None:
+        """Draw what comes until something holds, which is called so."""
         deadline = time.monotonic() + SECONDS_TO_SHOW
-        while words not in self.screen():
+        while not holds():
             assert time.monotonic() < deadline, f"waited for {words} on\n{self.screen()}"
             self.read(0.1)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import owners_in
+from tests.conftest import owners_in, trains
 from tests.tui.terminal import terminal
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ PAGES = ("curves", "log", "config", "attempts", "preflight", "results")
 def test_a_run_outlives_the_app_on_every_screen(
     tui_trainer: CommandLine, keys: str, words: str
 ) -> None:
-    tui_trainer.fake(seconds=30)("run", "one", "--detach")
-    run = tui_trainer.wait("one", lambda run: run.state.is_live)
+    tui_trainer.fake(hold_at=1)("run", "one", "--detach")
+    run = tui_trainer.wait("one", trains)
     owners = owners_in(run.folder.heartbeat_file)
     with terminal(tui_trainer.folder) as shown:
         shown.sees("1 running")
@@ -41,7 +41,7 @@ def test_a_run_outlives_the_app_on_every_screen(
             shown.read(0.5)
         shown.sees(words)
         shown.process.send_signal(signal.SIGKILL)
-        shown.process.wait(timeout=5)
+        shown.process.wait(timeout=60)
     assert owners_in(run.folder.heartbeat_file) == owners
     with terminal(tui_trainer.folder) as shown:
         shown.sees("1 running")

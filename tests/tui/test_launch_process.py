@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import psutil
@@ -41,8 +40,5 @@ def test_the_scheduler_itself_is_asked_and_who_leaves_ends_it(
         assert cores_of(shown)
         shown.press("\x1b")
         shown.sees("no run yet")
-        deadline = time.monotonic() + SECONDS_TO_ANSWER
-        while cores_of(shown):
-            assert time.monotonic() < deadline
-            shown.read(0.1)
+        shown.shows_until(lambda: not cores_of(shown), "the end of the core")
         assert not list(tmp_path.glob("runs/*/*"))

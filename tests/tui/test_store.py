@@ -99,14 +99,15 @@ def test_it_tells_of_changes_only_and_ends_at_once(study: Path) -> None:
     told: list[ViewChanged] = []
     thread = threading.Thread(target=store.watch, args=(told.append,))
     thread.start()
-    time.sleep(0.6)
+    wait_until(lambda: len(told) >= 1)
+    time.sleep(0.5)
     assert len(told) == 1
     RunWriter(study, "cnn2").start().train(1).beat()
     store.look_soon()
     wait_until(lambda: len(told) >= 2)
     assert "cnn2/2" in states(told[-1].view)
     store.close()
-    thread.join(timeout=2)
+    thread.join(timeout=30)
     assert not thread.is_alive()
 
 
@@ -129,7 +130,7 @@ def test_a_run_that_is_looked_at_closely_is_told_of_until_its_page_closes(study:
     time.sleep(0.5)
     assert len(told) == 2
     store.close()
-    thread.join(timeout=2)
+    thread.join(timeout=30)
 
 
 def test_a_newer_view_replaces_one_that_waits() -> None:

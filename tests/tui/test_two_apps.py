@@ -28,7 +28,7 @@ def test_what_two_apps_ask_for_at_once_is_done_once_and_both_show_it(
 ) -> None:
     fake = {
         "TUI_TRAINER_CORE_MODULE": "tests.fakes.core",
-        "TUI_TRAINER_FAKE": json.dumps({"seconds": 2}),
+        "TUI_TRAINER_FAKE": json.dumps({"hold_at": 3}),
     }
     with terminal(tui_trainer.folder, fake) as one, terminal(tui_trainer.folder, fake) as other:
         for shown in (one, other):
@@ -37,12 +37,13 @@ def test_what_two_apps_ask_for_at_once_is_done_once_and_both_show_it(
             shown.press("r")
         for shown in (one, other):
             shown.sees("1 running")
+        tui_trainer.let_go()
         run = tui_trainer.wait("two", lambda run: run.newest_attempt == 2 and is_over(run))
         for shown in (one, other):
             shown.sees("2 finished")
             shown.press("q")
             shown.read(3)
-            assert shown.process.wait(timeout=5) == ExitCode.DONE
+            assert shown.process.wait(timeout=60) == ExitCode.DONE
     assert run.state is State.FINISHED
     assert [epoch.epoch for epoch in read_epochs(runs / "two" / "1" / "epochs.jsonl")] == [
         1,

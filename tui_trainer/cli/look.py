@@ -189,9 +189,10 @@ def _whole(run: Run) -> dict[str, Any]:
     from dataclasses import asdict
 
     from tui_trainer.record.experiment_file import read_experiment
+    from tui_trainer.record.imported import Imported
     from tui_trainer.spec.table import plain
 
-    checkpoint = run.history.checkpoint
+    checkpoint, imported = run.history.checkpoint, Imported.of(run.folder)
     launched = None
     with contextlib.suppress(InvalidExperimentsError):
         launched = read_experiment(run.folder)
@@ -201,6 +202,7 @@ def _whole(run: Run) -> dict[str, Any]:
         "checkpoint": None if checkpoint is None else checkpoint.checkpoint,
         "experiment_resolved": None if launched is None else plain(launched.experiment),
         "provenance": None if launched is None else launched.provenance,
+        "imported": None if imported is None else imported.as_record(),
         "progress": None if run.progress is None else run.progress.as_record(),
         "usage": None if run.usage is None else run.usage._asdict(),
         "epochs_measured": [epoch.as_record() for epoch in run.epochs],
@@ -246,14 +248,18 @@ def _print_whole(run: Run) -> None:
 
 
 def _own_lines(run: Run) -> Iterator[str]:
-    """What it was launched with, in a word, how large it is, and what people said of it."""
-    from tui_trainer.record.words import amount
+    """What it was launched with, in a word, where it came from, and what people said of it."""
+    from tui_trainer.record.imported import Imported
+    from tui_trainer.record.words import amount, moment
 
     if run.plan is not None:
         yield f"fingerprint {run.plan.fingerprint}"
     if run.complexity is not None:
         operations = f"{amount(run.complexity.flops)} FLOPs for an image"
         yield f"{run.complexity.parameters:,} parameters, {operations}"
+    imported = Imported.of(run.folder)
+    if imported is not None:
+        yield f"imported {moment(imported.time)}: it was {imported.words}"
     remarks = run.remarks
     if remarks.tags:
         yield f"tags: {' '.join(remarks.tags)}"

@@ -14,6 +14,7 @@ from tui_trainer import __version__
 from tui_trainer.cli import (
     assess,
     data,
+    export,
     keep,
     look,
     manage,
@@ -24,6 +25,7 @@ from tui_trainer.cli import (
     prove,
     queue,
     remark,
+    report,
     samples,
     schedule,
     serve,
@@ -54,7 +56,9 @@ COMMANDS = (
     *look.COMMANDS,
     *weigh.COMMANDS,
     *remark.COMMANDS,
+    *report.COMMANDS,
     *keep.COMMANDS,
+    *export.COMMANDS,
     *prove.COMMANDS,
     *serve.COMMANDS,
 )

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from tui_trainer.record.index import Run
+    from tui_trainer.spec.project import Project
+    from tui_trainer.spec.study import Study
     from tui_trainer.study.compare import Comparison
     from tui_trainer.study.outcome import Outcome
     from tui_trainer.study.tables import Table
@@ -103,19 +105,34 @@ def study(
 
 def _outcome(context: typer.Context, name: str, metric: Metric) -> Outcome:
     from tui_trainer.cli.project import load
-    from tui_trainer.errors import TuiTrainerError
     from tui_trainer.record.index import Index
+
+    project = load(context.obj)
+    known = find_study(project, name)
+    runs = Index(runs_folder(context.obj)).look_until_sure()
+    return outcome_among(runs, project, known, metric)
+
+
+def find_study(project: Project, name: str) -> Study:
+    """The study of that name, also one with mistakes: what its points found stands all the same.
+
+    Raises:
+        UsageError: There is none.
+        InvalidExperimentsError: Nothing of it can be meant.
+    """
+    return project.studies.get(name) or project.study(name)
+
+
+def outcome_among(runs: Sequence[Run], project: Project, study: Study, metric: Metric) -> Outcome:
+    """What the study found in these runs."""
+    from tui_trainer.errors import TuiTrainerError
     from tui_trainer.study.outcome import outcome_of
     from tui_trainer.study.trials import Levels, trials_of, with_runs
 
-    project = load(context.obj)
-    # What is wrong with one of its points says nothing against what the others found.
-    known = project.studies.get(name) or project.study(name)
     reference: dict[str, str] = {}
     with contextlib.suppress(TuiTrainerError):  # a base need not be able to run itself
-        reference = Levels(known).of(project.experiment(known.base))
-    runs = Index(runs_folder(context.obj)).look_until_sure()
-    return outcome_of(name, trials_of(known, with_runs(known, runs)), metric, reference)
+        reference = Levels(study).of(project.experiment(study.base))
+    return outcome_of(study.name, trials_of(study, with_runs(study, runs)), metric, reference)
 
 
 def scores(
@@ -196,7 +213,10 @@ def _print_as_text(table: Table, heading: str = "", states: Sequence[Text] = ())
     rows: list[list[str | Text]] = [[cell.said for cell in row] for row in table.rows]
     for row, state in zip(rows, states, strict=False):
         row[titles.index("state")] = state
-    print_table(titles, rows)
+    if rows:
+        print_table(titles, rows)
+    else:
+        results.say(f"no {table.title} yet")
     for note in table.notes:
         results.say(note, style="dim")
     if heading:

@@ -7,6 +7,7 @@ rename, fsync of the folder.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import fcntl
 import json
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 TEMPORARY_SUFFIX = ".tmp"
 # In all a second: a line takes milliseconds, on a slow disk tens of them.
 _TRIES_TO_LOCK = 45
+_RENAME_NOREPLACE = 1  # linux/fs.h
+_NOT_SUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 def write_durably(path: Path, content: bytes, mode: int | None = None) -> None:
@@ -138,6 +141,23 @@ def encode_record(record: Mapping[str, Any]) -> bytes:
     return json.dumps(_finite(record), separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
+def give_name(prepared: Path, name: Path) -> None:
+    """Give a file or folder that was prepared in the same file system its name, in one step.
+
+    Raises:
+        FileExistsError: Something has this name; both are as they were.
+    """
+    try:
+        _rename_onto_nothing(prepared, name)
+    except OSError as error:
+        if error.errno not in _NOT_SUPPORTED:
+            raise
+        # On file systems that know no such rename an empty folder keeps the place meanwhile.
+        name.mkdir() if prepared.is_dir() else os.link(prepared, name)
+        prepared.rename(name) if prepared.is_dir() else prepared.unlink()
+    sync_folder(name.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in `folder` as durable as the files behind them."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -159,6 +179,17 @@ def sweep(folder: Path) -> None:
             shutil.rmtree(leftover, ignore_errors=True)
         else:
             leftover.unlink(missing_ok=True)
+
+
+def _rename_onto_nothing(source: Path, target: Path) -> None:
+    """A rename that replaces nothing, not even an empty folder; Python has no word for it."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(library, "renameat2"):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    names = (os.fsencode(path.absolute()) for path in (source, target))
+    if library.renameat2(-1, next(names), -1, next(names), _RENAME_NOREPLACE):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(source), None, str(target))
 
 
 @contextlib.contextmanager

@@ -33,7 +33,7 @@ from tui_trainer.record.tail import Tail, identity, read_json, read_small
 from tui_trainer.spec.summary import Summary, read_summary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tui_trainer.record.owner import Owner
@@ -406,6 +406,19 @@ def look_until_sure(readers: Collection[RunReader]) -> list[Run]:
         time.sleep(SECONDS_PER_BEAT / 2)
         runs = [reader.look() for reader in readers]
     return runs
+
+
+def look_once(folders: Iterable[RunFolder]) -> Iterator[Run]:
+    """Each run as it is now, none of them kept here; last those that were watched for it."""
+    unsure = list[RunReader]()
+    for folder in folders:
+        reader = RunReader(folder)
+        run = reader.look()
+        if reader.needs_watching():
+            unsure.append(reader)
+        else:
+            yield run
+    yield from look_until_sure(unsure)
 
 
 def _own(heartbeat: Heartbeat | None, attempt: int) -> Heartbeat | None:

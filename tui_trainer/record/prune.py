@@ -78,6 +78,13 @@ def prunable(runs: Path, trash_days: float) -> Iterator[Prunable]:
     for run in _idle(all_runs(runs)):
         for paths, why in [*remains.get(run.folder.path, ()), *_spare_checkpoints(run)]:
             yield _prunable(run, paths, why)
+    for path in sorted(runs.glob(f".*{TEMPORARY_SUFFIX}")):
+        # An import may be writing there at this moment.
+        if _days_since_change(path) >= 1:
+            why = "left half written by an import that was killed"
+            yield Prunable(
+                folder=RunFolder(path), attempt=None, paths=(path,), bytes=_size(path), why=why
+            )
     for folder in trashed(runs):
         days = _days_since_change(folder.path)
         if days >= trash_days:

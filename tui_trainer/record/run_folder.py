@@ -18,7 +18,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from tui_trainer.errors import OwnedByAnotherError, UsageError
-from tui_trainer.record.durable import sync_folder, temporary_beside, write_durably, write_once
+from tui_trainer.record.durable import (
+    give_name,
+    sync_folder,
+    temporary_beside,
+    write_durably,
+    write_once,
+)
 from tui_trainer.record.owner import Owner
 from tui_trainer.record.tail import parse_record, read_json, read_small
 
@@ -32,6 +38,15 @@ TRASH = ".trash"
 """Folder in `runs` that keeps runs which were thrown away, by experiment and number."""
 VERIFICATIONS = ".verify-resume"
 """The family of runs that `verify-resume` trains; no experiment can be called so."""
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+_LASTING = re.compile(
+    r"experiment\.toml|(epochs|events|remarks)\.jsonl"
+    r"|checkpoints/epoch-[0-9]{4,9}(-step-[0-9]{6,12})?\.pt(\.sha256)?"
+    rf"|assessments/{_NAME}"
+    rf"|results(-until-epoch-[0-9]{{4,9}})?/({_NAME}/)?{_NAME}"
+    r"|attempts/[1-9][0-9]{0,5}/(owner|stop|core_ended|preflight)\.json"
+    r"|attempts/[1-9][0-9]{0,5}/(log\.txt|stop_at_once|epochs_taken_back\.jsonl)"
+)
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _CHECKPOINT = re.compile(r"epoch-(\d{4,})(?:-step-(\d{6,}))?\.pt")
 
@@ -181,6 +196,11 @@ class RunFolder:
         return self.path / "remarks.jsonl"
 
     @property
+    def imported_file(self) -> Path:
+        """Stands in a run that was taken out of a bundle: where it came from."""
+        return self.path / "imported.json"
+
+    @property
     def assessments(self) -> Path:
         """Folder of what evaluations and predictions printed that nobody waited for."""
         return self.path / "assessments"
@@ -273,16 +293,11 @@ class RunFolder:
 
 
 def claim_run(runs: Path, experiment_name: str) -> RunFolder:
-    """Create the experiment's next run folder, which no other process has or gets.
-
-    A number in the trash is not given to another run: it could not be restored.
-    """
+    """Create the experiment's next run folder, which no other process has or gets."""
     family = runs / experiment_name
     while True:
         family.mkdir(parents=True, exist_ok=True)
-        taken = _numbers_in(family) | _numbers_in(runs / TRASH / experiment_name)
-        number = max(taken, default=0) + 1
-        claimed = RunFolder(family / str(number))
+        claimed = RunFolder(family / str(_next_number(runs, experiment_name)))
         try:
             claimed.path.mkdir()
         except (FileExistsError, FileNotFoundError):
@@ -298,10 +313,29 @@ def claim_run(runs: Path, experiment_name: str) -> RunFolder:
         return claimed
 
 
+def settle_run(runs: Path, experiment_name: str, prepared: Path) -> RunFolder:
+    """Give a run that was prepared whole, below `runs`, the experiment's next number."""
+    family = runs / experiment_name
+    while True:
+        family.mkdir(parents=True, exist_ok=True)
+        settled = RunFolder(family / str(_next_number(runs, experiment_name)))
+        try:
+            give_name(prepared, settled.path)
+        except FileExistsError:
+            continue
+        return settled
+
+
 def give_back(claimed: RunFolder) -> None:
     """Remove a run folder of one's own in which nothing began, and its family if it is empty."""
     shutil.rmtree(claimed.path, ignore_errors=True)
     _remove_if_empty(claimed.path.parent)
+
+
+def _next_number(runs: Path, experiment_name: str) -> int:
+    # One in the trash is not given to another run: it could not be restored.
+    taken = _numbers_in(runs / experiment_name) | _numbers_in(runs / TRASH / experiment_name)
+    return max(taken, default=0) + 1
 
 
 def _remove_if_empty(family: Path) -> None:
@@ -353,6 +387,14 @@ def find_run(runs: Path, name: str) -> RunFolder:
     if wanted not in known:
         raise UsageError(f"there is no run `{name}` in {runs}", hint="the runs: tui-trainer runs")
     return RunFolder(runs / experiment_name / str(wanted))
+
+
+def is_file_of_run(path: str) -> bool:
+    """Whether a run that is over has such a file, by its path in the run folder.
+
+    What tells only of a process that works on it, or how it came here, is no part of the run.
+    """
+    return bool(_LASTING.fullmatch(path))
 
 
 def _is_folder(entry: Path) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tui_trainer.record.digest import CHANGED, digest_fault, file_digest
 from tui_trainer.record.events import CheckpointSaved, read_events
 from tui_trainer.record.fields import text
+from tui_trainer.record.imported import Imported
 from tui_trainer.record.index import RunReader
 from tui_trainer.record.run_folder import CheckpointName, families, runs_of
 from tui_trainer.record.state import State
@@ -133,10 +134,10 @@ def _gone(run: Run) -> Iterator[Verified]:
         wanted.append(folder.checkpoints / saved.checkpoint)
     if run.best is not None:
         wanted.append(folder.checkpoints / str(CheckpointName(run.best.epoch, 0)))
-    set_aside = {rejected.checkpoint for rejected in run.history.rejected}
+    # Those that were set aside as damaged were told of then.
+    elsewhere = {rejected.checkpoint for rejected in run.history.rejected} | _left_out(run)
     for path in dict.fromkeys(wanted):
-        # One that was set aside as damaged was told of then.
-        if path.name not in set_aside and not _is_there(path):
+        if path.name not in elsewhere and not _is_there(path):
             yield Verified(
                 run=run.name,
                 file=str(path.relative_to(folder.path)),
@@ -144,6 +145,12 @@ def _gone(run: Run) -> Iterator[Verified]:
                 fault="it is gone",
                 cure="copy it back, if there is a copy; a resume goes on from what stands",
             )
+
+
+def _left_out(run: Run) -> set[str]:
+    """The checkpoints that a run which was imported has where it came from, and not here."""
+    imported = Imported.of(run.folder)
+    return set() if imported is None else {Path(file).name for file in imported.left_out}
 
 
 def _is_there(path: Path) -> bool:
@@ -164,6 +171,8 @@ def _all_checkpoints(run: Run, recorded: Mapping[str, str]) -> Iterator[Verified
         yield _unreadable(run.name, run.folder.checkpoints.name, error)
         return
     yield from checkpoints
+    if not checkpoints and _left_out(run):
+        return
     if run.epochs and all(file.fault and not file.is_unreadable for file in checkpoints):
         yield Verified(
             run=run.name,

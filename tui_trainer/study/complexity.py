@@ -11,9 +11,10 @@ from tui_trainer.study.effects import Spread
 from tui_trainer.study.tables import Column, Table, spread_column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tui_trainer.record.index import Run
+    from tui_trainer.spec.summary import Setting
 
 AXES: Final = ("depth", "parameters", "flops", "epochs")
 # torchvision's names say how deep these are.
@@ -57,7 +58,9 @@ def size_of(label: str, runs: Sequence[Run]) -> Size:
     return Size(
         label=label,
         n=len(runs),
-        depth=next((depth for run in runs if (depth := _depth(run))), None),
+        depth=next(
+            (depth for run in runs if run.plan and (depth := depth_of(run.plan.settings))), None
+        ),
         parameters=complexity.parameters if complexity else None,
         flops=complexity.flops if complexity else None,
         epochs=max((len(run.epochs) for run in runs), default=0),
@@ -107,8 +110,8 @@ def complexity_table(sizes: Sequence[Size]) -> Table:
     return Table(title="complexity", columns=columns, rows=tuple(rows), notes=_NOTES)
 
 
-def _depth(run: Run) -> int | None:
-    settings = run.plan.settings if run.plan else {}
+def depth_of(settings: Mapping[str, Setting]) -> int | None:
+    """How many layers deep a network is, by its own setting or by its name."""
     depth, name = settings.get("model.depth"), settings.get("model.name")
     if isinstance(depth, int):
         return depth

@@ -57,6 +57,10 @@ class PointOutcome:
     """The finished run of each seed."""
     spreads: Mapping[Metric, Spread | None]
 
+    def cell(self, metric: Metric) -> Cell:
+        """One metric over its seeds."""
+        return tables.spread(self.spreads[metric], metric.spell, len(self.runs))
+
     @property
     def size(self) -> Size:
         """Its metrics beside how large it is."""
@@ -102,10 +106,7 @@ class Outcome:
             (
                 Cell(point.label, (point.label, *map(point.levels.get, factors))),
                 Cell(f"{len(point.runs)}/{point.planned}", (len(point.runs), point.planned)),
-                *(
-                    tables.spread(point.spreads[metric], metric.spell, len(point.runs))
-                    for metric in metrics
-                ),
+                *(point.cell(metric) for metric in metrics),
             )
             for point in self.points
         )
@@ -146,11 +147,11 @@ class Outcome:
         )
 
     def _notes(self) -> Iterator[str]:
-        yield "effect: all else equal, averaged over the settings of the others that have both levels"
+        yield "effect: all else equal, averaged over settings of the others that have both levels"
         yield f"interval: by Welch-Satterthwaite's t, {1 - LEVEL:.0%} for each effect by itself"
         yield (
-            f"beyond seed noise: p at most {LEVEL:g} after Holm's correction over all effects of "
-            "the table; no means not shown, not that there is none"
+            f"beyond seed noise: p at most {LEVEL:g} after Holm's correction over all effects; "
+            "no means not shown, not that there is none"
         )
         if self.effects.noise is not None:
             noise = f"{self.metric.spell_difference(self.effects.noise)[1:]} {self.metric.unit}"
@@ -226,8 +227,8 @@ def _undone(study: str, trials: Sequence[Trial]) -> Iterator[str]:
         states = ", ".join(f"{count} {status}" for status, count in counts.items())
         names = _some([trial.name for trial in undone])
         yield (
-            f"{len(undone)} of {counted(len(trials), 'run')} are not done ({states}): {names}; "
-            f"tui-trainer run {study} completes it"
+            f"not done are {len(undone)} of {counted(len(trials), 'run')} ({states}): {names}; "
+            f"tui-trainer run {study} goes on"
         )
 
 

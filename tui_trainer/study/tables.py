@@ -167,8 +167,8 @@ def as_csv(table: Table) -> str:
 def as_markdown(table: Table) -> str:
     """A table as GitHub, Pandoc and others read it, below it what has to be known."""
     table = table.for_people()
-    titles = [_MARKDOWN.sub(r"\\\1", column.title) for column in table.columns]
-    rows = [[_MARKDOWN.sub(r"\\\1", cell.said) for cell in row] for row in table.rows]
+    titles = [markdown_text(column.title) for column in table.columns]
+    rows = [[markdown_text(cell.said) for cell in row] for row in table.rows]
     widths = [max(3, *map(len, column)) for column in zip(titles, *rows, strict=True)]
     figures = [column.is_figure for column in table.columns]
     rules = [
@@ -183,9 +183,14 @@ def as_markdown(table: Table) -> str:
         )
         return f"| {' | '.join(padded)} |"
 
-    notes = [_MARKDOWN.sub(r"\\\1", note) for note in table.notes]
+    notes = [markdown_text(plain_line(note, LONGEST_SHOWN_LINE)) for note in table.notes]
     below = ["", *(f"- {note}" for note in notes)] if notes else []
     return "\n".join([*map(line, [titles, rules, *rows]), *below, ""])
+
+
+def markdown_text(text: str) -> str:
+    """A text with everything escaped that Markdown would take for more than a text."""
+    return _MARKDOWN.sub(r"\\\1", text)
 
 
 def as_latex(table: Table) -> str:

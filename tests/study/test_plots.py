@@ -1,0 +1,108 @@
+"""What figures show: the numbers of the records, and nothing that was not measured."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.study.made import looks, write_made
+from tests.tui.run_folders import RunWriter, write_project, write_robust_study
+from tui_trainer.errors import UsageError
+from tui_trainer.record import remarks
+from tui_trainer.study.cost_figure import complexity
+from tui_trainer.study.grids import confusion, corruptions
+from tui_trainer.study.picture import MOST_RUNS, thinned
+from tui_trainer.study.plots import comparison, curves
+from tui_trainer.study.setups import result_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_curves_mark_the_best_epoch_and_where_it_was_resumed(tmp_path: Path) -> None:
+    run = looks(write_robust_study(tmp_path))["cnn4/3"]
+    loss, accuracy = curves([run]).panels
+    assert run.best is not None
+    height = 100 * (run.best.validation_accuracy or 0)
+    assert [*accuracy.best[0][0]] == [run.best.epoch, height]
+    assert [*loss.best[0][0]] == [run.best.epoch, run.best.validation_loss]
+    assert [*loss.resumes] == [*accuracy.resumes] == [3.5]
+    assert [key.label for key in curves([run]).keys] == ["train", "validation", "OOD"]
+
+
+def test_what_was_not_measured_is_no_line(tmp_path: Path) -> None:
+    runs = looks(write_robust_study(tmp_path))
+    assert [len(panel.lines) for panel in curves([runs["cnn8/1"]]).panels] == [2, 2]
+    figure = comparison([runs["cnn2/1"], runs["cnn8/1"]], "ood")
+    assert len(figure.panels[0].lines) == 1
+    assert figure.keys[1].label == "cnn8/1 (not measured)"
+    with pytest.raises(UsageError, match="none of the runs has OOD accuracy"):
+        comparison([runs["cnn8/1"]], "ood")
+
+
+def test_the_best_score_of_a_board_is_a_height_to_reach(tmp_path: Path) -> None:
+    project = write_robust_study(tmp_path)
+    for name, score in (("cnn2/1", 0.44), ("cnn4/3", 0.41)):
+        remarks.score(looks(project)[name].folder, score, "kaggle")
+    runs = looks(project)
+    figure = comparison([runs["cnn2/1"], runs["cnn4/3"]], "ood", [0.5])
+    heights = [target.y for target in figure.panels[0].targets]
+    assert heights == [pytest.approx(44.0), pytest.approx(50.0)]
+    assert not comparison([runs["cnn2/1"]], "loss", [0.5]).panels[0].targets
+
+
+def test_more_runs_than_can_be_told_apart_are_refused(tmp_path: Path) -> None:
+    run = looks(write_robust_study(tmp_path))["cnn2/1"]
+    with pytest.raises(UsageError, match="8 runs in one figure cannot be told apart"):
+        curves([run] * (MOST_RUNS + 1))
+
+
+def test_seeds_are_one_point_with_its_spread(tmp_path: Path) -> None:
+    results = [result_of(run) for run in looks(write_made(tmp_path)).values()]
+    figure = complexity(results, "depth")
+    _, test, ood = figure.panels[0].lines
+    assert [x for x, _ in test.points] == [2, 4]
+    assert test.points[0][1] == pytest.approx(92.0)
+    assert [*test.spread] == [pytest.approx(2 * 2**0.5), 0.0]
+    assert ood.points[1][1] == pytest.approx(60.0)
+    assert sorted(y for _, y in test.dots) == [pytest.approx(90.0), pytest.approx(94.0)]
+
+
+def test_an_axis_that_no_run_has_is_refused(tmp_path: Path) -> None:
+    results = [result_of(run) for run in looks(write_made(tmp_path)).values()]
+    with pytest.raises(UsageError, match=r"no finished run has model\.size"):
+        complexity(results, "model.size")
+
+
+def test_corruptions_stand_by_how_bad_they_are(tmp_path: Path) -> None:
+    grid = corruptions(looks(write_made(tmp_path))["flat/1"])
+    assert grid.rows == ("motion blur", "fog")
+    assert grid.columns == ("1", "5", "mean")
+    assert grid.cells[1] == (0.9, 0.2, 0.55)
+
+
+def test_confusion_is_by_share_of_the_true_class(tmp_path: Path) -> None:
+    grid = confusion(looks(write_made(tmp_path))["flat/1"])
+    assert grid.rows == ("cat", "<dog>", "$fish$")
+    assert grid.cells[2] == (0.2, 0.0, 0.8)
+    assert grid.words[2] == ("2", "", "8")
+
+
+@pytest.mark.parametrize("damage", [None, [[1, 2], [3]], [["a"]], 7])
+def test_a_damaged_confusion_is_none(tmp_path: Path, damage: object) -> None:
+    writer = RunWriter(write_project(tmp_path), "cnn2").start().train(2).evaluate(0.9)
+    writer.end(0)
+    writer.folder.clean_results_file.write_text(json.dumps({"accuracy": 0.9, "confusion": damage}))
+    with pytest.raises(UsageError, match="cnn2/1 has no confusion matrix"):
+        confusion(looks(tmp_path)["cnn2/1"])
+
+
+def test_thinned_lines_keep_their_extremes() -> None:
+    points = [(float(x), 0.5) for x in range(10_000)]
+    points[1234], points[8765] = (1234.0, 9.0), (8765.0, -9.0)
+    kept = thinned(points, 400)
+    assert len(kept) <= 400
+    assert {(1234.0, 9.0), (8765.0, -9.0), points[0], points[-1]} <= {*kept}
+    assert list(kept) == sorted(kept)

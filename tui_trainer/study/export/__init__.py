@@ -1,0 +1,1 @@
+"""Runs for other tools and other machines: one module for each, all by one protocol."""

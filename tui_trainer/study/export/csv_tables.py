@@ -1,0 +1,44 @@
+"""Writes runs as two CSV files, epochs.csv and runs.csv, in which nothing is a formula."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+from tui_trainer.record.plain_text import plain_line
+from tui_trainer.study.export.tables import EPOCH_COLUMNS, columns_of, epoch_rows, run_row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from tui_trainer.record.index import Run
+    from tui_trainer.study.export.tables import Value
+
+# CWE-1236: what a spreadsheet computes when it opens a file, instead of showing it.
+_BEGIN_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write(runs: Iterable[Run], place: Path, _destination: Path) -> None:
+    """A folder with both files."""
+    place.mkdir()
+    rows = []
+    with (place / "epochs.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(EPOCH_COLUMNS)
+        for run in runs:
+            writer.writerows(map(cell, row) for row in epoch_rows(run))
+            rows.append(run_row(run))
+    columns = columns_of(rows)
+    with (place / "runs.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(map(cell, columns))
+        writer.writerows([cell(row.get(column)) for column in columns] for row in rows)
+
+
+def cell(value: Value) -> Value:
+    """The value as a cell shows it: numbers as they are, a text never as a formula."""
+    if not isinstance(value, str):
+        return value
+    text = plain_line(value, len(value))
+    return f"'{text}" if text.startswith(_BEGIN_FORMULAS) else text
