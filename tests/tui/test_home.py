@@ -376,7 +376,7 @@ async def test_q_leaves_and_tells_which_runs_go_on(study: Path) -> None:
     async with story(study) as told:
         await told.sees("● running")
         await told.press(keys.LEAVE)
-    assert told.app.return_value == ["cnn4/3", "cnn8/1"]
+    assert told.app.return_value == ["cnn4/3", "cnn8/2", "cnn8/1"]
 
 
 async def test_the_first_start_says_how_to_write_an_experiments_toml(tmp_path: Path) -> None:

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from tests.conftest import wait_until
 from tests.tui.run_folders import EXPERIMENTS, RunWriter, foreign_owner, write_project
+from tui_trainer.launch.slots import Pool
+from tui_trainer.launch.turn import InLine
 from tui_trainer.record.events import Alarmed, Warned, append_event
 from tui_trainer.record.state import State
+from tui_trainer.spec.experiment import Resources
 from tui_trainer.tui import store as store_module
 from tui_trainer.tui.detail import Tab
 from tui_trainer.tui.glyphs import UNICODE
@@ -209,6 +212,23 @@ def test_when_all_is_done_is_said_only_where_it_is_known(tmp_path: Path) -> None
     assert Store(project).look().done_at
     RunWriter(project, "cnn4")  # waits; nobody knows for how long
     assert not Store(project).look().done_at
+
+
+def test_when_all_is_done_counts_what_waits_for_slots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUI_TRAINER_CPU_SLOTS", "1")
+    project = write_project(tmp_path)
+    trains = RunWriter(project, "cnn2").start().train(3).beat()
+    alone = Store(project).look().done_at
+    waits = RunWriter(project, "cnn2").start().beat(stage="queued")
+    for writer in (trains, waits):
+        turn = InLine(writer.folder, Resources(), Pool.here())
+        assert turn.has_come() is (writer is trains)
+    view = Store(project).look()
+    assert states(view) == {"cnn2/2": State.QUEUED, "cnn2/1": State.RUNNING}
+    assert view.done_at
+    assert view.done_at != alone
 
 
 def test_a_run_of_another_host_that_may_live_is_not_called_dead(tmp_path: Path) -> None:

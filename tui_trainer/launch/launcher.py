@@ -156,15 +156,15 @@ def extend(folder: RunFolder, epochs: int, *, queue: bool = True) -> None:
     """
     launched = read_experiment_to_train(folder)
     run, planned = look_until_sure([RunReader(folder)])[0], launched.plan.epochs
-    if run.state.is_live:
-        raise OwnedByAnotherError(
-            f"{run.name} is {run.state.value}; only a run that is over can be given more epochs",
-            hint=f"wait for its end, or: tui-trainer stop {run.name}",
-        )
     if not run.newest_attempt:
         raise UsageError(
             f"{run.name} has not begun",
             hint=f"tui-trainer run {folder.experiment_name} --set epochs={epochs}",
+        )
+    if run.state.is_live:
+        raise OwnedByAnotherError(
+            f"{run.name} is {run.state.value}; only a run that is over can be given more epochs",
+            hint=f"wait for its end, or: tui-trainer stop {run.name}",
         )
     if epochs <= planned:
         raise UsageError(

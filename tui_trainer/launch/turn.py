@@ -185,11 +185,12 @@ class InLine:
         Raises:
             OSError: The ticket cannot be written.
         """
+        self._pool.folder.mkdir(mode=0o700, exist_ok=True)  # whoever cleans /tmp may take all of it
         place = Place.read(self._folder.queue_file)
         if self._ticket is None or not self._ticket.path.exists():
             self._leave()
             self._ticket, self._descriptor = issue(self._pool, place, self._want, self._folder)
-        elif self._ticket.place != place:
+        elif self._ticket.place != place and self._folder.queue_file.exists():
             self._ticket = self._ticket.moved_to(place)
 
     def _take_if_next(self) -> Slots | str:
