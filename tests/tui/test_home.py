@@ -338,7 +338,7 @@ async def test_runs_fold_under_their_experiment(study: Path) -> None:
 
 async def test_the_mouse_selects_folds_and_scrolls(study: Path) -> None:
     async with story(study) as told:
-        await told.sees("● running")
+        await told.sees("● running", "cnn4/2", "▾ cnn8")
         lines = told.screen.split("\n")
         row = next(y for y, line in enumerate(lines) if "cnn4/2" in line)
         await told.pilot.click(offset=(10, row))

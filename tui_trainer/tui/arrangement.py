@@ -88,6 +88,11 @@ class GroupView:
         return sum(experiment.is_done for experiment in self.experiments)
 
     @property
+    def not_begun(self) -> tuple[ExperimentView, ...]:
+        """Those of its experiments that have no run and need one."""
+        return tuple(each for each in self.experiments if not each.runs and not each.is_done)
+
+    @property
     def key(self) -> RowKey:
         """What the row is found by again, and its fold; no experiment is called so."""
         return (f"{self.by}: {self.label}", -1)

@@ -157,7 +157,7 @@ def sheet_in_pixels(
     for row in sheet.rows:
         pictures = row.pictures[:columns]
         if graphics is Graphics.KITTY:
-            cells = len(pictures) * (side + GAP * side // pictures[0].side)
+            cells = len(pictures) * (side + GAP)  # as the labels below stand
             yield row.name, as_kitty(strip_of(pictures), cells, side // 2)
             continue
         width, height = cell_size()

@@ -210,7 +210,7 @@ class Home(Scrolling, Deriving, Speaking):
         if group is None or not group.is_study or self._marked:
             super().action_plan_launch()
             return
-        left = tuple(each.name for each in group.experiments if not each.runs and not each.is_done)
+        left = tuple(each.name for each in group.not_begun)
         if left:
             question = f"Launch {figures.plural(len(left), 'point')} of {group.label}"
             launch = partial(self._launch_wanted, WantedLaunch(left, ()))
@@ -547,6 +547,8 @@ class Home(Scrolling, Deriving, Speaking):
             left_out |= {keys.RESUME, keys.STOP, keys.MARK, keys.TAG, keys.NOTE, keys.EVALUATE}
         if self._arrangement.order.column or row is None:
             left_out |= {keys.FOLD}
+        if row is None:
+            left_out |= {keys.NEW, keys.SAMPLES}
         possible = {
             keys.OPEN: not isinstance(row, ExperimentView) or not row.fault,
             keys.RESUME: any(each.state.is_resumable for each in self._meant),
@@ -554,6 +556,10 @@ class Home(Scrolling, Deriving, Speaking):
         }
         opens = {RunView: "show", ExperimentView: "launch"}.get(type(row), "fold")
         words = {keys.OPEN: opens, keys.BACK: "all"}
+        group = self._selected_group
+        if group is not None and group.is_study and not self._marked:
+            words[keys.PLAN] = f"launch {len(group.not_begun)}"
+            possible[keys.PLAN] = bool(group.not_begun)
         return [
             Offer(keys.shown(key), words.get(key, key.short), possible.get(key, True))
             for key in keys.HOME_FOOTER

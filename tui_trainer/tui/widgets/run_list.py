@@ -259,7 +259,10 @@ class RunList(Scrolled):
         else:
             many = len(experiment.runs) > RUNS_SHOWN_AT_FIRST
         at_first = many and not any(run.state.is_live for run in experiment.runs)
-        at_first = self._folded_at_first.setdefault(name, at_first)
+        if isinstance(experiment, GroupView) and at_first:  # runs of it may not be read yet
+            at_first = self._folded_at_first.get(name, at_first)
+        else:
+            at_first = self._folded_at_first.setdefault(name, at_first)
         return self._folded.get(name, at_first)
 
     def _is_marked(self, row: ListRow) -> bool:
