@@ -21,15 +21,21 @@ def test_a_pipe_gets_ascii_with_the_names_of_the_classes(tui_trainer: CommandLin
     assert "\x1b" not in done.stdout
 
 
-def test_a_png_holds_the_pixels_and_is_never_written_over(tui_trainer: CommandLine) -> None:
+def test_a_png_holds_the_pixels(tui_trainer: CommandLine) -> None:
     arguments = ("samples", "one", "--corruption", "fog", "--severity", "5", "--png", "fog.png")
     done = tui_trainer(*arguments)
     assert done.returncode == ExitCode.DONE, done.stderr
     assert "original, fog 5" in done.stdout
     assert (tui_trainer.folder / "fog.png").read_bytes().startswith(b"\x89PNG")
-    again = tui_trainer(*arguments)
-    assert again.returncode == ExitCode.USAGE
-    assert "exists; it is left as it is" in again.stderr
+
+
+def test_what_stands_is_never_written_over_and_the_core_not_asked(tui_trainer: CommandLine) -> None:
+    (tui_trainer.folder / "mine.png").write_text("mine")
+    changes = ("--set", "data={ name = 'absent:data' }")  # which the core would name
+    done = tui_trainer("samples", "one", *changes, "--png", "mine.png")
+    assert done.returncode == ExitCode.USAGE
+    assert "mine.png exists; it is left as it is" in done.stderr
+    assert (tui_trainer.folder / "mine.png").read_text() == "mine"
 
 
 def test_an_unknown_corruption_names_those_that_there_are(tui_trainer: CommandLine) -> None:

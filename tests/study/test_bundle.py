@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
     from tui_trainer.study.export.bundle import Checkpoints
 
-Change = tuple[str, bytes]
+OF_A_LIFE = {"heartbeat.json", "queue.json"}
+"""What tells only of processes that worked on a run, or waited to."""
 
 
 def bundled(folder: RunFolder, to: Path, checkpoints: Checkpoints = "needed") -> Path:
@@ -63,7 +64,7 @@ def test_a_run_comes_out_as_it_went_in(runs: Path, tmp_path: Path, elsewhere: Pa
     imported = import_run(bundled(folder, tmp_path / "one.bundle", "all"), elsewhere)
     assert imported.run == "one/1"
     before, after = files_of(folder), files_of(imported)
-    assert set(before) - set(after) == {"heartbeat.json"}
+    assert set(before) - set(after) == OF_A_LIFE
     assert set(after) - set(before) == {"imported.json"}
     assert {name: before[name] for name in after if name in before} == {
         name: content for name, content in after.items() if name in before
@@ -84,7 +85,7 @@ def test_every_file_that_a_run_may_have_goes_along(runs: Path) -> None:
         for name in files_of(folder)
         if not is_file_of_run(name)
     }
-    assert left_behind == {"heartbeat.json"}
+    assert left_behind == OF_A_LIFE
 
 
 def test_the_same_run_makes_the_same_bytes(runs: Path, tmp_path: Path) -> None:

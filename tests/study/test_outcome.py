@@ -13,7 +13,8 @@ from tui_trainer.spec.project import load_project
 from tui_trainer.study.complexity import along
 from tui_trainer.study.metrics import Metric
 from tui_trainer.study.outcome import Outcome, outcome_of
-from tui_trainer.study.trials import Levels, trials_of, with_runs
+from tui_trainer.study.points import standings
+from tui_trainer.study.trials import Levels, trials_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +65,7 @@ def found(project: Path, study: str, metric: Metric = Metric.TEST) -> Outcome:
     known = load_project(project / "experiments.toml")
     runs = Index(project / "runs").look()
     reference = Levels(known.studies[study]).of(known.experiment(known.studies[study].base))
-    trials = trials_of(known.studies[study], with_runs(known.studies[study], runs))
+    trials = trials_of(known.studies[study], standings(known.studies[study], runs))
     return outcome_of(study, trials, metric, reference)
 
 
@@ -113,7 +114,7 @@ def test_a_run_of_the_same_settings_counts_whatever_its_name(project: Path) -> N
     writer.start().train(3).evaluate(0.7).end(0)
     trials = trials_of(
         (study := load_project(project / "experiments.toml").studies["recipe"]),
-        with_runs(study, Index(project / "runs").look()),
+        standings(study, Index(project / "runs").look()),
     )
     (known,) = [trial for trial in trials if trial.run is not None]
     assert (known.name, known.label) == (base.name, "base")
@@ -132,6 +133,15 @@ def test_what_is_not_done_or_has_no_spread_is_told(project: Path) -> None:
     )
     assert single.startswith("n = 1: a single seed of batch_size 32; there is no spread")
     assert epochs == "not all were trained for the same number of epochs: from 2 to 3"
+
+
+def test_fewer_seeds_than_others_are_told(project: Path) -> None:
+    for number, point in enumerate(points_of(project, "depth")):
+        if (point.seed, point.labels["model.depth"]) != (2, "deep"):
+            finish(project, point, 0.8 + number / 100)
+    assert found(project, "depth").warnings[1:] == (
+        "fewer seeds than the 3 of others: depth deep (2)",
+    )
 
 
 def test_an_effect_on_what_was_not_measured_is_none(project: Path) -> None:

@@ -82,6 +82,7 @@ def test_the_best_epoch_and_the_resume_are_marked_where_that_is_wanted(run: RunV
     ("stage", "words"),
     [
         ("starting", "the training is being started"),
+        ("queued", "the run waits in the queue"),
         ("rehearsing", "the preflight is under way, before the first epoch"),
         ("training", "the first epoch is under way"),
     ],

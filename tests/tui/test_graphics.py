@@ -17,8 +17,8 @@ from tests.tui.terminal import START, program_in_terminal
 from tui_trainer.tui import keys
 from tui_trainer.tui.gallery import Gallery
 from tui_trainer.tui.graphics import Graphics, as_kitty, as_png, as_sixel, terminals_graphics
-from tui_trainer.tui.pictures import Picture, Row, Sheet
 from tui_trainer.tui.screens import samples
+from tui_trainer.tui.widgets.pictures import Picture, Row, Sheet
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -78,6 +78,15 @@ def test_experiments_stand_in_the_order_of_the_file_and_lost_ones_after_them(stu
     assert [each.is_defined for each in view.experiments] == [True, True, True, True, False]
 
 
+def test_a_point_of_a_study_with_a_run_is_an_experiment_of_the_list(tmp_path: Path) -> None:
+    study = '[studies.s]\nbase = "cnn2"\ngrid = { epochs = [3] }\n'
+    project = write_project(tmp_path, EXPERIMENTS + study)
+    RunWriter(project, "s.epochs-3").start().train(3).end(0)
+    point = Store(project).look().experiments[-1]
+    assert (point.name, point.base, point.is_defined) == ("s.epochs-3", "cnn2", True)
+    assert (point.description, point.planned_epochs) == ("epochs 3, seed 0", 3)
+
+
 def test_two_looks_at_the_same_are_equal_and_a_step_makes_them_differ(study: Path) -> None:
     store = Store(study)
     first = store.look()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from pathlib import Path  # noqa: TC003  typer evaluates the annotations
 from typing import TYPE_CHECKING, Annotated, Any, Optional
@@ -15,7 +16,7 @@ from tui_trainer.tui.graphics import Graphics
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tui_trainer.tui.pictures import Sheet
+    from tui_trainer.tui.widgets.pictures import Sheet
 
 _ALL = "all"
 _TOGETHER = 6
@@ -55,12 +56,13 @@ def samples(
     """Show training images as an epoch would draw them, or corrupted test images."""
     from tui_trainer.launch.core_question import Conversation
     from tui_trainer.spec.snapshot import experiment_to_toml
-    from tui_trainer.tui.pictures import Sheet
+    from tui_trainer.tui.widgets.pictures import Sheet
 
     project = load(context.obj)
     text = experiment_to_toml(project.experiment(experiment, changes or ()), {})
     question = _question(corruption, epoch, batch, first - 1, count)
     if png is not None:
+        _check_is_new(png)
         question["side"] = 1 << 16
     with closing(Conversation("samples", str(project.folder))) as core:
         core.ask({"experiment": text})
@@ -95,8 +97,8 @@ def _only(sheet: Sheet, severity: int) -> Sheet:
 def _print(sheet: Sheet, graphics: Graphics) -> None:
     from tui_trainer.cli.words import results
     from tui_trainer.tui.graphics import PIXELS, environment, sheet_in_pixels, terminals_graphics
-    from tui_trainer.tui.pictures import Look, columns_for, side_for
     from tui_trainer.tui.terminal import terminal_is_light, terminal_speaks_unicode
+    from tui_trainer.tui.widgets.pictures import Look, columns_for, side_for
 
     is_terminal = results.is_terminal
     width = results.width if is_terminal else 120
@@ -130,6 +132,14 @@ def _print_line(line: Sequence[tuple[str, str]]) -> None:
         text.append(part, pixel_style(ink) if ink.startswith("#") else "")
     text.rstrip()
     results.print(text, soft_wrap=True)
+
+
+def _check_is_new(file: Path) -> None:
+    """Before the core is asked, which takes seconds."""
+    from tui_trainer.errors import UsageError
+
+    if os.path.lexists(file):
+        raise UsageError(f"{file} exists; it is left as it is")
 
 
 def _write(sheet: Sheet, file: Path) -> None:

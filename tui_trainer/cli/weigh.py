@@ -127,12 +127,13 @@ def outcome_among(runs: Sequence[Run], project: Project, study: Study, metric: M
     """What the study found in these runs."""
     from tui_trainer.errors import TuiTrainerError
     from tui_trainer.study.outcome import outcome_of
-    from tui_trainer.study.trials import Levels, trials_of, with_runs
+    from tui_trainer.study.points import standings
+    from tui_trainer.study.trials import Levels, trials_of
 
     reference: dict[str, str] = {}
     with contextlib.suppress(TuiTrainerError):  # a base need not be able to run itself
         reference = Levels(study).of(project.experiment(study.base))
-    return outcome_of(study.name, trials_of(study, with_runs(study, runs)), metric, reference)
+    return outcome_of(study.name, trials_of(study, standings(study, runs)), metric, reference)
 
 
 def scores(

@@ -129,8 +129,9 @@ class InLine:
 
     @property
     def seconds_to_look(self) -> float:
-        """Soon for who is next."""
-        return SECONDS_TO_LOOK_AS_FIRST if self._is_first else SECONDS_TO_LOOK
+        """Soon for who is next; a driver is not asked more often than it has news."""
+        is_soon = self._is_first and not self._want.gpus
+        return SECONDS_TO_LOOK_AS_FIRST if is_soon else SECONDS_TO_LOOK
 
     def has_come(self) -> bool:
         """Whether its slots are taken; takes them where it is next and they are free."""

@@ -37,11 +37,13 @@ class Project(Struct, frozen=True):
     """Every experiment of the file, good or bad, and what it inherits from."""
     studies: dict[str, Study]
     """Those whose base can be run; what is wrong with one, it says itself."""
+    points: dict[str, Point]
+    """Those of all studies, by their names."""
     problems: tuple[Problem, ...]
     """Each mistake once, at the line where it was written."""
     _document: TomlDocument
     _resolved: dict[str, Resolved]
-    _points: dict[str, Resolved]
+    _resolved_points: dict[str, Resolved]
     _study_problems: dict[str, list[Problem]]
 
     @property
@@ -61,10 +63,14 @@ class Project(Struct, frozen=True):
 
     def line_of(self, name: str) -> int:
         """The line on which the table of an experiment, or of a point's study, begins; else 1."""
-        for study in self.studies.values():
-            if any(point.name == name for point in study.points):
-                return self._document.line_of(("studies", study.name))
-        return self._document.line_of(("experiments", name))
+        point = self.points.get(name)
+        place = ("experiments", name) if point is None else ("studies", point.study)
+        return self._document.line_of(place)
+
+    def runnable(self, name: str) -> Experiment | None:
+        """The experiment or point of that name, if it can be run as it is."""
+        point = self.points.get(name)
+        return self.experiments.get(name) if point is None else point.experiment
 
     def experiment(self, name: str, changes: Sequence[str] = ()) -> Experiment:
         """One experiment or point of a study, with `--set` changes laid over it in order.
@@ -73,7 +79,7 @@ class Project(Struct, frozen=True):
             UsageError: There is none of that name.
             InvalidExperimentsError: The experiment or a change is wrong.
         """
-        resolved = self._resolved.get(name) or self._points.get(name)
+        resolved = self._resolved.get(name) or self._resolved_points.get(name)
         if resolved is None:
             raise self._unknown(name, "experiment", (*self.bases, *self._study_problems))
         layers, refusals = _all_changed(resolved.layers, changes)
@@ -157,10 +163,11 @@ def load_project(path: Path) -> Project:
         experiments=loader.experiments,
         bases=loader.bases,
         studies=loader.studies,
+        points={point.name: point for study in loader.studies.values() for point in study.points},
         problems=loader.problems,
         _document=document,
         _resolved=loader.resolved,
-        _points=loader.points,
+        _resolved_points=loader.points,
         _study_problems=loader.study_problems,
     )
 

@@ -287,6 +287,7 @@ def _empty(run: RunView) -> str:
 
 
 _BEFORE_TRAINING = {
+    "queued": "the run waits in the queue",
     "waiting": "the training is being started",
     "starting": "the training is being started",
     "rehearsing": "the preflight is under way, before the first epoch",

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tui_trainer.tui.graphics import FORGET_PICTURES, sheet_in_pixels
-from tui_trainer.tui.pictures import SMALLEST_SIDE, Row, Sheet, columns_for, even
 from tui_trainer.tui.widgets.line import fit
+from tui_trainer.tui.widgets.pictures import SMALLEST_SIDE, Row, Sheet, columns_for, even
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

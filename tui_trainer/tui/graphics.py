@@ -17,17 +17,17 @@ from enum import Enum
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from tui_trainer.tui.pictures import GAP
 from tui_trainer.tui.terminal import (
     is_in_browser,
     terminal_has_colours,
     terminal_speaks_unicode,
 )
+from tui_trainer.tui.widgets.pictures import GAP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tui_trainer.tui.pictures import Picture, Sheet
+    from tui_trainer.tui.widgets.pictures import Picture, Sheet
 
 _KITTY_TERMS = ("xterm-kitty", "xterm-ghostty")
 _SIXEL_TERMS = ("foot", "mlterm", "contour", "yaft")

@@ -9,19 +9,17 @@ from tui_trainer.record.plain_text import plain_line
 from tui_trainer.spec.data import Cifar, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from tui_trainer.spec.data import Data
     from tui_trainer.spec.project import Project
-    from tui_trainer.tui.views import PointView
 
 
-def missing_data(project: Project, points: Mapping[str, PointView]) -> dict[str, str]:
+def missing_data(project: Project) -> dict[str, str]:
     """By experiment or point what is not there, and what brings it."""
     is_there = cache(_is_there)  # most experiments are of the same data
     missing = {}
-    of_points = {name: known.point.experiment for name, known in points.items()}
+    of_points = {name: point.experiment for name, point in project.points.items()}
     for name, experiment in {**project.experiments, **of_points}.items():
         place = place_of(experiment.data, project.folder)
         if place is not None and not is_there(place):

@@ -185,7 +185,7 @@ class Store:
                 self._project,
                 self._points,
                 self._view_runs(self._read_logs()),
-                missing_data(self._project, self._points),
+                missing_data(self._project),
             ),
             warning=plain_line(warning),
             done_at=self._end.words(self._runs),

@@ -74,12 +74,10 @@ class Deriving(Planning):
     def _source(self, name: str) -> Source:
         """An experiment; or a point of a study, of which the file has the base."""
         project, label = self._store.seen.project, plain_line(name)
-        studies = () if project is None else project.studies.values()
-        for study in studies:
-            point = next((point for point in study.points if point.name == name), None)
-            if point is not None:
-                return Source(study.base, label, point.experiment)
-        return Source(name, label)
+        point = None if project is None else project.points.get(name)
+        if project is None or point is None:
+            return Source(name, label)
+        return Source(project.studies[point.study].base, label, point.experiment)
 
     def _forget_and_tell(self, words: tuple[str, ...], name: str) -> None:
         self._store.forms.pop(words, None)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tui_trainer.record.run_folder import RunFolder
-    from tui_trainer.spec.experiment import Experiment
     from tui_trainer.spec.project import Project
     from tui_trainer.tui.screens.form import FormScreen
 
@@ -35,7 +34,7 @@ class Planning(Acting):
         if project is None or not names:
             self._open_nothing()
             self._say("there is no experiment to launch here")
-        elif gone := next((name for name in names if _experiment(project, name) is None), ""):
+        elif gone := next((name for name in names if project.runnable(name) is None), ""):
             self._open_nothing()
             why = "cannot be run as it is" if gone in project.bases else "is no longer defined"
             self._say(f"{plain_line(gone)} {why}: see experiments.toml", ink="bad")
@@ -88,14 +87,6 @@ class Planning(Acting):
 def _of_launch(names: Iterable[str]) -> tuple[str, ...]:
     """What a launch's form is remembered by."""
     return ("launch", *names)
-
-
-def _experiment(project: Project, name: str) -> Experiment | None:
-    """An experiment or a point of a study; None for one that cannot be run."""
-    try:
-        return project.experiment(name)
-    except TuiTrainerError:
-        return None
 
 
 def _in_short(names: Sequence[str], what: str) -> str:

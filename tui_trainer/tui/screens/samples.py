@@ -20,7 +20,6 @@ from tui_trainer.spec.snapshot import experiment_to_toml
 from tui_trainer.tui import keys
 from tui_trainer.tui.gallery import Gallery
 from tui_trainer.tui.graphics import PIXELS, graphics_here
-from tui_trainer.tui.pictures import Look, Sheet
 from tui_trainer.tui.screens.help import Help
 from tui_trainer.tui.screens.palette import open_palette
 from tui_trainer.tui.screens.scrolling import Scrolling
@@ -28,6 +27,7 @@ from tui_trainer.tui.terminal import terminal_has_colours
 from tui_trainer.tui.views import RunView
 from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
 from tui_trainer.tui.widgets.page_view import PageView
+from tui_trainer.tui.widgets.pictures import Look, Sheet
 from tui_trainer.tui.widgets.rule import Rule
 from tui_trainer.tui.widgets.sheet_page import SheetPage, WordsPage
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tui_trainer.tui.pictures import Look, Sheet, even, side_for
 from tui_trainer.tui.widgets.line import Line, Span, wrap
+from tui_trainer.tui.widgets.pictures import Look, Sheet, even, side_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
