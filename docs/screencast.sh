@@ -33,6 +33,7 @@ name = "digits-study"
 [defaults]
 data = { name = "digits" }
 epochs = 12
+resources.slots = 1
 
 [experiments.cnn2]
 description = "two convolutions, nothing fancy"
@@ -77,7 +78,7 @@ play() {
     see 'cnn2/1 +. (preflight|running|finished)'
     scene "Enter launched one: a process of its own, which this app only watches"
     press G Enter
-    see 'cnn4/1 +. (preflight|running)'
+    see 'cnn4/1 +. (queued|preflight|running)'
     scene "and another one"
     see 'epoch [3-9]/12' 300
     scene "Curves grow as epochs end"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tui_trainer.errors import UsageError
 from tui_trainer.record.index import Run, RunReader
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 
+# Before torch reads it: threads that wait for each other crawl on a busy machine, which tests that
+# run beside each other make of any.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs in its background so, and every process under test would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -37,6 +42,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 SLOTS = Path(tempfile.mkdtemp(prefix="tui-trainer-tests-"))
 atexit.register(shutil.rmtree, SLOTS, ignore_errors=True)
 os.environ.update(TUI_TRAINER_SLOTS_FOLDER=str(SLOTS / "any"), TUI_TRAINER_CPU_SLOTS="64")
+# What an example takes is the machine's affair, and what runs beside it.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 SMALL_PROJECT = """
 [project]

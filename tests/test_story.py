@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 STORY_PROJECT = """
 [experiments.small]
+resources.slots = 1
 model = { name = "cnn", depth = 2, width = 12, dropout = 0.2 }
 optimizer = { name = "adamw", lr = 3e-3 }
 scheduler = { name = "one_cycle_lr" }

@@ -17,12 +17,6 @@ if TYPE_CHECKING:
     from tests.conftest import CommandLine
 
 
-@pytest.fixture(autouse=True)
-def _one_thread(tui_trainer: CommandLine) -> None:
-    """Two that spin for each other take a minute on a machine that is busy."""
-    tui_trainer.environment["OMP_NUM_THREADS"] = "1"
-
-
 def test_the_table_says_what_is_well_and_leaves_nothing_behind(tui_trainer: CommandLine) -> None:
     before = sorted(tui_trainer.folder.rglob("*"))
     done = tui_trainer(
@@ -125,11 +119,22 @@ def test_without_a_preflight_none_is_kept(tui_trainer: CommandLine) -> None:
 
 
 def test_the_state_is_preflight_while_it_rehearses(tui_trainer: CommandLine) -> None:
-    tui_trainer("run", "one", "--detach", "--set", "model.width=64")
+    (tui_trainer.folder / "mine.py").write_text(
+        "import time\n"
+        "from pathlib import Path\n"
+        "from torch import nn\n"
+        "def build(classes, size):\n"
+        f"    while not Path({str(tui_trainer.folder / 'go-on')!r}).exists():\n"
+        "        time.sleep(0.01)\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(3 * size * size, classes))\n"
+    )
+    changes = ("--set", "model={ name = 'mine:build' }", "--set", "epochs=1")
+    tui_trainer("run", "one", "--detach", *changes)
     run = tui_trainer.wait(
         "one", lambda run: run.progress is not None and run.progress.stage == "rehearsing", 300
     )
     assert run.state is State.PREFLIGHT
+    tui_trainer.let_go()
     tui_trainer.wait("one", lambda run: run.state is State.FINISHED, 300)
 
 

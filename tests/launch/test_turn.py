@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from tui_trainer.launch.gpu_choice import Driver, GpuChoice
 from tui_trainer.launch.slots import Pool, is_locked, job_name
 from tui_trainer.launch.tickets import tickets
 from tui_trainer.launch.turn import AtOnce, InLine, turn_of
+from tui_trainer.record.owner import Owner
 from tui_trainer.record.place import Place
 from tui_trainer.record.run_folder import RunFolder
 from tui_trainer.spec.experiment import Resources
@@ -132,16 +134,35 @@ def test_the_ticket_of_a_dead_run_is_removed_by_who_stands_behind_it(
     assert tickets(pool) == []
 
 
-def test_a_ticket_that_somebody_removed_is_written_again(
+def test_who_is_suspended_is_gone_by(
+    own_slots: Path, stand: Callable[..., InLine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = pool_of(own_slots, 1)
+    sleeps, other = stand(pool, "cnn/1"), stand(pool, "cnn/2")
+    asleep = sleeps._ticket and sleeps._ticket.token
+    monkeypatch.setattr(Owner, "is_suspended", lambda owner: owner.token == asleep)
+    assert other.has_come()
+
+
+def test_tickets_that_somebody_removed_are_written_again(
     own_slots: Path, stand: Callable[..., InLine]
 ) -> None:
     pool = pool_of(own_slots, 1)
     first, second = stand(pool, "cnn/1"), stand(pool, "cnn/2")
-    assert first.has_come()
-    for ticket in tickets(pool):
-        ticket.path.unlink()
+    shutil.rmtree(own_slots)
+    assert second.has_come()  # nobody else stands there yet
+    assert not first.has_come()
+    assert [ticket.folder().run for ticket in tickets(pool)] == ["cnn/1"]
+
+
+def test_a_run_whose_folder_is_out_of_sight_for_a_moment_keeps_its_place(
+    own_slots: Path, stand: Callable[..., InLine]
+) -> None:
+    pool = pool_of(own_slots, 1)
+    first, second = stand(pool, "cnn/1"), stand(pool, "cnn/2")
+    second._folder.queue_file.unlink()
     assert not second.has_come()
-    assert [ticket.folder().run for ticket in tickets(pool)] == ["cnn/2"]
+    assert first.has_come()
 
 
 def test_gpus_and_processors_have_lines_of_their_own(
@@ -219,6 +240,10 @@ def test_a_job_of_a_scheduler_has_slots_of_its_own(
 ) -> None:
     assert job_name({"JOB_ID": "7"}) == ""  # anybody may have such a variable
     assert job_name({"JOB_ID": "7", "NSLOTS": "4", "SGE_TASK_ID": "3"}) == "7.3"
+    step = {"SLURM_JOB_ID": "7", "SLURM_STEP_ID": "0", "SLURM_PROCID": "3"}
+    assert job_name(step) == "7.0.3"  # srun gives each task cores of its own
+    assert job_name({"SLURM_JOB_ID": "7", "SLURM_PROCID": "0"}) == "7"
+    monkeypatch.delenv("SLURM_STEP_ID", raising=False)
     monkeypatch.setenv("SLURM_JOB_ID", "123")
     pool = Pool.here()
     assert pool.folder == own_slots / "job-123"

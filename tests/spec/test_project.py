@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tui_trainer.errors import ExitCode, InvalidExperimentsError, UsageError
@@ -362,7 +362,7 @@ PIECES = [b"[", b"]", b"{", b"}", b'"', b"'", b"=", b".", b"\n", b"\xff", b"\x00
 PIECES += [b"base", b'base = "digits-cnn4"', b"name", b"0", b"-1", b"1e400", b"true", b"[[", b"'''"]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(seed=st.integers(0, 2**32), cuts=st.integers(1, 8))
 def test_a_garbled_file_is_told_and_never_crashes(
     tmp_path_factory: pytest.TempPathFactory, seed: int, cuts: int

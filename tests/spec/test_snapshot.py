@@ -94,7 +94,7 @@ def experiment(tree: dict[str, Any]) -> Experiment:
     return checked.table
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(tree=EXPERIMENTS, provenance=PROVENANCE)
 def test_a_snapshot_comes_back_exactly(tree: dict[str, Any], provenance: dict[str, Any]) -> None:
     written = experiment(tree)

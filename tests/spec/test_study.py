@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tui_trainer.errors import InvalidExperimentsError, UsageError
+from tui_trainer.spec.addition import name_fault
 from tui_trainer.spec.project import Project, load_project
 
 if TYPE_CHECKING:
@@ -193,6 +194,13 @@ def test_a_point_is_not_called_like_an_experiment(tmp_path: Path) -> None:
         'its point "s.base.seed-7" cannot be told from `s.base.seed-7`' in loaded.problem_lines[0]
     )
     assert loaded.experiment("s.base.seed-7").epochs == 3
+
+
+def test_a_new_experiment_gets_no_name_of_a_study_or_of_a_point(tmp_path: Path) -> None:
+    loaded = project(tmp_path, '[studies.s]\nbase = "a"\nseeds = 2')
+    assert "there is a study" in name_fault(loaded, "s")
+    assert "a point of one" in name_fault(loaded, "s.base.seed-8")
+    assert not name_fault(loaded, "s.base.seed-9")
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
     from tui_trainer.study.export.bundle import Checkpoints
 
-Change = tuple[str, bytes]
+OF_A_LIFE = {"heartbeat.json", "queue.json"}
+"""What tells only of processes that worked on a run, or waited to."""
 
 
 def bundled(folder: RunFolder, to: Path, checkpoints: Checkpoints = "needed") -> Path:
@@ -63,7 +64,7 @@ def test_a_run_comes_out_as_it_went_in(runs: Path, tmp_path: Path, elsewhere: Pa
     imported = import_run(bundled(folder, tmp_path / "one.bundle", "all"), elsewhere)
     assert imported.run == "one/1"
     before, after = files_of(folder), files_of(imported)
-    assert set(before) - set(after) == {"heartbeat.json"}
+    assert set(before) - set(after) == OF_A_LIFE
     assert set(after) - set(before) == {"imported.json"}
     assert {name: before[name] for name in after if name in before} == {
         name: content for name, content in after.items() if name in before
@@ -84,7 +85,7 @@ def test_every_file_that_a_run_may_have_goes_along(runs: Path) -> None:
         for name in files_of(folder)
         if not is_file_of_run(name)
     }
-    assert left_behind == {"heartbeat.json"}
+    assert left_behind == OF_A_LIFE
 
 
 def test_the_same_run_makes_the_same_bytes(runs: Path, tmp_path: Path) -> None:
@@ -226,6 +227,18 @@ def first_file(**words: object) -> Callable[[dict[str, Any]], object]:
     return lambda contents: contents["files"][0].update(words)
 
 
+def overwrite(path: Path, at: int, content: bytes) -> None:
+    whole = bytearray(path.read_bytes())
+    at %= len(whole)
+    whole[at : at + len(content)] = content
+    path.write_bytes(whole)
+
+
+def listed(path: Path) -> int:
+    """Where the list of files has its last entry, the contents."""
+    return path.read_bytes().rindex(b"PK\x01\x02")
+
+
 HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "up": (holds("../../experiments.toml"), "no run has a file `../../experiments.toml`"),
     "absolute": (holds("/tmp/x"), "no run has a file `/tmp/x`"),  # noqa: S108
@@ -257,6 +270,8 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "newer": (lambda path: _rewritten(path, says(format=2)), "a newer tui-trainer made it"),
     "cut": (lambda path: path.write_bytes(path.read_bytes()[:-9]), "no zip file that ends"),
     "text": (lambda path: path.write_text("no bundle"), "no zip file that ends"),
+    "place": (lambda path: overwrite(path, -4, b"\x10"), "cannot be imported: "),
+    "password": (lambda path: overwrite(path, listed(path) + 8, b"\x01"), "is encrypted"),
     "empty": (lambda path: path.write_bytes(b""), "no zip file that ends"),
     "other zip": (lambda path: zipfile.ZipFile(path, "w").writestr("a", "b"), "no bundle.json"),
 }

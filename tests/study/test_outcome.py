@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,8 @@ from tui_trainer.spec.project import load_project
 from tui_trainer.study.complexity import along
 from tui_trainer.study.metrics import Metric
 from tui_trainer.study.outcome import Outcome, outcome_of
-from tui_trainer.study.trials import Levels, trials_of, with_runs
+from tui_trainer.study.points import standings
+from tui_trainer.study.trials import Levels, trials_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +66,7 @@ def found(project: Path, study: str, metric: Metric = Metric.TEST) -> Outcome:
     known = load_project(project / "experiments.toml")
     runs = Index(project / "runs").look()
     reference = Levels(known.studies[study]).of(known.experiment(known.studies[study].base))
-    trials = trials_of(known.studies[study], with_runs(known.studies[study], runs))
+    trials = trials_of(known.studies[study], standings(known.studies[study], runs))
     return outcome_of(study, trials, metric, reference)
 
 
@@ -85,6 +87,8 @@ def test_points_have_mean_and_deviation_over_their_seeds(project: Path) -> None:
     assert shallow.spreads[Metric.OOD] is None
     points, effects, _ = outcome.tables()
     assert points.records()[0]["test_std"] == pytest.approx(0.0360555, abs=1e-6)
+    assert points.notes == ("mean ± sample standard deviation over seeds (n)",)
+    assert effects.notes[-1].endswith("pooled over them: 3.6 pt")
     assert [cell.said for cell in points.rows[0]][:3] == ["depth shallow", "3/3", "83.0 ± 3.6"]
     # The base is shallow: it is what the others are measured by.
     told = [(row["reference"], row["level"], row["difference"]) for row in effects.records()]
@@ -113,7 +117,7 @@ def test_a_run_of_the_same_settings_counts_whatever_its_name(project: Path) -> N
     writer.start().train(3).evaluate(0.7).end(0)
     trials = trials_of(
         (study := load_project(project / "experiments.toml").studies["recipe"]),
-        with_runs(study, Index(project / "runs").look()),
+        standings(study, Index(project / "runs").look()),
     )
     (known,) = [trial for trial in trials if trial.run is not None]
     assert (known.name, known.label) == (base.name, "base")
@@ -132,6 +136,15 @@ def test_what_is_not_done_or_has_no_spread_is_told(project: Path) -> None:
     )
     assert single.startswith("n = 1: a single seed of batch_size 32; there is no spread")
     assert epochs == "not all were trained for the same number of epochs: from 2 to 3"
+
+
+def test_fewer_seeds_than_others_are_told(project: Path) -> None:
+    for number, point in enumerate(points_of(project, "depth")):
+        if (point.seed, point.labels["model.depth"]) != (2, "deep"):
+            finish(project, point, 0.8 + number / 100)
+    assert found(project, "depth").warnings[1:] == (
+        "fewer seeds than the 3 of others: depth deep (2)",
+    )
 
 
 def test_an_effect_on_what_was_not_measured_is_none(project: Path) -> None:
@@ -167,10 +180,12 @@ def test_runs_of_different_code_are_told_apart(project: Path) -> None:
     for number, point in enumerate(points_of(project, "recipe")):
         finish(project, point, 0.8 + number / 100)
         file = project / "runs" / point.name / "1" / "experiment.toml"
-        commit = "1234567aa" if point.seed else "89abcdef0"
-        file.write_text(f'{file.read_text()}git_commit = "{commit}"\ntui_trainer = "0.1"\n')
+        known = "tui_trainer = '0.1'\ngit_commit = '1234567aa'\n"
+        own = "[provenance.own_files]\n'nets.py' = 'ab'\n" if point.seed else ""
+        file.write_text(file.read_text() + known + own)
     (warning,) = found(project, "recipe").warnings
-    assert warning == (
-        "runs of different code are mixed: tui-trainer 0.1, commit 89abcde (3 runs); "
-        "tui-trainer 0.1, commit 1234567 (3 runs)"
+    assert re.fullmatch(
+        r"runs of different code are mixed: tui-trainer 0.1, commit 1234567 \(3 runs\); "
+        r"tui-trainer 0.1, commit 1234567, own files [0-9a-f]{7} \(3 runs\)",
+        warning,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,11 @@ from tests.tui.run_folders import RunWriter, write_project, write_robust_study
 from tui_trainer.errors import UsageError
 from tui_trainer.record import remarks
 from tui_trainer.study.cost_figure import complexity
+from tui_trainer.study.effects import Sample, effects_of
+from tui_trainer.study.effects_figure import effects_figure
 from tui_trainer.study.grids import confusion, corruptions
+from tui_trainer.study.metrics import Metric
+from tui_trainer.study.outcome import Outcome
 from tui_trainer.study.picture import MOST_RUNS, thinned
 from tui_trainer.study.plots import comparison, curves
 from tui_trainer.study.setups import result_of
@@ -51,6 +56,16 @@ def test_the_best_score_of_a_board_is_a_height_to_reach(tmp_path: Path) -> None:
     heights = [target.y for target in figure.panels[0].targets]
     assert heights == [pytest.approx(44.0), pytest.approx(50.0)]
     assert not comparison([runs["cnn2/1"]], "loss", [0.5]).panels[0].targets
+
+
+def test_an_absurd_number_leaves_the_others_to_be_seen(tmp_path: Path) -> None:
+    writer = RunWriter(write_project(tmp_path), "cnn2").start().train(3)
+    file = writer.folder.epochs_file
+    lines = file.read_text().splitlines()
+    lines[1] = json.dumps({**json.loads(lines[1]), "validation": {"loss": 1e300, "accuracy": 0.1}})
+    file.write_text("\n".join(lines) + "\n")
+    loss, _ = curves([looks(tmp_path)["cnn2/1"]]).panels
+    assert [x for x, _ in loss.lines[1].points] == [1, 3]
 
 
 def test_more_runs_than_can_be_told_apart_are_refused(tmp_path: Path) -> None:
@@ -106,3 +121,23 @@ def test_thinned_lines_keep_their_extremes() -> None:
     assert len(kept) <= 400
     assert {(1234.0, 9.0), (8765.0, -9.0), points[0], points[-1]} <= {*kept}
     assert list(kept) == sorted(kept)
+
+
+def test_effects_stand_by_their_size_beside_the_noise_of_seeds() -> None:
+    values = {"2": (0.90, 0.92), "4": (0.92, 0.94), "8": (0.80, 0.81)}
+    samples = [
+        Sample({"depth": level}, seed, value)
+        for level, pair in values.items()
+        for seed, value in enumerate(pair)
+    ]
+    outcome = Outcome(
+        study="depth", metric=Metric.TEST, points=(), effects=effects_of(samples), warnings=()
+    )
+    figure = effects_figure(outcome)
+    assert [bar.label for bar in figure.bars] == ["depth: 2 → 8", "depth: 2 → 4"]
+    assert [bar.value for bar in figure.bars] == [pytest.approx(-10.5), pytest.approx(2.0)]
+    assert all(bar.interval and bar.interval[0] < bar.value for bar in figure.bars)
+    assert not figure.bars[1].is_clear
+    assert figure.noise == pytest.approx(100 * ((2 * 0.0002 + 0.00005) / 3) ** 0.5)
+    with pytest.raises(UsageError, match="tells no effect on test yet"):
+        effects_figure(replace(outcome, effects=effects_of(samples[:2])))

@@ -91,6 +91,8 @@ def test_latex_has_no_command_but_ours() -> None:
     assert r"\textbackslash{}end\{tabular\}" in text
     assert text.count("\\end{tabular}") == 1
     assert "-{}-set a-{}-{}-b & $-$5.1 & 90.0 $\\pm$ 0.4" in text
+    assert "\n  {*}star & " in text
+    assert "\n  {[}x{]} & " in text
     assert "\n% of a_b \\input{c}\n" in text
 
 

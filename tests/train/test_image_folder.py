@@ -20,6 +20,7 @@ from tui_trainer.train.checks import Interrupted
 from tui_trainer.train.staging import Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SETTINGS = ImageFolder(name="folder", path="images")
@@ -45,6 +46,14 @@ def parted(root: Path) -> Path:
 
 def caches(root: Path) -> list[Path]:
     return list((root / "cache").iterdir())
+
+
+@pytest.fixture(autouse=True)
+def _decoded_by_two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
 
 
 def test_parts_and_labels_are_those_of_torchvision(tmp_path: Path) -> None:

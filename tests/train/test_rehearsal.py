@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+import tomli
 import torch
 from torchvision.models import get_model_weights
 
@@ -32,7 +33,13 @@ if TYPE_CHECKING:
     from tui_trainer.spec.experiment import Experiment
 
 WORKED = load_project(ROOT / "experiments.toml")
-NAMES = [name for name, its in WORKED.experiments.items() if isinstance(its.data, Cifar)]
+SMALLER_TWIN = "cifar-resnet101"
+"""The largest ResNet is rehearsed; this one differs from it in its name alone."""
+NAMES = [
+    name
+    for name, its in WORKED.experiments.items()
+    if isinstance(its.data, Cifar) and name != SMALLER_TWIN
+]
 TEST_IMAGES = 4
 # One epoch of files that are not the published ones, each corruption at its harshest; all else is
 # as the study has it.
@@ -41,6 +48,7 @@ SMALL = (
     'data.verify="shape"',
     "data.validation_fraction=0.2",
     "ood.severities=[5]",
+    "resources.slots=1",
 )
 
 
@@ -82,6 +90,17 @@ def test_it_comes_to_its_results(
     assert [epoch.step for epoch in run.epochs] == [2]
     assert run.epochs[0].ood_accuracy is not None
     assert_results(run)
+
+
+def test_the_smaller_of_two_twins_comes_where_the_larger_comes() -> None:
+    smaller, larger = (
+        tomli.loads(experiment_to_toml(WORKED.experiment(name), {}))["experiment"]
+        for name in (SMALLER_TWIN, "cifar-resnet152")
+    )
+    assert {key for key in larger if smaller[key] != larger[key]} == {
+        *("fingerprint", "description", "model"),
+    }
+    assert {**smaller["model"], "name": "resnet152"} == larger["model"]
 
 
 def assert_results(run: Run) -> None:

@@ -10,12 +10,14 @@ import pytest
 from tests.tui.run_folders import RunWriter, write_project
 from tui_trainer.tui.charts import Look, accuracy_chart, loss_chart, smooth
 from tui_trainer.tui.glyphs import UNICODE
-from tui_trainer.tui.store import RunView, Store
+from tui_trainer.tui.store import Store
 from tui_trainer.tui.widgets.line import as_text
 from tui_trainer.tui.widgets.plot import draw_chart
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tui_trainer.tui.views import RunView
 
 
 @pytest.fixture
@@ -80,6 +82,7 @@ def test_the_best_epoch_and_the_resume_are_marked_where_that_is_wanted(run: RunV
     ("stage", "words"),
     [
         ("starting", "the training is being started"),
+        ("queued", "the run waits in the queue"),
         ("rehearsing", "the preflight is under way, before the first epoch"),
         ("training", "the first epoch is under way"),
     ],

@@ -146,7 +146,7 @@ async def test_runs_are_resumed_and_stopped_from_their_page(study: Path) -> None
         await told.press(keys.YES)
         await told.did("stop cnn4/3", "stop cnn4/3 at once")
         await told.press(keys.LEAVE)
-    assert told.app.return_value == ["cnn4/3", "cnn8/1"]
+    assert told.app.return_value == ["cnn4/3", "cnn8/2", "cnn8/1"]
 
 
 async def test_an_error_reaches_whoever_went_back_to_the_list_meanwhile(study: Path) -> None:

@@ -11,8 +11,8 @@ from tests.tui.run_folders import RunWriter, write_project
 from tests.tui.snapshot import screen_agrees
 from tests.tui.story import story
 from tui_trainer.tui import keys
-from tui_trainer.tui.pictures import Look, Picture, Row, Sheet
 from tui_trainer.tui.widgets.line import Span
+from tui_trainer.tui.widgets.pictures import Look, Picture, Row, Sheet
 
 if TYPE_CHECKING:
     from pathlib import Path

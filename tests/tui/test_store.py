@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from tests.conftest import wait_until
 from tests.tui.run_folders import EXPERIMENTS, RunWriter, foreign_owner, write_project
+from tui_trainer.launch.slots import Pool
+from tui_trainer.launch.turn import InLine
 from tui_trainer.record.events import Alarmed, Warned, append_event
 from tui_trainer.record.state import State
+from tui_trainer.spec.experiment import Resources
 from tui_trainer.tui import store as store_module
 from tui_trainer.tui.detail import Tab
 from tui_trainer.tui.glyphs import UNICODE
-from tui_trainer.tui.store import Focus, Store, View, ViewChanged
+from tui_trainer.tui.store import Focus, Store, ViewChanged
+from tui_trainer.tui.views import View
 from tui_trainer.tui.widgets.headline import draw_headline
 from tui_trainer.tui.widgets.line import as_text
 from tui_trainer.tui.widgets.status_line import StatusLine
@@ -72,6 +76,15 @@ def test_experiments_stand_in_the_order_of_the_file_and_lost_ones_after_them(stu
     view = Store(study).look()
     assert [each.name for each in view.experiments] == ["a", "cnn4", "cnn8", "resnet18", "cnn2"]
     assert [each.is_defined for each in view.experiments] == [True, True, True, True, False]
+
+
+def test_a_point_of_a_study_with_a_run_is_an_experiment_of_the_list(tmp_path: Path) -> None:
+    study = '[studies.s]\nbase = "cnn2"\ngrid = { epochs = [3] }\n'
+    project = write_project(tmp_path, EXPERIMENTS + study)
+    RunWriter(project, "s.epochs-3").start().train(3).end(0)
+    point = Store(project).look().experiments[-1]
+    assert (point.name, point.base, point.is_defined) == ("s.epochs-3", "cnn2", True)
+    assert (point.description, point.planned_epochs) == ("epochs 3, seed 0", 3)
 
 
 def test_two_looks_at_the_same_are_equal_and_a_step_makes_them_differ(study: Path) -> None:
@@ -210,6 +223,23 @@ def test_when_all_is_done_is_said_only_where_it_is_known(tmp_path: Path) -> None
     assert not Store(project).look().done_at
 
 
+def test_when_all_is_done_counts_what_waits_for_slots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUI_TRAINER_CPU_SLOTS", "1")
+    project = write_project(tmp_path)
+    trains = RunWriter(project, "cnn2").start().train(3).beat()
+    alone = Store(project).look().done_at
+    waits = RunWriter(project, "cnn2").start().beat(stage="queued")
+    for writer in (trains, waits):
+        turn = InLine(writer.folder, Resources(), Pool.here())
+        assert turn.has_come() is (writer is trains)
+    view = Store(project).look()
+    assert states(view) == {"cnn2/2": State.QUEUED, "cnn2/1": State.RUNNING}
+    assert view.done_at
+    assert view.done_at != alone
+
+
 def test_a_run_of_another_host_that_may_live_is_not_called_dead(tmp_path: Path) -> None:
     project = write_project(tmp_path)
     RunWriter(project, "cnn2").start(foreign_owner()).train(2).beat()
@@ -230,6 +260,23 @@ def test_alarms_reach_the_status_line(study: Path) -> None:
     status._row = view
     line = "".join(span.text for fact in status.facts() for span in fact)
     assert f"{UNICODE.warning} chance level" in line
+
+
+def test_an_alarm_about_an_epoch_ends_with_the_epoch_that_would_tell_it_again(study: Path) -> None:
+    run = RunWriter(study, "cnn2").start().train(1)
+    for kind, over_after in (("nan", 2), ("dead_units", 6)):
+        alarm = Alarmed(attempt=1, epoch=1, kind=kind, message="bad", over_after=over_after)
+        append_event(run.folder.events_file, alarm)
+    store = Store(study)
+
+    def alarms() -> tuple[str, ...]:
+        return next(each for each in store.look().runs if each.label == "cnn2/2").alarms
+
+    assert alarms() == ("nan", "dead units")
+    run.train(1)
+    assert alarms() == ("dead units",)
+    run.train(4)
+    assert alarms() == ()
 
 
 def test_an_alarm_that_later_epochs_disprove_is_shown_no_more(study: Path) -> None:

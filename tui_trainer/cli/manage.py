@@ -6,40 +6,57 @@ import contextlib
 import shlex
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional, Protocol
 
 import typer
 
+from tui_trainer.cli.ends import exit_code, worst
 from tui_trainer.cli.look import RunArgument, RunsOrAllArgument, find
 from tui_trainer.cli.project import load, runs_folder
 from tui_trainer.errors import ExitCode, TuiTrainerError, UsageError, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from tui_trainer.record.index import Run
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.spec.project import Project
+    from tui_trainer.spec.study import Study
 
-# From the best to the worst end, for commands that bring several runs to theirs.
-SEVERITY = (
-    ExitCode.DONE,
-    ExitCode.STOPPED,
-    ExitCode.OWNED,
-    ExitCode.USAGE,
-    ExitCode.PREFLIGHT,
-    ExitCode.CRASHED,
-)
+
+class Job(Protocol):
+    """Something to be done to its end, while interrupts are noted."""
+
+    def __call__(self, *, interrupts: Sequence[int]) -> ExitCode:
+        """Do it; how it went."""
+
+
 # As many as experiments.toml may ask for.
 MOST_EPOCHS = 1_000_000
 
 
 def complete_experiments(context: typer.Context, incomplete: str) -> list[str]:
     """Names of experiments for the shell's completion."""
+    project = _project(context)
+    return [] if project is None else _beginning(incomplete, project.experiments)
+
+
+def complete_launchable(context: typer.Context, incomplete: str) -> list[str]:
+    """Names of experiments and studies for the shell's completion."""
+    project = _project(context)
+    if project is None:
+        return []
+    return _beginning(incomplete, (*project.experiments, *project.studies))
+
+
+def _project(context: typer.Context) -> Project | None:
     folder = context.find_root().params.get("folder") or Path.cwd()
     with contextlib.suppress(TuiTrainerError):  # a prompt is no place for errors
-        return [name for name in load(Path(folder)).experiments if name.startswith(incomplete)]
-    return []
+        return load(Path(folder))
+    return None
+
+
+def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]
 
 
 ExperimentArgument = Annotated[
@@ -67,9 +84,9 @@ def run(  # noqa: PLR0917  typer's parameters are options
     experiments: Annotated[
         list[str],
         typer.Argument(
-            metavar="EXPERIMENT...",
+            metavar="EXPERIMENT|STUDY...",
             help="One or more; they run one after the other.",
-            autocompletion=complete_experiments,
+            autocompletion=complete_launchable,
         ),
     ],
     changes: ChangesOption = None,
@@ -91,25 +108,37 @@ def run(  # noqa: PLR0917  typer's parameters are options
         typer.Option("--dry-run", help="Print the job's script and command, and submit nothing."),
     ] = False,
 ) -> None:
-    """Launch a new run of each experiment and show it to its end."""
+    """Launch a new run of each experiment, or what a study lacks, and show it to its end."""
     from tui_trainer.cli.words import errors
     from tui_trainer.launch.launcher import launch
 
-    project = load(context.obj)
-    if launcher is not None:
-        changes = [*(changes or ()), f"launcher={launcher}"]
+    chosen = () if launcher is None else (f"launcher={launcher}",)
+    project, wanted = load(context.obj), (*(changes or ()), *chosen)
+    studies = {
+        name: project.study(name, wanted) for name in experiments if project.defines_study(name)
+    }
     if dry_run:
-        _print_jobs(project, experiments, changes or ())
+        _print_jobs(project, [name for name in experiments if name not in studies], wanted)
         return
     for name in experiments:
-        project.experiment(name, changes or ())
+        if name not in studies:
+            project.experiment(name, wanted)
+    if studies and no_queue:
+        raise UsageError(
+            "--no-queue would begin all points of a study at once",
+            hint="name one of them: tui-trainer list --study " + next(iter(studies)),
+        )
     if project.problems:
         errors.say(f"{project.path.name} has mistakes elsewhere; tui-trainer list names them")
-    start = partial(
-        launch, project, changes=changes or (), preflight=not no_preflight, queue=not no_queue
-    )
-    starts = [partial(start, name) for name in experiments]
-    raise typer.Exit(_each(starts, detach=detach))
+    rehearses = not no_preflight
+    start = partial(launch, project, changes=wanted, preflight=rehearses, queue=not no_queue)
+    jobs: list[Job] = [
+        _of_study(project, studies[name], wanted, preflight=rehearses, detach=detach)
+        if name in studies
+        else partial(_one, partial(start, name), detach=detach)
+        for name in experiments
+    ]
+    raise typer.Exit(_each(jobs))
 
 
 def resume(  # noqa: PLR0917  as run
@@ -146,8 +175,8 @@ def resume(  # noqa: PLR0917  as run
         typer.echo("no run crashed, was lost or interrupted")
     go_on = partial(go_on, queue=not no_queue)
     resume_run = go_on if epochs is None else partial(extend, epochs=epochs, queue=not no_queue)
-    starts = [lambda folder=folder: _resumed(folder, resume_run) for folder in folders]
-    raise typer.Exit(_each(starts, detach=detach))
+    starts = [partial(_resumed, folder, resume_run) for folder in folders]
+    raise typer.Exit(_each([partial(_one, start, detach=detach) for start in starts]))
 
 
 def stop(
@@ -167,7 +196,7 @@ def stop(
     stop_run(folder, at_once=now)
     seen = follow_silently(folder)
     results.say(closing_line(seen))
-    code = _exit_code(seen)
+    code = exit_code(seen)
     raise typer.Exit(ExitCode.DONE if code is ExitCode.STOPPED else code)
 
 
@@ -175,26 +204,47 @@ def _print_jobs(project: Project, experiments: Sequence[str], changes: Sequence[
     from tui_trainer.cli.words import results
     from tui_trainer.launch.launcher import preview
 
+    if not experiments:
+        raise UsageError(
+            "each point of a study is a job of its own",
+            hint="name one of them: tui-trainer list --study NAME",
+        )
     for name in experiments:
         previewed = preview(project, name, changes)
         results.say(previewed.script)
         results.say(f"submitted by: {shlex.join(previewed.command)}")
 
 
-def _each(starts: Sequence[Callable[[], RunFolder]], *, detach: bool) -> ExitCode:
-    """Start one after the other, whatever becomes of each; the worst exit code of all.
+def _each(jobs: Sequence[Job]) -> ExitCode:
+    """Do one after the other, whatever becomes of each; the worst exit code of all.
 
     A Ctrl-C while a run is being launched counts for that run; after it none is started.
     """
     from tui_trainer.cli.follow import interrupts_noted
 
-    codes = [ExitCode.DONE]
     with interrupts_noted() as interrupts:
-        codes.extend(_one(start, interrupts, detach=detach) for start in starts if not interrupts)
-    return max(codes, key=_severity)
+        return worst([job(interrupts=interrupts) for job in jobs if not interrupts])
 
 
-def _one(start: Callable[[], RunFolder], interrupts: Sequence[int], *, detach: bool) -> ExitCode:
+def _of_study(
+    project: Project, study: Study, changes: Sequence[str], *, preflight: bool, detach: bool
+) -> Job:
+    """What there is to be done for a study."""
+    if study.search is None:
+        from tui_trainer.cli.run_study import run_study
+
+        return partial(run_study, project, study, preflight=preflight, detach=detach)
+    if detach:
+        raise UsageError(
+            f"{study.name} is a search, which this command drives to its end",
+            hint="in tmux, or with nohup; killed at any moment, the same command goes on with it",
+        )
+    from tui_trainer.cli.run_search import run_search
+
+    return partial(run_search, project, study, changes, preflight=preflight)
+
+
+def _one(start: Callable[[], RunFolder], *, interrupts: Sequence[int], detach: bool) -> ExitCode:
     from tui_trainer.cli.follow import follow, tell_end
     from tui_trainer.cli.words import errors
 
@@ -210,23 +260,7 @@ def _one(start: Callable[[], RunFolder], interrupts: Sequence[int], *, detach: b
     errors.say(f"{folder.run}: {folder.path}")
     run = follow(folder, interrupts)
     tell_end(run)
-    return _exit_code(run)
-
-
-def _exit_code(run: Run) -> ExitCode:
-    from tui_trainer.record.state import State
-
-    if run.state is State.FINISHED:
-        return ExitCode.DONE
-    if run.state is State.FAILED:
-        return ExitCode.PREFLIGHT
-    if run.state in {State.CRASHED, State.LOST}:
-        return ExitCode.CRASHED
-    return ExitCode.STOPPED
-
-
-def _severity(code: ExitCode) -> int:
-    return SEVERITY.index(code)
+    return exit_code(run)
 
 
 def _resumed(folder: RunFolder, resume_run: Callable[[RunFolder], None]) -> RunFolder:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from tui_trainer.errors import ExitCode, UsageError
+from tui_trainer.errors import ExitCode, TuiTrainerError, UsageError
 from tui_trainer.tui.terminal import terminal_can_show_app
 
 if TYPE_CHECKING:
@@ -69,9 +70,43 @@ def init(context: typer.Context) -> None:
     typer.echo(f"wrote {target}\nnext: tui-trainer list, then tui-trainer run digits-cnn2")
 
 
-def list_(context: typer.Context, as_json: JsonOption = False) -> None:
-    """List the experiments that experiments.toml defines."""
-    raise typer.Exit(print_experiments(load(context.obj), as_json=as_json))
+def complete_studies(context: typer.Context, incomplete: str) -> list[str]:
+    """Names of studies for the shell's completion."""
+    folder = context.find_root().params.get("folder") or Path.cwd()
+    with contextlib.suppress(TuiTrainerError):  # a prompt is no place for errors
+        return [name for name in load(Path(folder)).studies if name.startswith(incomplete)]
+    return []
+
+
+def list_(
+    context: typer.Context,
+    name: Annotated[
+        Optional[str],  # noqa: UP045  typer evaluates this, also on Python 3.10
+        typer.Argument(
+            metavar="[STUDY]",
+            help="With --study: one of them. Default: all.",
+            autocompletion=complete_studies,
+            show_default=False,
+        ),
+    ] = None,
+    study: Annotated[
+        bool,
+        typer.Option(
+            "--study", help="List the points of studies: how each stands, what is still to come."
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the experiments and studies that experiments.toml defines."""
+    project = load(context.obj)
+    if name is not None and not study:
+        hint = f"tui-trainer list --study {name}"
+        raise UsageError("a name is for the points of a study", hint=hint)
+    if study:
+        from tui_trainer.cli.points import print_points
+
+        raise typer.Exit(print_points(project, name, as_json=as_json))
+    raise typer.Exit(print_experiments(project, as_json=as_json))
 
 
 def print_experiments(project: Project, *, as_json: bool) -> ExitCode:
@@ -89,6 +124,10 @@ def print_experiments(project: Project, *, as_json: bool) -> ExitCode:
         )
     else:
         results.say(f"{project.path} defines no experiment that can be run")
+    if project.studies and not as_json:
+        from tui_trainer.cli.points import print_studies
+
+        print_studies(project)
     for problem in project.problem_lines:
         errors.say(problem)
     return ExitCode.USAGE if project.problems else ExitCode.DONE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
@@ -121,15 +120,14 @@ def _each(
 
 def _rows(now: Standing, runs: dict[Path, Run], ends: Outlook) -> Iterable[dict[str, Any]]:
     """Those that have slots, then those that wait in their order."""
-    order = [run for path, run in runs.items() if path in now.taken]
-    at_once = [run for path, run in runs.items() if run.state.is_live and path not in now.taken]
     waiting = {each.folder.path: each for each in now.waiting}
-    order += [run for run in at_once if run.queue is None]
-    order += [runs[path] for path in waiting if path in runs]
-    order += [run for run in at_once if run.queue is not None and run.folder.path not in waiting]
-    positions = [path for path, each in waiting.items() if not each.place.held]
-    for run in order:
-        path = run.folder.path
+    working = [path for path, run in runs.items() if run.state.is_live and run.queue is None]
+    elsewhere = [path for path, run in runs.items() if run.queue is not None]
+    positions = list(now.line)
+    for path in dict.fromkeys([*now.taken, *working, *waiting, *elsewhere]):
+        run = runs.get(path)
+        if run is None:
+            continue
         want = waiting[path].want if path in waiting else now.taken.get(path)
         seconds = ends.expected.ends.get(str(path))
         yield {
@@ -164,7 +162,7 @@ def _document(now: Standing, runs: dict[Path, Run], ends: Outlook) -> dict[str, 
 
 
 def _print(now: Standing, runs: dict[Path, Run], ends: Outlook, here: Path) -> None:
-    from tui_trainer.cli.words import print_table, results, state_text
+    from tui_trainer.cli.words import clock, print_table, results, state_text
 
     by_name = {(run.name, str(run.folder.project)): run for run in runs.values()}
     rows = list(_rows(now, runs, ends))
@@ -177,7 +175,7 @@ def _print(now: Standing, runs: dict[Path, Run], ends: Outlook, here: Path) -> N
                     row["run"] + _elsewhere(row["project"], here),
                     state_text(by_name[row["run"], row["project"]]),
                     _slots(row),
-                    _clock(row["ends_in_seconds"]),
+                    clock(row["ends_in_seconds"]),
                     str(row["priority"] or ""),
                     row["cause"],
                 ]
@@ -193,14 +191,15 @@ def _print(now: Standing, runs: dict[Path, Run], ends: Outlook, here: Path) -> N
 
 
 def _all_done(ends: Outlook, held: int) -> str:
+    from tui_trainer.cli.words import clock
     from tui_trainer.tui.figures import plural
 
     done = ends.expected.all_done
-    words = f"all done by {_clock(done)}"
+    words = f"all done by {clock(done)}"
     if done is None:
         words = "when all is done cannot be told yet: of some runs no epoch is known yet"
     elif ends.by_wall_time is not None and ends.by_wall_time.all_done is not None:
-        words += f"; by {_clock(ends.by_wall_time.all_done)} if each takes its whole wall-time"
+        words += f"; by {clock(ends.by_wall_time.all_done)} if each takes its whole wall-time"
     return words + (
         f"; without {plural(held, 'run')} that {'is' if held == 1 else 'are'} held" if held else ""
     )
@@ -210,16 +209,6 @@ def _slots(row: dict[str, Any]) -> str:
     words = [f"{row['cpu_slots']} CPU"] if row["cpu_slots"] else []
     words += [f"{row['gpus']} GPU"] if row["gpus"] else []
     return ", ".join(words)
-
-
-def _clock(seconds: float | None) -> str:
-    """The time of day, with the day where it is another one."""
-    if seconds is None:
-        return ""
-    now = time.time()
-    then = time.localtime(now + seconds)
-    is_today = then[:3] == time.localtime(now)[:3]
-    return time.strftime("%H:%M" if is_today else "%a %H:%M", then)
 
 
 def _elsewhere(project: str, here: Path) -> str:

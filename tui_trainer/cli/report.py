@@ -13,7 +13,7 @@ from tui_trainer.cli.project import runs_folder
 from tui_trainer.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from tui_trainer.record.index import Run
     from tui_trainer.record.run_folder import RunFolder
@@ -29,6 +29,7 @@ class Kind(str, Enum):
     COMPLEXITY = "complexity"
     CORRUPTIONS = "corruptions"
     CONFUSION = "confusion"
+    EFFECTS = "effects"
 
     @property
     def is_of_one_run(self) -> bool:
@@ -85,14 +86,17 @@ def plot(
     *,
     study: StudyOption = "",
     metric: Annotated[
-        str, typer.Option(metavar="NAME", help="comparison: validation, ood, loss, gap, …")
-    ] = "validation",
+        str,
+        typer.Option(
+            metavar="NAME", help="comparison: validation, ood, loss, gap, …; effects: test, ood, …"
+        ),
+    ] = "",
     by: Annotated[
         str,
         typer.Option(
             metavar="AXIS", help="complexity: depth, parameters, flops, epochs, or a key."
         ),
-    ] = "depth",
+    ] = "",
     target: Annotated[
         Optional[list[float]],  # noqa: UP045  as above
         typer.Option(metavar="SCORE", help="comparison: a height to reach, like 0.44."),
@@ -111,10 +115,14 @@ def plot(
         raise UsageError(
             f"{output} is of no form that can be drawn", hint="-o FILE with .png, .svg or .pdf"
         )
+    _check_is_meant(kind, {"--metric": metric, "--by": by, "--target": target, "--log": log})
     folders = _folders(context, runs or (), wanted, study, all_if_none=kind is Kind.COMPLEXITY)
     if kind.is_of_one_run and len(folders) != 1:
         raise UsageError(f"{kind.value} shows one run, not {len(folders)}")
-    figure = _figure(kind, _looks(folders), metric, by, target or (), log=log)
+    if kind is Kind.EFFECTS:
+        figure = _effects_figure(context, study, folders, metric or "test")
+    else:
+        figure = _figure(kind, _looks(folders), metric, by, target or (), log=log)
     inches = figures.PAGE_INCHES if width is Width.PAGE else figures.COLUMN_INCHES
     content = figures.draw(figure, file_format, inches=inches)
     write_sealed({output: content}, force=force)
@@ -153,6 +161,40 @@ def report(
     results.say("\n".join(f"wrote {path}" for path in files))
 
 
+_MEANT: Mapping[str, Container[Kind]] = {
+    "--metric": {Kind.COMPARISON, Kind.EFFECTS},
+    "--by": {Kind.COMPLEXITY},
+    "--target": {Kind.COMPARISON},
+    "--log": {Kind.CURVES, Kind.COMPARISON},
+}
+
+
+def _check_is_meant(kind: Kind, options: Mapping[str, object]) -> None:
+    """An option that would change nothing was meant for another figure."""
+    for option, value in options.items():
+        if value and kind not in _MEANT[option]:
+            raise UsageError(f"{option} says nothing of {kind.value}")
+
+
+def _effects_figure(
+    context: typer.Context, study: str, folders: Sequence[RunFolder], metric: str
+) -> Figure:
+    from tui_trainer.cli.project import load
+    from tui_trainer.cli.weigh import find_study, outcome_among
+    from tui_trainer.spec.wording import listed, quote
+    from tui_trainer.study.effects_figure import effects_figure
+    from tui_trainer.study.metrics import Metric
+
+    if not study:
+        raise UsageError("effects are those of a study", hint="--study NAME")
+    known = tuple(each.value for each in Metric)
+    if metric not in known:
+        raise UsageError(f"a study has no metric {quote(metric)}; there are {listed(known)}")
+    project = load(context.obj)
+    runs = list(_looks(folders))
+    return effects_figure(outcome_among(runs, project, find_study(project, study), Metric(metric)))
+
+
 def _figure(
     kind: Kind, looks: Iterable[Run], metric: str, by: str, targets: Sequence[float], *, log: bool
 ) -> Figure:
@@ -160,12 +202,12 @@ def _figure(
     from tui_trainer.study.setups import result_of
 
     if kind is Kind.COMPLEXITY:
-        return cost_figure.complexity([result_of(run) for run in looks], by)
+        return cost_figure.complexity([result_of(run) for run in looks], by or "depth")
     found = list(looks)
     if kind is Kind.CURVES:
         return plots.curves(found, log=log)
     if kind is Kind.COMPARISON:
-        return plots.comparison(found, metric, targets, log=log)
+        return plots.comparison(found, metric or "validation", targets, log=log)
     return (grids.corruptions if kind is Kind.CORRUPTIONS else grids.confusion)(found[0])
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from pathlib import Path  # noqa: TC003  typer evaluates the annotations
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from tui_trainer.cli.graphics import Graphics
 from tui_trainer.cli.manage import complete_experiments
 from tui_trainer.cli.project import load
+from tui_trainer.tui.graphics import Graphics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tui_trainer.tui.pictures import Sheet
+    from tui_trainer.tui.widgets.pictures import Sheet
 
 _ALL = "all"
 _TOGETHER = 6
@@ -55,12 +56,13 @@ def samples(
     """Show training images as an epoch would draw them, or corrupted test images."""
     from tui_trainer.launch.core_question import Conversation
     from tui_trainer.spec.snapshot import experiment_to_toml
-    from tui_trainer.tui.pictures import Sheet
+    from tui_trainer.tui.widgets.pictures import Sheet
 
     project = load(context.obj)
     text = experiment_to_toml(project.experiment(experiment, changes or ()), {})
     question = _question(corruption, epoch, batch, first - 1, count)
     if png is not None:
+        _check_is_new(png)
         question["side"] = 1 << 16
     with closing(Conversation("samples", str(project.folder))) as core:
         core.ask({"experiment": text})
@@ -93,10 +95,10 @@ def _only(sheet: Sheet, severity: int) -> Sheet:
 
 
 def _print(sheet: Sheet, graphics: Graphics) -> None:
-    from tui_trainer.cli.graphics import environment, sheet_in_pixels, terminals_graphics
     from tui_trainer.cli.words import results
-    from tui_trainer.tui.pictures import Look, columns_for, side_for
+    from tui_trainer.tui.graphics import PIXELS, environment, sheet_in_pixels, terminals_graphics
     from tui_trainer.tui.terminal import terminal_is_light, terminal_speaks_unicode
+    from tui_trainer.tui.widgets.pictures import Look, columns_for, side_for
 
     is_terminal = results.is_terminal
     width = results.width if is_terminal else 120
@@ -104,7 +106,7 @@ def _print(sheet: Sheet, graphics: Graphics) -> None:
         graphics = terminals_graphics(environment(), is_terminal=is_terminal)
     side = side_for(sheet, width, _TOGETHER)
     columns = columns_for(side, width)
-    if graphics in {Graphics.KITTY, Graphics.SIXEL}:
+    if graphics in PIXELS:
         for name, drawing in sheet_in_pixels(sheet, graphics, side, columns):
             results.say(name)
             results.file.write(f"{drawing}\n")
@@ -132,11 +134,19 @@ def _print_line(line: Sequence[tuple[str, str]]) -> None:
     results.print(text, soft_wrap=True)
 
 
+def _check_is_new(file: Path) -> None:
+    """Before the core is asked, which takes seconds."""
+    from tui_trainer.errors import UsageError
+
+    if os.path.lexists(file):
+        raise UsageError(f"{file} exists; it is left as it is")
+
+
 def _write(sheet: Sheet, file: Path) -> None:
-    from tui_trainer.cli.graphics import as_png
     from tui_trainer.cli.words import results
     from tui_trainer.errors import UsageError
     from tui_trainer.record.durable import write_once
+    from tui_trainer.tui.graphics import as_png
 
     try:
         write_once(file, as_png(sheet))

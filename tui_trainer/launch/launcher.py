@@ -62,6 +62,29 @@ def launch(
         RunCrashedError: the supervisor did not come to life.
     """
     experiment = project.experiment(name, changes)
+    return launch_as(project, name, experiment, preflight=preflight, queue=queue)
+
+
+def launch_as(
+    project: Project,
+    name: str,
+    experiment: Experiment,
+    *,
+    preflight: bool = True,
+    queue: bool = True,
+) -> RunFolder:
+    """Start a new run of what no experiments.toml needs to say.
+
+    Args:
+        project: Where its paths begin.
+        name: What its runs are called.
+        experiment: What it trains.
+        preflight: As for `launch`.
+        queue: As for `launch`.
+
+    Raises:
+        RunCrashedError: the supervisor did not come to life.
+    """
     folder = prepare(project, name, experiment, preflight=preflight)
     _start(folder, queue=queue)
     return folder
@@ -161,15 +184,15 @@ def extend(folder: RunFolder, epochs: int, *, queue: bool = True) -> None:
     """
     launched = read_experiment_to_train(folder)
     run, planned = look_until_sure([RunReader(folder)])[0], launched.plan.epochs
-    if run.state.is_live:
-        raise OwnedByAnotherError(
-            f"{run.name} is {run.state.value}; only a run that is over can be given more epochs",
-            hint=f"wait for its end, or: tui-trainer stop {run.name}",
-        )
     if not run.newest_attempt:
         raise UsageError(
             f"{run.name} has not begun",
             hint=f"tui-trainer run {folder.experiment_name} --set epochs={epochs}",
+        )
+    if run.state.is_live:
+        raise OwnedByAnotherError(
+            f"{run.name} is {run.state.value}; only a run that is over can be given more epochs",
+            hint=f"wait for its end, or: tui-trainer stop {run.name}",
         )
     if epochs <= planned:
         raise UsageError(

@@ -130,21 +130,18 @@ class Pool:
         Raises:
             OSError: A file cannot be made.
         """
-        taken, causes = list[int](), list[str]()
-        try:
-            cpus = self._take_cpus(want.cpus, holder, taken)
-            found = self._take_gpus(want.gpus, holder, taken, causes)
-        except OSError:
-            _close(taken)
-            raise
-        if cpus == want.cpus and len(found) == want.gpus:
-            return Slots(cpus, tuple(found), tuple(taken))
-        _close(taken)
+        cpus = [path for path in self._cpus() if not is_locked(path)][: want.cpus]
+        gpus, causes = self._free_gpus(want.gpus) if len(cpus) == want.cpus else ([], [])
+        # Only what is enough is locked: who looks on sees nobody reach for what he does not get.
+        if (len(cpus), len(gpus)) == want:
+            descriptors = _lock_all([*cpus, *map(self._gpu, gpus)], holder)
+            if descriptors:
+                return Slots(want.cpus, tuple(gpus), descriptors)
         return "; ".join(filter(None, [*causes, self.held_by(want)]))
 
     def slots(self) -> list[Slot]:
         """All of them, and who has each."""
-        cpus = [(f"CPU slot {index}", self._cpu(index)) for index in range(self.cpus)]
+        cpus = [(f"CPU slot {index}", path) for index, path in enumerate(self._cpus())]
         gpus = [(str(gpu), self._gpu(gpu)) for gpu in self.gpus]
         return [
             *(Slot(name, Want(1, 0), _holder(path)) for name, path in cpus),
@@ -153,7 +150,7 @@ class Pool:
 
     def held_by(self, want: Want) -> str:
         """Who has the slots that are wanted, in words; empty where nobody has any."""
-        paths = [self._cpu(index) for index in range(self.cpus)] if want.cpus else []
+        paths = self._cpus() if want.cpus else []
         paths += [self._gpu(gpu) for gpu in self.gpus] if want.gpus else []
         holders = {folder.path: folder for folder in filter(None, map(_holder, paths))}
         names = [folder.run for folder in holders.values()]
@@ -165,51 +162,33 @@ class Pool:
         listed = f"{', '.join(firsts)} and {last}" if firsts else last
         return f"{listed} {'have' if firsts else 'has'} the slots"
 
-    def _cpu(self, index: int) -> Path:
-        return self.folder / f"cpu-{index}"
+    def _cpus(self) -> list[Path]:
+        return [self.folder / f"cpu-{index}" for index in range(self.cpus)]
 
     def _gpu(self, gpu: GpuChoice) -> Path:
         return self.folder / f"gpu-{_NOT_IN_NAMES.sub('_', gpu.id)}"
 
-    def _others_on(self, gpu: GpuChoice) -> str:
-        others = "" if self.is_of_job else self.driver.others_on(gpu)
-        return f"waits for {others}" if others else ""
-
-    def _take_cpus(self, most: int, holder: RunFolder, taken: list[int]) -> int:
-        got = 0
-        for index in range(self.cpus):
-            if got == most:
-                break
-            descriptor = locked(self._cpu(index), _said_of(holder))
-            if descriptor is not None:
-                taken.append(descriptor)
-                got += 1
-        return got
-
-    def _take_gpus(
-        self, most: int, holder: RunFolder, taken: list[int], causes: list[str]
-    ) -> list[GpuChoice]:
-        found = list[GpuChoice]()
+    def _free_gpus(self, most: int) -> tuple[list[GpuChoice], list[str]]:
+        """Those that nobody has or computes on; of the others that nobody has, why not."""
+        free, causes = list[GpuChoice](), list[str]()
         for gpu in self.gpus:
-            if len(found) == most:
+            if len(free) == most:
                 break
-            descriptor = locked(self._gpu(gpu), _said_of(holder))
-            if descriptor is None:
+            if is_locked(self._gpu(gpu)):
                 continue
-            others = self._others_on(gpu)
+            others = "" if self.is_of_job else self.driver.others_on(gpu)
             if others:
-                os.close(descriptor)
-                causes.append(others)
+                causes.append(f"waits for {others}")
             else:
-                taken.append(descriptor)
-                found.append(gpu)
-        return found
+                free.append(gpu)
+        return free, causes
 
 
 def job_name(environment: Mapping[str, str]) -> str:
-    """The scheduler's job that this process lives in; empty outside of one."""
+    """The scheduler's job, or task of one with cores of its own; empty outside of any."""
     if job := environment.get("SLURM_JOB_ID"):
-        return job
+        step, task = environment.get("SLURM_STEP_ID"), environment.get("SLURM_PROCID", "0")
+        return f"{job}.{step}.{task}" if step else job  # a batch script is no step
     if environment.get("NSLOTS") and (job := environment.get("JOB_ID")):
         task = environment.get("SGE_TASK_ID", "")
         return f"{job}.{task}" if task.isdigit() else job
@@ -271,8 +250,22 @@ def _would_use_gpu(resources: Resources) -> bool:
     return False
 
 
-def _said_of(holder: RunFolder) -> dict[str, object]:
-    return {"folder": str(holder.path)}
+def _lock_all(paths: Sequence[Path], holder: RunFolder) -> tuple[int, ...]:
+    """Descriptors of all of them; none where somebody was faster with one."""
+    taken = list[int]()
+    try:
+        for path in paths:
+            descriptor = locked(path, {"folder": str(holder.path)})
+            if descriptor is None:
+                break
+            taken.append(descriptor)
+    except OSError:
+        _close(taken)
+        raise
+    if len(taken) == len(paths):
+        return tuple(taken)
+    _close(taken)
+    return ()
 
 
 def _holder(path: Path) -> RunFolder | None:

@@ -129,8 +129,9 @@ class InLine:
 
     @property
     def seconds_to_look(self) -> float:
-        """Soon for who is next."""
-        return SECONDS_TO_LOOK_AS_FIRST if self._is_first else SECONDS_TO_LOOK
+        """Soon for who is next; a driver is not asked more often than it has news."""
+        is_soon = self._is_first and not self._want.gpus
+        return SECONDS_TO_LOOK_AS_FIRST if is_soon else SECONDS_TO_LOOK
 
     def has_come(self) -> bool:
         """Whether its slots are taken; takes them where it is next and they are free."""
@@ -185,11 +186,12 @@ class InLine:
         Raises:
             OSError: The ticket cannot be written.
         """
+        self._pool.folder.mkdir(mode=0o700, exist_ok=True)  # whoever cleans /tmp may take all of it
         place = Place.read(self._folder.queue_file)
         if self._ticket is None or not self._ticket.path.exists():
             self._leave()
             self._ticket, self._descriptor = issue(self._pool, place, self._want, self._folder)
-        elif self._ticket.place != place:
+        elif self._ticket.place != place and self._folder.queue_file.exists():
             self._ticket = self._ticket.moved_to(place)
 
     def _take_if_next(self) -> Slots | str:

@@ -35,9 +35,11 @@ def name_fault(project: Project, name: str) -> str:
     """Why a new experiment cannot have this name, or an empty text."""
     if problem := name_problem(name):
         return problem
-    twin = next((known for known in project.bases if known.lower() == name.lower()), "")
+    taken = (*project.bases, *project.studies, *project.points)
+    twin = next((known for known in taken if known.lower() == name.lower()), "")
     if twin == name:
-        return f"there is an experiment {quote(name)} already"
+        what = "an experiment" if name in project.bases else "a study, or a point of one,"
+        return f"there is {what} {quote(name)} already"
     return f"differs from {quote(twin)} only in upper and lower case" if twin else ""
 
 

@@ -40,11 +40,13 @@ class Project(Struct, frozen=True):
     """Those without a problem, by name; the one of `[cluster]` has an empty one."""
     studies: dict[str, Study]
     """Those whose base can be run; what is wrong with one, it says itself."""
+    points: dict[str, Point]
+    """Those of all studies, by their names."""
     problems: tuple[Problem, ...]
     """Each mistake once, at the line where it was written."""
     _document: TomlDocument
     _resolved: dict[str, Resolved]
-    _points: dict[str, Resolved]
+    _resolved_points: dict[str, Resolved]
     _study_problems: dict[str, list[Problem]]
 
     @property
@@ -63,8 +65,15 @@ class Project(Struct, frozen=True):
         return tuple(problem.text(self.path.name) for problem in self.problems)
 
     def line_of(self, name: str) -> int:
-        """The line on which an experiment's table begins; of one that is not there, the first."""
-        return self._document.line_of(("experiments", name))
+        """The line on which the table of an experiment, or of a point's study, begins; else 1."""
+        point = self.points.get(name)
+        place = ("experiments", name) if point is None else ("studies", point.study)
+        return self._document.line_of(place)
+
+    def runnable(self, name: str) -> Experiment | None:
+        """The experiment or point of that name, if it can be run as it is."""
+        point = self.points.get(name)
+        return self.experiments.get(name) if point is None else point.experiment
 
     def experiment(self, name: str, changes: Sequence[str] = ()) -> Experiment:
         """One experiment or point of a study, with `--set` changes laid over it in order.
@@ -73,7 +82,7 @@ class Project(Struct, frozen=True):
             UsageError: There is none of that name.
             InvalidExperimentsError: The experiment or a change is wrong.
         """
-        resolved = self._resolved.get(name) or self._points.get(name)
+        resolved = self._resolved.get(name) or self._resolved_points.get(name)
         if resolved is None:
             raise self._unknown(name, "experiment", (*self.bases, *self._study_problems))
         layers, refusals = _all_changed(resolved.layers, changes)
@@ -182,10 +191,11 @@ def load_project(path: Path) -> Project:
         bases=loader.bases,
         clusters=loader.clusters,
         studies=loader.studies,
+        points={point.name: point for study in loader.studies.values() for point in study.points},
         problems=loader.problems,
         _document=document,
         _resolved=loader.resolved,
-        _points=loader.points,
+        _resolved_points=loader.points,
         _study_problems=loader.study_problems,
     )
 

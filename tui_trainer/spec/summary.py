@@ -7,11 +7,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tui_trainer.errors import InvalidExperimentsError
+from tui_trainer.spec.table import plain
 from tui_trainer.spec.toml_file import TomlDocument, parse
 from tui_trainer.spec.wording import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from tui_trainer.spec.experiment import Experiment
 
 SNAPSHOT_NAME: Final = "experiment.toml"
 SNAPSHOT_HINT: Final = "the snapshot was edited, or written by another version of tui-trainer"
@@ -59,6 +62,16 @@ def read_summary(text: str) -> Summary:
     )
 
 
+def summary_of(experiment: Experiment) -> Summary:
+    """The same facts of an experiment that was not launched yet."""
+    return Summary(
+        fingerprint=experiment.fingerprint,
+        epochs=experiment.epochs,
+        description=experiment.description,
+        settings={k: value for k, value in _flat(plain(experiment), "") if k not in _NO_SETTINGS},
+    )
+
+
 def snapshot_table(document: TomlDocument, name: str) -> dict[str, Any]:
     """A top-level table of a snapshot.
 
@@ -89,7 +102,7 @@ def _flat(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Setting]
 
 def in_words(value: Any) -> str:
     """A value on one line: of a table in an array its name first, then its other keys."""
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return ", ".join(map(in_words, value)) or "none"
     if isinstance(value, dict):
         rest = (f"{key}={in_words(each)}" for key, each in value.items() if key != "name")

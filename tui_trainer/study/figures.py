@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tui_trainer.errors import UsageError
-from tui_trainer.study.picture import Grid, Lines
+from tui_trainer.study.picture import Bars, Grid, Lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +35,10 @@ _DPI = 300
 # Okabe and Ito's colours (2008), told apart also without red or green; their yellow is too pale for
 # lines on paper, and their black is the colour of the text.
 PALETTE: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6A55")
+PALETTE_ON_DARK: Final = (
+    *("#4FA8DE", "#F0803C", "#2FBF95", "#D99BBF", "#F0B73A", "#8FD0F5", "#B8A28E"),
+)
+"""The same, lighter, for pages that are dark."""
 _DASHES: Final[tuple[Any, ...]] = ("-", (0, (4.5, 1.6)), (0, (1.2, 1.4)), (0, (5, 1.5, 1.2, 1.5)))
 _MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
 _MARKS_ON_A_LINE = 6
@@ -128,7 +132,8 @@ def draw_inline(figure: Figure, name: str, *, inches: float = PAGE_INCHES) -> st
     if points is not None:
         width = float(points[1]) / 72 * _PIXELS_PER_INCH
         svg = svg.replace(points[0], f' width="{width:.0f}"', 1)
-    for colour, part in ((INK, "ink"), (FAINT, "faint"), (PAPER, "paper")):
+    own = {colour.lower(): f"line-{index}" for index, colour in enumerate(PALETTE)}
+    for colour, part in {INK: "ink", FAINT: "faint", PAPER: "paper", **own}.items():
         svg = svg.replace(colour, f"var(--{part})")
     return svg
 
@@ -137,7 +142,7 @@ def _drawn(
     figure: Figure, file_format: str, inches: float, settings: Mapping[str, Any], salt: str
 ) -> bytes:
     with _matplotlib({**_LOOK, **settings, "svg.hashsalt": salt}):
-        canvas = _lines(figure, inches) if isinstance(figure, Lines) else _grid(figure, inches)
+        canvas = _drawn_on_canvas(figure, inches)
         file = io.BytesIO()
         canvas.savefig(file, format=file_format, dpi=_DPI, metadata=_METADATA[file_format])
         return file.getvalue()
@@ -191,6 +196,12 @@ def _canvas(inches: float, height: float) -> Canvas:
     from matplotlib.figure import Figure as MatplotlibFigure
 
     return MatplotlibFigure(figsize=(inches, height))
+
+
+def _drawn_on_canvas(figure: Figure, inches: float) -> Canvas:
+    if isinstance(figure, Lines):
+        return _lines(figure, inches)
+    return _bars(figure, inches) if isinstance(figure, Bars) else _grid(figure, inches)
 
 
 def _lines(figure: Lines, inches: float) -> Canvas:
@@ -390,3 +401,38 @@ def _name_cells(axis: Axes, figure: Grid, inches: float, height: float) -> None:
             label.set_rotation(90)
     axis.set_xlabel(figure.column_label)
     axis.set_ylabel(figure.row_label)
+
+
+def _bars(figure: Bars, inches: float) -> Canvas:
+    from matplotlib.patches import Patch
+
+    places = range(len(figure.bars))
+    canvas = _canvas(inches, 0.24 * len(places) + 1.15)
+    axis = canvas.subplots()
+    axis.grid(visible=True, axis="x")
+    axis.grid(visible=False, axis="y")
+    band: dict[str, Any] = {"color": FAINT, "alpha": 0.25, "linewidth": 0}
+    handles = [Patch(label=words, **look) for words, look in _BARS_LOOK.items()]
+    if figure.noise is not None:
+        axis.axvspan(-figure.noise, figure.noise, zorder=0, **band)
+        handles.append(Patch(label="\N{PLUS-MINUS SIGN} seed noise", **band))
+    clear, unclear = _BARS_LOOK.values()
+    for place, bar in zip(places, figure.bars, strict=True):
+        axis.barh(place, bar.value, height=0.62, zorder=2, **(clear if bar.is_clear else unclear))
+        if bar.interval is not None:
+            axis.plot(bar.interval, (place, place), "|-", color=INK, linewidth=0.9, zorder=3)
+    axis.axvline(0, color=INK, linewidth=0.7, zorder=4)
+    axis.set_yticks([*places], labels=[bar.label for bar in figure.bars])
+    axis.tick_params(axis="y", length=0)
+    axis.invert_yaxis()
+    axis.set_xlabel(figure.x_label)
+    columns = _columns_of_legend(handles, inches)
+    canvas.legend(handles=handles, loc="outside lower center", ncols=columns, title=figure.note)
+    return canvas
+
+
+# Told apart by more than their colour: one is filled.
+_BARS_LOOK: Final[Mapping[str, dict[str, Any]]] = {
+    "beyond seed noise": {"facecolor": PALETTE[0], "edgecolor": PALETTE[0], "linewidth": 0.8},
+    "not shown to be": {"facecolor": "none", "edgecolor": PALETTE[0], "linewidth": 0.8},
+}

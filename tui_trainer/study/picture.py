@@ -1,4 +1,4 @@
-"""What a figure is made of before anything draws it: lines over an axis, or a grid of colours."""
+"""What a figure is before anything draws it: lines over an axis, bars, or a grid of colours."""
 
 from __future__ import annotations
 
@@ -103,7 +103,28 @@ class Grid:
     """Whether most cells are about nothing, and are to look like it."""
 
 
-Figure = Lines | Grid
+class Bar(NamedTuple):
+    """A difference, and where it may lie."""
+
+    label: str
+    value: float
+    interval: tuple[float, float] | None
+    is_clear: bool
+    """Whether it is more than noise."""
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Differences beside each other, from nothing on."""
+
+    x_label: str
+    bars: tuple[Bar, ...]
+    noise: float | None
+    """How large differences are that mean nothing; None where that is not known."""
+    note: str
+
+
+Figure = Lines | Grid | Bars
 
 
 def thinned(points: Sequence[Point], most: int = POINTS_OF_A_LINE) -> tuple[Point, ...]:

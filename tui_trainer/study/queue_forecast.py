@@ -5,6 +5,8 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING, NamedTuple
 
+from tui_trainer.study.forecast import Predictor
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
@@ -74,6 +76,7 @@ def outlook(
     taken: Mapping[Path, tuple[int, int]],
     line: Mapping[Path, tuple[int, int]],
     room: tuple[int, int],
+    to_come: Sequence[Job] = (),
 ) -> Outlook:
     """Play the queue through; who lives and has no slots of it is in nobody's way.
 
@@ -82,11 +85,14 @@ def outlook(
         taken: The CPU slots and the GPUs that runs have, by their folders.
         line: Those that the others wait for, in their order; none that is held.
         room: The CPU slots and the GPUs that there are.
+        to_come: What would be launched now, behind all others.
     """
+    predictor = Predictor(runs.values())
     live = {path: run for path, run in runs.items() if run.state.is_live and not _is_held(run)}
 
     def expected(run: Run) -> float | None:
-        left = seconds_left(run, seconds_of_like(run, runs.values()))
+        alike = None if run.plan is None else predictor.seconds(run.plan)
+        left = seconds_left(run, alike or seconds_of_experiment(run, runs.values()))
         return wall_seconds(run) if left is None else left
 
     def played(seconds: Callable[[Run], float | None]) -> Forecast:
@@ -100,7 +106,7 @@ def outlook(
             Job(str(path), seconds(runs[path]) if path in runs else None, *want)
             for path, want in line.items()
         ]
-        return forecast(at_work, waiting, *room)
+        return forecast(at_work, [*waiting, *to_come], *room)
 
     if not any(map(wall_seconds, live.values())):
         return Outlook(played(expected), None)
@@ -114,18 +120,13 @@ def seconds_left(run: Run, whole: float | None) -> float | None:
     return None if whole is None else whole * (1.0 - run.share_done)
 
 
-def seconds_of_like(run: Run, runs: Iterable[Run]) -> float | None:
-    """What its epochs will take in all, by those of the newest run of the same settings.
-
-    Where there is none: by the newest of the same experiment, with whatever changes.
-    """
-    trained = [each for each in runs if each.epochs]
-    alike = [each for each in trained if _fingerprint(each) == _fingerprint(run)]
+def seconds_of_experiment(run: Run, runs: Iterable[Run]) -> float | None:
+    """What its epochs will take, by those of its experiment's newest, with whatever changes."""
     name = run.folder.experiment_name
-    alike = alike or [each for each in trained if each.folder.experiment_name == name]
-    if not alike:
+    trained = [each for each in runs if each.epochs and each.folder.experiment_name == name]
+    if not trained:
         return None
-    newest = max(alike, key=lambda each: each.epochs[-1].time or 0.0)
+    newest = max(trained, key=lambda each: each.epochs[-1].time or 0.0)
     per_epoch = sum(epoch.seconds or 0.0 for epoch in newest.epochs) / len(newest.epochs)
     return per_epoch * run.planned_epochs
 
@@ -142,10 +143,6 @@ def wall_seconds(run: Run) -> float | None:
 
 def _is_held(run: Run) -> bool:
     return run.queue is not None and run.queue.held
-
-
-def _fingerprint(run: Run) -> str:
-    return run.plan.fingerprint if run.plan else ""
 
 
 def _begin(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tui_trainer.record.plain_text import plain_line
-from tui_trainer.study.document import Caveat, Paragraph, Table
+from tui_trainer.study.document import Caveat, Paragraph, Plate, Table
+from tui_trainer.study.effects_figure import effects_figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,6 +40,8 @@ def _effects(outcome: Outcome, said: set[str]) -> Iterator[Block]:
     if effects.rows:
         yield Paragraph(f"Effects on {outcome.metric.heading}:")
         yield from _table(effects, said)
+        caption = f"Effects on {outcome.metric.heading} with their intervals, beside seed noise."
+        yield Plate(effects_figure(outcome), f"effects-{outcome.metric.value}", caption)
     else:
         yield Paragraph(f"Of {outcome.metric.heading} no effect can be told yet.")
 

@@ -159,9 +159,18 @@ def as_csv(table: Table) -> str:
 
     written = io.StringIO()
     writer = csv.writer(written, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-    writer.writerow(map(_in_csv, _keys(table)))
-    writer.writerows([_in_csv(value) for value in _values(row)] for row in table.rows)
+    writer.writerow(map(in_csv, _keys(table)))
+    writer.writerows([in_csv(value) for value in _values(row)] for row in table.rows)
     return written.getvalue()
+
+
+def in_csv(value: Value) -> Value:
+    """A value as a cell of CSV has it: a number as it is, a text never as a formula."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str) and _FORMULA.match(value):
+        return f"'{value}"
+    return value
 
 
 def as_markdown(table: Table) -> str:
@@ -235,11 +244,3 @@ def _keys(table: Table) -> list[str]:
 
 def _values(row: Iterable[Cell]) -> list[Value]:
     return [value for cell in row for value in cell.values]
-
-
-def _in_csv(value: Value) -> Value:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str) and _FORMULA.match(value):
-        return f"'{value}"
-    return value

@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tui_trainer.record.state import State
 from tui_trainer.spec.point_names import short_keys
 from tui_trainer.spec.summary import in_words
 from tui_trainer.spec.table import plain
 from tui_trainer.study.outcome import Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-    from tui_trainer.record.index import Run
     from tui_trainer.spec.experiment import Experiment
     from tui_trainer.spec.study import Point, Study
-
-_MISSING = "missing"
+    from tui_trainer.study.points import Standing
 
 
 class Levels:
@@ -46,24 +43,19 @@ class Levels:
         return in_words(json.loads(value)) if known is None else known
 
 
-def trials_of(study: Study, found: Iterable[tuple[Point, Sequence[Run]]]) -> list[Trial]:
-    """The study's points, each with the newest of its runs that is finished.
-
-    Args:
-        study: The study.
-        found: Its points with the runs that train them, the newest first.
-    """
+def trials_of(study: Study, standings: Iterable[Standing]) -> list[Trial]:
+    """The study's points, each with the newest of its runs that is finished."""
     levels, short = Levels(study), short_keys(tuple(factor.key for factor in study.factors))
     return [
         Trial(
-            name=point.name,
-            label=_label(point, short),
-            levels=levels.of(point.experiment),
-            seed=point.seed,
-            status=runs[0].state.value if runs else _MISSING,
-            run=next((run for run in runs if run.state is State.FINISHED), None),
+            name=standing.point.name,
+            label=_label(standing.point, short),
+            levels=levels.of(standing.point.experiment),
+            seed=standing.point.seed,
+            status=standing.run.state.value if standing.run else standing.status,
+            run=standing.run if standing.status == "done" else None,
         )
-        for point, runs in found
+        for standing in standings
     ]
 
 
@@ -78,12 +70,3 @@ def _value(experiment: Experiment, key: str) -> str:
     for part in key.split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return json.dumps(value, sort_keys=True)
-
-
-def with_runs(study: Study, runs: Iterable[Run]) -> list[tuple[Point, list[Run]]]:
-    """The study's points, each with the runs that train what it says, the newest first."""
-    known: dict[str, list[Run]] = {}
-    for run in runs:
-        if run.plan is not None:
-            known.setdefault(run.plan.fingerprint, []).insert(0, run)
-    return [(point, known.get(point.experiment.fingerprint, [])) for point in study.points]

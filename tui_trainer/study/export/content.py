@@ -52,6 +52,8 @@ def results(run: Run) -> dict[str, float]:
         "result/test_accuracy": run.clean_accuracy,
         "result/test_loss": tested.loss if tested else None,
         **_out_of_distribution(run),
+        "result/parameters": run.complexity.parameters if run.complexity else None,
+        "result/flops": run.complexity.flops if run.complexity else None,
         "result/score": run.remarks.score,
     }
     return {name: value for name, value in values.items() if value is not None}

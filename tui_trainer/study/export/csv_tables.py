@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.study.export.tables import EPOCH_COLUMNS, columns_of, epoch_rows, run_row
+from tui_trainer.study.tables import in_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from tui_trainer.record.index import Run
-    from tui_trainer.study.export.tables import Value
-
-# CWE-1236: what a spreadsheet computes when it opens a file, instead of showing it.
-_BEGIN_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+    from tui_trainer.study.tables import Value
 
 
 def write(runs: Iterable[Run], place: Path, _destination: Path) -> None:
@@ -27,18 +25,14 @@ def write(runs: Iterable[Run], place: Path, _destination: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(EPOCH_COLUMNS)
         for run in runs:
-            writer.writerows(map(cell, row) for row in epoch_rows(run))
+            writer.writerows(map(_cell, row) for row in epoch_rows(run))
             rows.append(run_row(run))
     columns = columns_of(rows)
     with (place / "runs.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(map(cell, columns))
-        writer.writerows([cell(row.get(column)) for column in columns] for row in rows)
+        writer.writerow(map(_cell, columns))
+        writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
 
 
-def cell(value: Value) -> Value:
-    """The value as a cell shows it: numbers as they are, a text never as a formula."""
-    if not isinstance(value, str):
-        return value
-    text = plain_line(value, len(value))
-    return f"'{text}" if text.startswith(_BEGIN_FORMULAS) else text
+def _cell(value: Value) -> Value:
+    return in_csv(plain_line(value, len(value)) if isinstance(value, str) else value)

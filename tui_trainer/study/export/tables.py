@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tui_trainer.record.index import Run
+    from tui_trainer.study.tables import Value
 
-Value = bool | int | float | str | None
 EPOCH_FIGURES = tuple(field.name for field in fields(Epoch))
 EPOCH_COLUMNS = ("run", "experiment", "number", *EPOCH_FIGURES)
 

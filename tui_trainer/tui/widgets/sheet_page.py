@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tui_trainer.tui.pictures import Look, Sheet, even, side_for
 from tui_trainer.tui.widgets.line import Line, Span, wrap
+from tui_trainer.tui.widgets.pictures import Look, Sheet, even, side_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,10 +38,13 @@ class SheetPage:
     def rows(self, width: int, glyphs: Glyphs) -> Sequence[Line]:
         """The pictures, in the size that was asked for, as far as there is room and more to see."""
         del glyphs
+        return self.look.lines(self.sheet, self.side(width), width)
+
+    def side(self, width: int) -> int:
+        """Of a picture, in cells."""
         fitting = side_for(self.sheet, width, self.together)
         largest = min(self.sheet.side, even(width - 1))
-        side = even(min(largest, int(fitting * self.zoom)))
-        return self.look.lines(self.sheet, side, width)
+        return even(min(largest, int(fitting * self.zoom)))
 
 
 @dataclass(frozen=True)
