@@ -148,7 +148,6 @@ def _trial_record(study: str, trial: Trial) -> dict[str, Any]:
 def _print_trials(study: Study, trials: Sequence[Trial]) -> None:
     from tui_trainer.cli.words import print_table, results
     from tui_trainer.record.words import ABSENT
-    from tui_trainer.spec.summary import in_words
 
     wanted = 0 if study.search is None else study.search.table.trials
     over = sum(trial.state != "under way" for trial in trials)
@@ -159,7 +158,7 @@ def _print_trials(study: Study, trials: Sequence[Trial]) -> None:
             [
                 [
                     str(trial.number),
-                    ", ".join(f"{key} {in_words(value)}" for key, value in trial.changes.items()),
+                    trial.words,
                     trial.state,
                     ABSENT if trial.value is None else f"{trial.value:.4g}",
                 ]

@@ -119,17 +119,15 @@ class _Driver:
         point = self._point(trial)
         if trial.is_to_be_pruned:
             self._condemned.add(trial.number)
-            if self._is_pruned_already(point):
+            if self._is_over(point):
                 self._trials.tell_pruned(trial.number)
                 return
         folder, how = bring_on(self._project, point, self._index, preflight=self._preflight)
-        words = ", ".join(f"{key} {label}" for key, label in point.labels.items())
-        results.say(f"trial {trial.number}: {folder.run} {how}: {words}")
+        results.say(f"trial {trial.number}: {folder.run} {how}: {trial.words}")
         self._live[trial.number] = folder
 
-    def _is_pruned_already(self, point: Point) -> bool:
-        known = standing(point, by_fingerprint(self._index.look()))
-        return known.status != "live"
+    def _is_over(self, point: Point) -> bool:
+        return standing(point, by_fingerprint(self._index.look())).status != "live"
 
     def _point(self, trial: Trial) -> Point:
         own = [f"{key}={written(value)}" for key, value in trial.changes.items()]
@@ -186,6 +184,5 @@ class _Driver:
         best = self._trials.best()
         if best is None:
             return ExitCode.DONE if self._trials.under_way() else ExitCode.CRASHED
-        words = ", ".join(f"{key} {each}" for key, each in self._point(best).labels.items())
-        results.say(f"best so far: trial {best.number}, {best.value:.4g}: {words}")
+        results.say(f"best so far: trial {best.number}, {best.value:.4g}: {best.words}")
         return ExitCode.DONE
