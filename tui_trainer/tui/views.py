@@ -251,7 +251,8 @@ def _point_view(
     known: PointView, finished: Mapping[str, str], missing: str, family: list[RunView]
 ) -> ExperimentView:
     point, experiment = known.point, known.point.experiment
-    changes = (f"{key}={label}" for key, label in point.labels.items())
+    changes = [f"{key}={label}" for key, label in point.labels.items()]
+    changes += [f"seed={point.seed}"] if len(known.study.seeds) > 1 else []
     trained_as = finished.get(known.fingerprint, "")
     return ExperimentView(
         name=point.name,
