@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tui_trainer.record.epochs import Epoch
 from tui_trainer.record.events import (
@@ -53,10 +53,21 @@ MEASURE = (
     "import resource, subprocess, sys, time\n"
     "begin = time.monotonic()\n"
     "done = subprocess.run([sys.executable, '-m', 'tui_trainer', *sys.argv[1:]])\n"
-    "used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss\n"
-    "print(time.monotonic() - begin, used, file=sys.stderr)\n"
+    "used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+    "seconds = time.monotonic() - begin, used.ru_utime + used.ru_stime\n"
+    "print(*seconds, used.ru_maxrss, file=sys.stderr)\n"
     "sys.exit(done.returncode)\n"
 )
+
+
+class Cost(NamedTuple):
+    """What one command took."""
+
+    seconds: float
+    processor: float
+    """Seconds of it, which others on the machine trouble less."""
+    peak: float
+    """Megabytes."""
 
 
 def main() -> None:
@@ -65,23 +76,17 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--epochs", type=int, default=300)
     options = parser.parse_args()
-    print("| report | runs | epochs of each | seconds | peak, MB | size, MB |")
-    print("|---|---|---|---|---|---|")
+    print("| report | runs | epochs of each | seconds | processor, s | peak, MB | size, MB |")
+    print("|---|---|---|---|---|---|---|")
     for count in (2, options.runs):
         with tempfile.TemporaryDirectory() as folder:
             project = Path(folder)
             make_runs(project, count, options.epochs)
             for name in ("report.html", "report.md"):
-                seconds, peak = measure(project, "report", "-o", name)
+                cost = measure(project, "report", "-o", name)
                 size = (project / name).stat().st_size / 1e6
-                cells = (
-                    name,
-                    count,
-                    options.epochs,
-                    f"{seconds:.1f}",
-                    f"{peak:.0f}",
-                    f"{size:.2f}",
-                )
+                figures = (f"{cost.seconds:.1f}", f"{cost.processor:.1f}", f"{cost.peak:.0f}")
+                cells = (name, count, options.epochs, *figures, f"{size:.2f}")
                 print(f"| {' | '.join(map(str, cells))} |", flush=True)
 
 
@@ -211,8 +216,8 @@ def measured(number: int, best: float) -> Epoch:
     )
 
 
-def measure(project: Path, *arguments: str) -> tuple[float, float]:
-    """Seconds and megabytes of one command."""
+def measure(project: Path, *arguments: str) -> Cost:
+    """Run one command."""
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, *arguments],
         cwd=project,
@@ -223,8 +228,8 @@ def measure(project: Path, *arguments: str) -> tuple[float, float]:
     )
     if done.returncode:
         sys.exit(done.stderr)
-    seconds, kilobytes = done.stderr.split()[-2:]
-    return float(seconds), float(kilobytes) / 1e3
+    seconds, processor, kilobytes = map(float, done.stderr.split()[-3:])
+    return Cost(seconds, processor, kilobytes / 1e3)
 
 
 if __name__ == "__main__":

@@ -70,3 +70,22 @@ def test_a_peer_that_is_named_and_not_there_is_told_of() -> None:
     )
     assert done.returncode == 1
     assert done.stderr == "/nowhere/wandb is no program; install wandb or leave the option out\n"
+
+
+@pytest.mark.soak
+def test_the_benchmark_of_reports_runs_to_its_table() -> None:
+    done = subprocess.run(
+        [sys.executable, "benchmarks/report.py", "--runs", "3", "--epochs", "2"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"^\| (report\.\w+) \| (\d+) ", done.stdout, re.MULTILINE) == [
+        ("report.html", "2"),
+        ("report.md", "2"),
+        ("report.html", "3"),
+        ("report.md", "3"),
+    ]

@@ -240,6 +240,10 @@ def test_a_job_of_a_scheduler_has_slots_of_its_own(
 ) -> None:
     assert job_name({"JOB_ID": "7"}) == ""  # anybody may have such a variable
     assert job_name({"JOB_ID": "7", "NSLOTS": "4", "SGE_TASK_ID": "3"}) == "7.3"
+    step = {"SLURM_JOB_ID": "7", "SLURM_STEP_ID": "0", "SLURM_PROCID": "3"}
+    assert job_name(step) == "7.0.3"  # srun gives each task cores of its own
+    assert job_name({"SLURM_JOB_ID": "7", "SLURM_PROCID": "0"}) == "7"
+    monkeypatch.delenv("SLURM_STEP_ID", raising=False)
     monkeypatch.setenv("SLURM_JOB_ID", "123")
     pool = Pool.here()
     assert pool.folder == own_slots / "job-123"

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import claim_next
+from tests.tui.run_folders import RunWriter, foreign_owner, write_project
 from tui_trainer.errors import ExitCode
+from tui_trainer.record import index
 from tui_trainer.record.claim import claim
 from tui_trainer.record.durable import append_record, encode_record
 from tui_trainer.record.epochs import Epoch, best_epoch, read_epochs, write_epochs
 from tui_trainer.record.events import AttemptEnded, AttemptStarted, append_event, event_record
 from tui_trainer.record.heartbeat import SILENCE_SECONDS, Heartbeat, Progress
-from tui_trainer.record.index import Index, RunReader
+from tui_trainer.record.index import Index, RunReader, look_once
 from tui_trainer.record.owner import Owner, Presence
-from tui_trainer.record.run_folder import RunFolder, claim_run
+from tui_trainer.record.run_folder import RunFolder, all_runs, claim_run
 from tui_trainer.record.state import State
 from tui_trainer.spec.project import load_project
 from tui_trainer.spec.snapshot import experiment_to_toml
@@ -273,3 +275,17 @@ def test_a_damaged_experiment_does_not_hide_the_run(folder: RunFolder) -> None:
     run = RunReader(folder).look()
     assert run.plan is None
     assert run.planned_epochs == 0
+
+
+def test_each_run_is_looked_at_once_and_those_elsewhere_are_watched_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = write_project(tmp_path)
+    RunWriter(project, "cnn2").start(foreign_owner()).train(1).beat()
+    RunWriter(project, "cnn4").start().train(1).end(0)
+    monkeypatch.setattr(index, "SILENCE_SECONDS", 0.3)
+    looks = look_once(all_runs(project / "runs"))
+    assert [(run.name, run.state) for run in looks] == [
+        ("cnn4/1", State.FINISHED),
+        ("cnn2/1", State.LOST),
+    ]

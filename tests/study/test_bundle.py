@@ -227,6 +227,18 @@ def first_file(**words: object) -> Callable[[dict[str, Any]], object]:
     return lambda contents: contents["files"][0].update(words)
 
 
+def overwrite(path: Path, at: int, content: bytes) -> None:
+    whole = bytearray(path.read_bytes())
+    at %= len(whole)
+    whole[at : at + len(content)] = content
+    path.write_bytes(whole)
+
+
+def listed(path: Path) -> int:
+    """Where the list of files has its last entry, the contents."""
+    return path.read_bytes().rindex(b"PK\x01\x02")
+
+
 HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "up": (holds("../../experiments.toml"), "no run has a file `../../experiments.toml`"),
     "absolute": (holds("/tmp/x"), "no run has a file `/tmp/x`"),  # noqa: S108
@@ -258,6 +270,8 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "newer": (lambda path: _rewritten(path, says(format=2)), "a newer tui-trainer made it"),
     "cut": (lambda path: path.write_bytes(path.read_bytes()[:-9]), "no zip file that ends"),
     "text": (lambda path: path.write_text("no bundle"), "no zip file that ends"),
+    "place": (lambda path: overwrite(path, -4, b"\x10"), "cannot be imported: "),
+    "password": (lambda path: overwrite(path, listed(path) + 8, b"\x01"), "is encrypted"),
     "empty": (lambda path: path.write_bytes(b""), "no zip file that ends"),
     "other zip": (lambda path: zipfile.ZipFile(path, "w").writestr("a", "b"), "no bundle.json"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -86,6 +87,8 @@ def test_points_have_mean_and_deviation_over_their_seeds(project: Path) -> None:
     assert shallow.spreads[Metric.OOD] is None
     points, effects, _ = outcome.tables()
     assert points.records()[0]["test_std"] == pytest.approx(0.0360555, abs=1e-6)
+    assert points.notes == ("mean ± sample standard deviation over seeds (n)",)
+    assert effects.notes[-1].endswith("pooled over them: 3.6 pt")
     assert [cell.said for cell in points.rows[0]][:3] == ["depth shallow", "3/3", "83.0 ± 3.6"]
     # The base is shallow: it is what the others are measured by.
     told = [(row["reference"], row["level"], row["difference"]) for row in effects.records()]
@@ -177,10 +180,12 @@ def test_runs_of_different_code_are_told_apart(project: Path) -> None:
     for number, point in enumerate(points_of(project, "recipe")):
         finish(project, point, 0.8 + number / 100)
         file = project / "runs" / point.name / "1" / "experiment.toml"
-        commit = "1234567aa" if point.seed else "89abcdef0"
-        file.write_text(f'{file.read_text()}git_commit = "{commit}"\ntui_trainer = "0.1"\n')
+        known = "tui_trainer = '0.1'\ngit_commit = '1234567aa'\n"
+        own = "[provenance.own_files]\n'nets.py' = 'ab'\n" if point.seed else ""
+        file.write_text(file.read_text() + known + own)
     (warning,) = found(project, "recipe").warnings
-    assert warning == (
-        "runs of different code are mixed: tui-trainer 0.1, commit 89abcde (3 runs); "
-        "tui-trainer 0.1, commit 1234567 (3 runs)"
+    assert re.fullmatch(
+        r"runs of different code are mixed: tui-trainer 0.1, commit 1234567 \(3 runs\); "
+        r"tui-trainer 0.1, commit 1234567, own files [0-9a-f]{7} \(3 runs\)",
+        warning,
     )

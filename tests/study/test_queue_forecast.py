@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from tui_trainer.study.queue_forecast import Job, forecast
+from typing import TYPE_CHECKING
+
+from tests.tui.run_folders import EXPERIMENTS, RunWriter, write_project
+from tui_trainer.record.index import Index
+from tui_trainer.study.queue_forecast import Job, forecast, outlook
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def job(name: str, seconds: float | None, cpus: int = 1, gpus: int = 0) -> Job:
@@ -40,3 +47,18 @@ def test_what_wants_more_than_there_is_never_begins() -> None:
 def test_a_long_queue_is_played_through_at_once() -> None:
     waiting = [job(str(number), 10) for number in range(5000)]
     assert forecast([], waiting, 4, 0).all_done == 12_500
+
+
+def test_wall_times_tell_when_all_is_done_at_the_latest(tmp_path: Path) -> None:
+    with_wall_time = 'epochs = 14\nresources.walltime = "1:00:00"\n'
+    project = write_project(tmp_path, EXPERIMENTS.replace("epochs = 14\n", with_wall_time, 1))
+    trains = RunWriter(project, "cnn2").start().train(4).beat(step=0).folder.path
+    waits = RunWriter(project, "cnn2").start().beat(step=0, stage="queued").folder.path
+    runs = {run.folder.path: run for run in Index(project / "runs").look()}
+    told = outlook(runs, {trains: (1, 0)}, {waits: (1, 0)}, (1, 0))
+    assert told.expected.ends[str(trains)] == 10 * 6.5
+    assert told.expected.ends[str(waits)] >= 24 * 6.5
+    assert told.by_wall_time
+    assert told.by_wall_time.all_done == 7200
+    told = outlook(runs, {trains: (1, 0)}, {}, (1, 0))
+    assert told.expected.all_done is None  # it waits where nobody sees it

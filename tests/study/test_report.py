@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from tests.study.made import looks, write_made
 from tests.tui.run_folders import RunWriter, write_project, write_study
 from tui_trainer.errors import UsageError
 from tui_trainer.record import remarks
+from tui_trainer.record.owner import Owner
 from tui_trainer.study import report
 from tui_trainer.study.document import Caveat, Document, Paragraph, Section, Table
 from tui_trainer.study.rendering import render
@@ -86,6 +89,16 @@ def test_what_was_lost_and_resumed_is_told(tmp_path: Path) -> None:
     assert rows["cnn4/1"][3].startswith("killed by SIGKILL")
     assert rows["cnn4/3"][2:5] == ("2", "stopped after a checkpoint", "epoch 4")
     assert "cnn2/1" not in rows
+    assert {name: row[5] for name, row in rows.items()}["cnn4/2"] == "under 1 s"
+    assert "Resumed from a checkpoint: 1 time." in words(document, "What was lost and resumed")
+
+
+def test_of_an_end_that_nobody_recorded_it_is_not_said_what_was_lost(tmp_path: Path) -> None:
+    gone = replace(Owner.of_process(os.getpid()), start_ticks=1)
+    RunWriter(write_project(tmp_path), "cnn2").start(gone).train(2)
+    document = report_of(tmp_path)
+    assert first_table(document, "What was lost and resumed").rows[0][5] == "not known"
+    assert "of 1 run the end was not recorded" in words(document, "What was lost and resumed")
     calm = report_of(write_made(tmp_path / "calm"))
     assert "Nothing: 3 runs" in words(calm, "What was lost and resumed")
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.spec.project import Project
+    from tui_trainer.spec.study import Study
 
 
 class Job(Protocol):
@@ -95,7 +96,6 @@ def run(  # noqa: PLR0917  typer's parameters are options
     no_queue: NoQueueOption = False,
 ) -> None:
     """Launch a new run of each experiment, or what a study lacks, and show it to its end."""
-    from tui_trainer.cli.run_study import run_study
     from tui_trainer.cli.words import errors
     from tui_trainer.launch.launcher import launch
 
@@ -116,7 +116,7 @@ def run(  # noqa: PLR0917  typer's parameters are options
     rehearses = not no_preflight
     start = partial(launch, project, changes=wanted, preflight=rehearses, queue=not no_queue)
     jobs: list[Job] = [
-        partial(run_study, project, studies[name], wanted, preflight=rehearses, detach=detach)
+        _of_study(project, studies[name], wanted, preflight=rehearses, detach=detach)
         if name in studies
         else partial(_one, partial(start, name), detach=detach)
         for name in experiments
@@ -192,6 +192,24 @@ def _each(jobs: Sequence[Job]) -> ExitCode:
 
     with interrupts_noted() as interrupts:
         return worst([job(interrupts=interrupts) for job in jobs if not interrupts])
+
+
+def _of_study(
+    project: Project, study: Study, changes: Sequence[str], *, preflight: bool, detach: bool
+) -> Job:
+    """What there is to be done for a study."""
+    if study.search is None:
+        from tui_trainer.cli.run_study import run_study
+
+        return partial(run_study, project, study, preflight=preflight, detach=detach)
+    if detach:
+        raise UsageError(
+            f"{study.name} is a search, which this command drives to its end",
+            hint="in tmux, or with nohup; killed at any moment, the same command goes on with it",
+        )
+    from tui_trainer.cli.run_search import run_search
+
+    return partial(run_search, project, study, changes, preflight=preflight)
 
 
 def _one(start: Callable[[], RunFolder], *, interrupts: Sequence[int], detach: bool) -> ExitCode:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tui_trainer.spec.study import Study
     from tui_trainer.study.forecast import Prediction
     from tui_trainer.study.points import Standing
+    from tui_trainer.study.search import Trial
 
 STATUS_WORDS = {
     "done": "done",
@@ -49,8 +50,10 @@ def print_studies(project: Project) -> None:
                 study.name,
                 study.base,
                 ", ".join(factor.key for factor in study.factors) or "seed",
-                str(len(study.points)),
-                str(sum(each.status == "done" for each in standings(study, runs))),
+                "search" if study.search else str(len(study.points)),
+                ""
+                if study.search
+                else str(sum(each.status == "done" for each in standings(study, runs))),
                 study.description,
             ]
             for study in project.studies.values()
@@ -68,14 +71,19 @@ def print_points(project: Project, name: str | None, *, as_json: bool) -> ExitCo
         project.study(name)  # says why there is none, or none that can be run
     wanted = project.studies.values() if name is None else [project.studies[name]]
     runs = Index(project.folder / "runs").look_until_sure()
-    rows = {study.name: _rows(study, runs) for study in wanted}
+    rows = {study.name: _rows(study, runs) for study in wanted if study.search is None}
+    trials = {study.name: _trials(project, study) for study in wanted if study.search is not None}
     if as_json:
-        print_json([_record(row) for each in rows.values() for row in each])
-    elif not rows:
+        records = [_trial_record(name, each) for name, those in trials.items() for each in those]
+        print_json([_record(row) for each in rows.values() for row in each] + records)
+    elif not (rows or trials):
         results.say(f"{project.path} defines no study that can be run")
     else:
         for study in wanted:
-            _print_study(study, rows[study.name], runs)
+            if study.name in rows:
+                _print_study(study, rows[study.name], runs)
+            else:
+                _print_trials(study, trials[study.name])
     problems = project.problems if name is None else project.studies[name].problems
     for problem in problems:
         errors.say(problem.text(project.path.name))
@@ -114,6 +122,51 @@ def _row(standing: Standing, prediction: Prediction) -> _Row:
     left = None if seconds is None else seconds * (1.0 - run.share_done)
     # What has begun to write has most of its checkpoints.
     return _Row(standing, run.eta_seconds or left, 0, prediction)
+
+
+def _trials(project: Project, study: Study) -> list[Trial]:
+    """What a search has chosen so far."""
+    from tui_trainer.launch.planning import SEARCHES
+    from tui_trainer.study.search import recorded_trials
+
+    if study.search is None:
+        return []
+    base, folder = project.experiment(study.base), project.folder / "runs" / SEARCHES
+    return recorded_trials(study.name, study.search, base, folder)
+
+
+def _trial_record(study: str, trial: Trial) -> dict[str, Any]:
+    return {
+        "study": study,
+        "trial": trial.number,
+        "changes": trial.changes,
+        "status": trial.state,
+        "value": trial.value,
+    }
+
+
+def _print_trials(study: Study, trials: Sequence[Trial]) -> None:
+    from tui_trainer.cli.words import print_table, results
+    from tui_trainer.record.words import ABSENT
+
+    wanted = 0 if study.search is None else study.search.table.trials
+    over = sum(trial.state != "under way" for trial in trials)
+    results.say(f"{study.name}: a search, {over} of {wanted} trials are over")
+    if trials:
+        print_table(
+            [">trial", "changes", "status", ">value"],
+            [
+                [
+                    str(trial.number),
+                    trial.words,
+                    trial.state,
+                    ABSENT if trial.value is None else f"{trial.value:.4g}",
+                ]
+                for trial in trials
+            ],
+        )
+    if over < wanted:
+        results.say(f"go on with it: tui-trainer run {study.name}")
 
 
 def _record(row: _Row) -> dict[str, Any]:

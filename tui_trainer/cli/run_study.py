@@ -37,7 +37,6 @@ MOST_LAUNCHED = 100
 def run_study(
     project: Project,
     study: Study,
-    changes: Sequence[str],
     *,
     preflight: bool,
     detach: bool,
@@ -50,7 +49,6 @@ def run_study(
     Args:
         project: Whose it is.
         study: With the changes laid over its points.
-        changes: Those.
         preflight: Whether new runs begin with one.
         detach: Whether to return once all is launched.
         interrupts: Signals as they come, from `interrupts_noted`.
@@ -59,7 +57,7 @@ def run_study(
     standing = standings(study, index.look_until_sure())
     errors.say(f"{study.name}: {counted(standing)}")
     undone = deque(each.point for each in standing if each.status != "done")
-    work = _Work(project, index, changes, undone, preflight=preflight)
+    work = _Work(project, index, undone, preflight=preflight)
     work.launch(interrupts)
     if detach:
         work.tell_rest(study)
@@ -74,7 +72,6 @@ class _Work:
         self,
         project: Project,
         index: Index,
-        changes: Sequence[str],
         undone: deque[Point],
         *,
         preflight: bool,
@@ -83,7 +80,6 @@ class _Work:
         self.live: dict[RunFolder, Run] = {}
         self._project = project
         self._index = index
-        self._changes = changes
         self._undone = undone
         self._preflight = preflight
         self._own: set[RunFolder] = set()
@@ -95,13 +91,7 @@ class _Work:
 
     def _bring_on(self, point: Point) -> None:
         try:
-            folder, how = bring_on(
-                self._project,
-                point,
-                self._index,
-                changes=self._changes,
-                preflight=self._preflight,
-            )
+            folder, how = bring_on(self._project, point, self._index, preflight=self._preflight)
         except (TuiTrainerError, OSError) as error:
             said = told(error)
             errors.say("", label=f"{point.name}: ", style="bold")

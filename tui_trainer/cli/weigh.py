@@ -11,6 +11,7 @@ import typer
 
 from tui_trainer.cli.look import complete_runs, find, taken
 from tui_trainer.cli.project import JsonOption, runs_folder
+from tui_trainer.errors import UsageError
 from tui_trainer.study.metrics import Metric
 from tui_trainer.study.scoreboard import By
 from tui_trainer.study.tables import Format
@@ -117,10 +118,16 @@ def find_study(project: Project, name: str) -> Study:
     """The study of that name, also one with mistakes: what its points found stands all the same.
 
     Raises:
-        UsageError: There is none.
+        UsageError: There is none, or it is a search.
         InvalidExperimentsError: Nothing of it can be meant.
     """
-    return project.studies.get(name) or project.study(name)
+    study = project.studies.get(name) or project.study(name)
+    if study.search is not None:
+        raise UsageError(
+            f"{name} is a search: its points are no experiment whose factors could be told apart",
+            hint=f"what each came to: tui-trainer list --study {name}",
+        )
+    return study
 
 
 def outcome_among(runs: Sequence[Run], project: Project, study: Study, metric: Metric) -> Outcome:

@@ -57,6 +57,29 @@ def launch(
         RunCrashedError: the supervisor did not come to life.
     """
     experiment = project.experiment(name, changes)
+    return launch_as(project, name, experiment, preflight=preflight, queue=queue)
+
+
+def launch_as(
+    project: Project,
+    name: str,
+    experiment: Experiment,
+    *,
+    preflight: bool = True,
+    queue: bool = True,
+) -> RunFolder:
+    """Start a new run of what no experiments.toml needs to say.
+
+    Args:
+        project: Where its paths begin.
+        name: What its runs are called.
+        experiment: What it trains.
+        preflight: As for `launch`.
+        queue: As for `launch`.
+
+    Raises:
+        RunCrashedError: the supervisor did not come to life.
+    """
     folder = prepare(project, name, experiment, preflight=preflight)
     _start(folder, queue=queue)
     return folder

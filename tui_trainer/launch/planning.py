@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOCK_NAME = ".planning.lock"
+SEARCHES = ".search"
 # A start takes a second or two; who holds the lock for longer hangs, or its file system does.
 PATIENCE_SECONDS = 60.0
 SECONDS_TO_LOOK = 0.05
@@ -38,23 +39,42 @@ def planning(runs: Path, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
         OwnedByAnotherError: Another process held the lock for all that time.
         OSError: The file cannot be made or locked.
     """
-    runs.mkdir(exist_ok=True)
-    descriptor = _locked(runs / LOCK_NAME, patience)
+    with _alone(runs / LOCK_NAME, patience, "has been starting points"):
+        yield
+
+
+@contextlib.contextmanager
+def driving(runs: Path, search: str) -> Iterator[Path]:
+    """Be the only process that drives a search, for as long as that takes; yields its folder.
+
+    Raises:
+        OwnedByAnotherError: Another one drives it.
+        OSError: As `planning`.
+    """
+    folder = runs / SEARCHES
+    with _alone(folder / f"{search}.lock", 0.0, f"drives {search}"):
+        yield folder
+
+
+@contextlib.contextmanager
+def _alone(path: Path, patience: float, doing: str) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = _locked(path, patience, doing, elsewhere=True)
     try:
         yield
     finally:
         os.close(descriptor)
 
 
-def _locked(path: Path, patience: float) -> int:
+def _locked(path: Path, patience: float, doing: str, *, elsewhere: bool = False) -> int:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
     try:
-        _wait_for(descriptor, path, patience)
+        _wait_for(descriptor, path, patience, doing)
     except BaseException as error:
         os.close(descriptor)
         # A Lustre without `flock`, an NFS without its lock server: then this machine's own locks.
-        if isinstance(error, OSError) and error.errno in _NO_LOCKS and path.name == LOCK_NAME:
-            return _locked(_beside(path), patience)
+        if elsewhere and isinstance(error, OSError) and error.errno in _NO_LOCKS:
+            return _locked(_beside(path), patience, doing)
         raise
     return descriptor
 
@@ -65,12 +85,12 @@ def _beside(path: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"tui-trainer-{os.getuid()}-planning-{digest}"
 
 
-def _wait_for(descriptor: int, path: Path, patience: float) -> None:
+def _wait_for(descriptor: int, path: Path, patience: float, doing: str) -> None:
     deadline = time.monotonic() + patience
     while not _is_locked(descriptor):
         if time.monotonic() >= deadline:
             raise OwnedByAnotherError(
-                f"another command has been starting points for {patience:.0f} s",
+                f"another command {doing}",
                 hint=f"who that is: fuser -v {path}",
             )
         time.sleep(SECONDS_TO_LOOK)

@@ -26,7 +26,8 @@ class Resources(Table, frozen=True):
     """What the run may use; none of it decides the result."""
 
     slots: Annotated[int, Meta(ge=1, le=4096)] | None = None
-    """CPU slots. Default, and upper bound: what this process is allotted."""
+    """CPU slots, a core and a thread each; a run waits until so many are free. Default, and upper
+    bound: all that this process is allotted. A run on a GPU takes that alone by default."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     max_restarts: Annotated[int, Meta(ge=0, le=1000)] = 3
     """Restarts in a row after a crash that may bring no progress; 0: no restarts at all."""

@@ -16,7 +16,7 @@ import msgspec
 
 from tui_trainer.spec.check import annotated_keys, is_own, kinds, names_of, open_package
 from tui_trainer.spec.experiment import Experiment
-from tui_trainer.spec.study import RandomTable, Range, StudyTable
+from tui_trainer.spec.study import RandomTable, Range, SearchTable, StudyTable
 from tui_trainer.spec.table import OPEN, plain
 from tui_trainer.spec.wording import expectation
 
@@ -85,6 +85,10 @@ exclude = [{ batch_size = 128, seed = 2 }]
 [studies.search]              # drawn at random
 base = "cnn4"
 random = { n = 20, space = { "optimizer.lr" = { low = 1e-4, high = 0.1, log = true } } }
+
+[studies.lr]                  # each point is chosen by what those before it came to
+base = "cnn4"
+search = { trials = 30, space = { "optimizer.lr" = { low = 1e-4, high = 0.1, log = true } } }
 ```
 
 `tui-trainer list --study depth` shows its points, `tui-trainer run depth` runs those that are
@@ -97,8 +101,9 @@ A key is written `"model.depth" = [2, 4]` or `model.depth = [2, 4]`; its values 
 experiment could say. One study may have a `grid`, an `ablate` and a `random`; with `seeds` alone it
 trains the base several times. Points are run in the order of their seeds: every setting once, then
 all of them again. A random point depends on `random.seed` and its own number alone, so that a
-larger `n` leaves the others as they are. A file may have 200 studies, a study 1,000 points, all of
-them together 4,000.
+larger `n` leaves the others as they are; a search keeps its trials when `trials` grows, and begins
+anew when its base, space or metric changes. A file may have 200 studies, a study 1,000 points, all
+of them together 4,000.
 
 A wrong value is told at its place in the study. What is good of such a study remains: its other
 points can be looked at and run by their names, but `tui-trainer run STUDY` starts nothing until all
@@ -161,7 +166,9 @@ def _study_sections() -> Iterator[str]:
     yield from _section(StudyTable)
     yield "### random\n"
     yield from _section(RandomTable)
-    yield "### ranges in `random.space`\n"
+    yield "### search\n"
+    yield from _section(SearchTable)
+    yield "### ranges in a `space`\n"
     yield from _section(Range)
 
 

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 MOST_POINTS = 1000
 # They are laid out and checked within a second or two.
 MOST_POINTS_IN_ALL = 4000
-Design = Literal["grid", "ablate", "random"]
+Design = Literal["grid", "ablate", "random", "search"]
+
+
+SearchMetric = Literal["val", "ood", "loss"]
 
 
 class Factor(Struct, frozen=True):
@@ -47,6 +50,22 @@ class Point(Struct, frozen=True):
     experiment: Experiment
 
 
+class Search(Struct, frozen=True):
+    """How a study finds its points by itself."""
+
+    table: SearchTable
+    space: Mapping[str, tuple[Any, ...] | Range]
+    words: Mapping[str, tuple[str, ...]]
+    """What stands for each value of an array, in the records of the search."""
+
+    @property
+    def direction(self) -> Literal["maximize", "minimize"]:
+        """What is better of the metric."""
+        default: Literal["maximize", "minimize"]
+        default = "minimize" if self.table.metric == "loss" else "maximize"
+        return self.table.direction or default
+
+
 class Study(Struct, frozen=True):
     """One experiment varied by a plan."""
 
@@ -58,6 +77,8 @@ class Study(Struct, frozen=True):
     points: tuple[Point, ...]
     """Those without a mistake, in the order they are run: every setting once, then again with the
     next seed."""
+    search: Search | None = None
+    """How it finds its points by itself, one after the other; None where it does not."""
     problems: tuple[Problem, ...] = ()
     """What is wrong with it; nothing is started of a study that has any."""
 
@@ -68,7 +89,7 @@ class Study(Struct, frozen=True):
 
 
 class Range(Table, frozen=True, kw_only=True):
-    """What a key of `random.space` may be drawn from, in place of an array of values."""
+    """What a key of a `space` may be drawn from, in place of an array of values."""
 
     low: float
     """The smallest value; where both bounds are integers, integers are drawn."""
@@ -89,6 +110,27 @@ class RandomTable(Table, frozen=True, kw_only=True):
     """Another seed draws other points."""
 
 
+class SearchTable(Table, frozen=True, kw_only=True):
+    """Points that Optuna chooses by what others came to; one that does badly is stopped early."""
+
+    trials: Annotated[int, Meta(ge=1, le=MOST_POINTS)]
+    """How many points; more of them go on with the same search."""
+    space: dict[str, Any]
+    """What each key is chosen from: an array of values, or `{ low, high, log }`."""
+    metric: SearchMetric = "val"
+    """`val`: the best validation accuracy; `ood`: accuracy out of distribution; `loss`: the lowest
+    of validation."""
+    direction: Literal["maximize", "minimize"] | None = None
+    """Default: `minimize` for a loss."""
+    sampler: Literal["tpe", "random"] = "tpe"
+    pruner: Literal["median", "successive_halving", "hyperband", "none"] = "median"
+    """Stops a run whose metric after an epoch is below what others had; `none` lets all go on."""
+    at_once: Annotated[int, Meta(ge=1, le=64)] = 1
+    """Runs under way at a time; each knows less of the others."""
+    seed: Seed = 0
+    """Of the sampler."""
+
+
 class StudyTable(Table, frozen=True, kw_only=True):
     """What `[studies.NAME]` may say."""
 
@@ -102,6 +144,8 @@ class StudyTable(Table, frozen=True, kw_only=True):
     """One change at a time, beside the base itself: `{ augment = [[]], epochs = [50, 100] }`."""
     random: RandomTable | None = None
     """Points drawn at random."""
+    search: SearchTable | None = None
+    """Points that are searched for, in place of all other plans."""
     seeds: Annotated[int, Meta(ge=1, le=100)] | tuple[Seed, ...] | None = None
     """Each point is trained with each of these; a number counts from the base's seed on. Default:
     the base's seed alone."""

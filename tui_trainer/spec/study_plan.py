@@ -10,7 +10,7 @@ from msgspec import structs
 from tui_trainer.spec.check import check
 from tui_trainer.spec.point_names import value_words
 from tui_trainer.spec.problem import Problem
-from tui_trainer.spec.study import MOST_POINTS, Factor, Range, StudyTable
+from tui_trainer.spec.study import MOST_POINTS, Factor, Range, SearchTable, StudyTable
 from tui_trainer.spec.summary import in_words
 from tui_trainer.spec.wording import counted, listed, quote, show, suggestion
 
@@ -29,7 +29,10 @@ _DESIGNS: tuple[tuple[Design, tuple[str, ...]], ...] = (
     ("grid", ("grid",)),
     ("ablate", ("ablate",)),
     ("random", ("random", "space")),
+    ("search", ("search", "space")),
 )
+_DRAWN = ("random", "search")
+_PLANS = ("grid", "ablate", "random", "seeds", "search")
 
 
 class Value(NamedTuple):
@@ -68,6 +71,7 @@ class Plan(NamedTuple):
     """Whether the base itself is one of the points."""
     draws: int
     draws_seed: int
+    search: SearchTable | None
     broken: frozenset[Design]
     """Designs of which a key cannot be read: what the others make of them is no point."""
 
@@ -160,9 +164,10 @@ class _Reader:
             seeds=self._seeds(),
             names_seeds="seeds" in self._tree,
             exclusions=tuple(self._exclusions()),
-            has_base="ablate" in self._tree or not {"grid", "random"} & self._tree.keys(),
+            has_base="ablate" in self._tree or not {"grid", "random", "search"} & self._tree.keys(),
             draws=random["n"] if is_drawn else 0,
             draws_seed=random.get("seed", 0) if is_drawn else 0,
+            search=self._search(),
             broken=frozenset(
                 design
                 for design, place in _DESIGNS
@@ -170,11 +175,21 @@ class _Reader:
             ),
         )
 
+    def _search(self) -> SearchTable | None:
+        """The search, where it can be meant."""
+        if "search" not in self._tree or self._findings.has("search"):
+            return None
+        return check(SearchTable, self._tree["search"]).table
+
     def _check_table(self) -> None:
         for problem in check(StudyTable, self._tree).problems:
             self._tell(problem.keys, problem.message)
-        if not {"grid", "ablate", "random", "seeds"} & self._tree.keys():
-            self._tell((), "varies nothing: give it `grid`, `ablate`, `random` or `seeds`")
+        plans = [plan for plan in _PLANS if plan in self._tree]
+        if not plans:
+            self._tell((), f"varies nothing: give it one of {listed(_PLANS)}")
+        elif "search" in plans and len(plans) > 1:
+            others = listed(tuple(plans[:-1]))
+            self._tell(("search",), f"goes with no other plan: take {others} into a study apart")
 
     def _table(self, *keys: str) -> dict[str, Any]:
         """A table in the study's; an empty one where there is none, which was told already."""
@@ -198,10 +213,10 @@ class _Reader:
             self._tell(place, "cannot be varied so: `seeds` says which seeds a study has")
         elif key in self._varied:
             self._tell(place, f"is varied by `{self._varied[key].factor.design}` already")
-        elif isinstance(value, dict) and design == "random":
-            self._read_range(key, place, value)
+        elif isinstance(value, dict) and design in _DRAWN:
+            self._read_range(design, key, place, value)
         elif not isinstance(value, list):
-            wanted = "an array of values" + ", or { low, high, log }" * (design == "random")
+            wanted = "an array of values" + ", or { low, high, log }" * (design in _DRAWN)
             self._tell(place, f"must be {wanted}, not {show(value)}")
         elif not value:
             self._tell(place, "must be an array of values, not empty")
@@ -210,7 +225,7 @@ class _Reader:
         elif not self._tell_twins(place, value):
             self._add(design, key, place, value)
 
-    def _read_range(self, key: str, place: Keys, value: dict[str, Any]) -> None:
+    def _read_range(self, design: Design, key: str, place: Keys, value: dict[str, Any]) -> None:
         checked = check(Range, value)
         for problem in checked.problems:
             self._tell((*place, *problem.keys), problem.message)
@@ -223,7 +238,7 @@ class _Reader:
         else:
             # As they were written: between two integers lie integers.
             bounds = structs.replace(checked.table, low=value["low"], high=value["high"])
-            self._varied[key] = Varied(Factor(key, (), (), "random"), (), self._at(place), bounds)
+            self._varied[key] = Varied(Factor(key, (), (), design), (), self._at(place), bounds)
 
     def _tell_twins(self, place: Keys, values: Sequence[Any]) -> int:
         """Tell the values that are listed twice; how many that are."""

@@ -12,7 +12,7 @@ from tui_trainer.spec.check import UNKNOWN_KEY, check_experiment, check_part
 from tui_trainer.spec.layers import Layer, Layers, placed
 from tui_trainer.spec.point_names import point_name, short_keys
 from tui_trainer.spec.random_points import random_points
-from tui_trainer.spec.study import MOST_POINTS, MOST_POINTS_IN_ALL, Point, Study
+from tui_trainer.spec.study import MOST_POINTS, MOST_POINTS_IN_ALL, Point, Search, Study
 from tui_trainer.spec.study_plan import MOST_TOLD, Findings, Value, comparable, read_plan
 from tui_trainer.spec.summary import in_words
 from tui_trainer.spec.wording import counted
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.spec.experiment import Experiment
     from tui_trainer.spec.problem import Problem
-    from tui_trainer.spec.study_plan import Plan
+    from tui_trainer.spec.study_plan import Plan, Varied
     from tui_trainer.spec.wording import Keys
 
 _BASE = ("base",)
@@ -93,9 +93,21 @@ def lay_out(name: str, tree: Mapping[str, Any], base: Base, room: int) -> LaidOu
         factors=tuple(varied.factor for varied in plan.varied.values()),
         seeds=plan.seeds,
         points=tuple(points),
+        search=_search(plan),
         problems=findings.problems,
     )
     return LaidOut(study, layers)
+
+
+def _search(plan: Plan) -> Search | None:
+    if plan.search is None:
+        return None
+    varied = {key: plan.varied[key] for key in plan.of("search")}
+    return Search(
+        table=plan.search,
+        space={key: each.range or each.factor.values for key, each in varied.items()},
+        words={key: tuple(value.word for value in each.values) for key, each in varied.items()},
+    )
 
 
 def _in_order(settled: Iterator[_Settled]) -> list[_Settled]:
@@ -193,6 +205,7 @@ class _Settler:
                 yield _Cell(((key, value),), (f"{short[key]}-{value.word}",))
         if self._plan.draws:
             yield from self._drawn_cells()
+        yield from self._ends_of_search()
 
     def _drawn_cells(self) -> Iterator[_Cell]:
         varied = {key: self._plan.varied[key] for key in self._plan.of("random")}
@@ -205,13 +218,19 @@ class _Settler:
             changes = tuple(
                 (
                     key,
-                    value
-                    if isinstance(value, Value)
-                    else Value(value, in_words(value), "", varied[key].place, varied[key].place),
+                    value if isinstance(value, Value) else _of_range(varied[key], value),
                 )
                 for key, value in drawn.items()
             )
             yield _Cell(changes, (f"r{number:02d}",))
+
+    def _ends_of_search(self) -> Iterator[_Cell]:
+        """Each value that a search may choose, and both ends of what lies between two."""
+        for key in self._plan.of("search"):
+            varied = self._plan.varied[key]
+            ends = (varied.range.low, varied.range.high) if varied.range else ()
+            for value in (*varied.values, *(_of_range(varied, end) for end in ends)):
+                yield _Cell(((key, value),), (), is_point=False)
 
     def _kept(self, cells: list[_Cell]) -> list[_Cell]:
         """The cells that are left for any seed; an exclusion without effect is told."""
@@ -238,7 +257,7 @@ class _Settler:
     def _where(self, keys: Keys, those: Sequence[_Cell], cells: Sequence[_Cell]) -> str:
         """In which points a value is wrong; nothing where it is so by itself."""
         having = [cell for cell in cells if any(_lies_at(keys, v) for _, v in cell.changes)]
-        if len(those) >= len(having):
+        if len(those) >= len(having) or not those[0].parts:
             return ""
         more = f" and {len(those) - 1} more" if len(those) > 1 else ""
         return f"; so it is in {point_name(self._plan.name, those[0].parts)}{more}"
@@ -250,6 +269,10 @@ class _Settler:
         why = ", since the base has this value" if twin.parts == _BASE else ""
         message = f"{name} trains the same as {other}{why}; leave it out"
         self._findings.tell_at(cell.changes[-1][1].place, message)
+
+
+def _of_range(varied: Varied, value: float) -> Value:
+    return Value(value, in_words(value), "", varied.place, varied.place)
 
 
 def _place(problem: Problem, layers: Layers, cell: _Cell) -> Keys:

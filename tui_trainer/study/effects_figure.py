@@ -31,9 +31,10 @@ def effects_figure(outcome: Outcome) -> Bars:
     scale = 100.0 if outcome.metric.is_fraction else 1.0
     noise = outcome.effects.noise
     unit = outcome.metric.unit.replace("pt", "points")
+    name, _, _ = outcome.metric.heading.partition(" (")
     left_out = len(effects) - MOST_BARS
     return Bars(
-        x_label=f"effect on {outcome.metric.value}{f' ({unit})' if unit else ''}",
+        x_label=f"effect on {name}{f' ({unit})' if unit else ''}",
         bars=tuple(_bar(effect, scale) for effect in effects[:MOST_BARS]),
         noise=None if noise is None else scale * noise,
         note=f"{1 - LEVEL:.0%} intervals" + (f"; {left_out} smaller ones" if left_out > 0 else ""),

@@ -35,6 +35,10 @@ _DPI = 300
 # Okabe and Ito's colours (2008), told apart also without red or green; their yellow is too pale for
 # lines on paper, and their black is the colour of the text.
 PALETTE: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6A55")
+PALETTE_ON_DARK: Final = (
+    *("#4FA8DE", "#F0803C", "#2FBF95", "#D99BBF", "#F0B73A", "#8FD0F5", "#B8A28E"),
+)
+"""The same, lighter, for pages that are dark."""
 _DASHES: Final[tuple[Any, ...]] = ("-", (0, (4.5, 1.6)), (0, (1.2, 1.4)), (0, (5, 1.5, 1.2, 1.5)))
 _MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
 _MARKS_ON_A_LINE = 6
@@ -128,7 +132,8 @@ def draw_inline(figure: Figure, name: str, *, inches: float = PAGE_INCHES) -> st
     if points is not None:
         width = float(points[1]) / 72 * _PIXELS_PER_INCH
         svg = svg.replace(points[0], f' width="{width:.0f}"', 1)
-    for colour, part in ((INK, "ink"), (FAINT, "faint"), (PAPER, "paper")):
+    own = {colour.lower(): f"line-{index}" for index, colour in enumerate(PALETTE)}
+    for colour, part in {INK: "ink", FAINT: "faint", PAPER: "paper", **own}.items():
         svg = svg.replace(colour, f"var(--{part})")
     return svg
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -104,7 +107,7 @@ class Outcome:
         )
         rows = (
             (
-                Cell(point.label, (point.label, *map(point.levels.get, factors))),
+                Cell(point.label, (point.label, *(_level(point.levels[each]) for each in factors))),
                 Cell(f"{len(point.runs)}/{point.planned}", (len(point.runs), point.planned)),
                 *(point.cell(metric) for metric in metrics),
             )
@@ -154,8 +157,9 @@ class Outcome:
             "no means not shown, not that there is none"
         )
         if self.effects.noise is not None:
-            noise = f"{self.metric.spell_difference(self.effects.noise)[1:]} {self.metric.unit}"
-            yield f"seed noise, the standard deviation within points pooled over them: {noise}"
+            noise = self.metric.spell_difference(self.effects.noise).lstrip("+")
+            words = f"{noise} {self.metric.unit}".rstrip()
+            yield f"seed noise, the standard deviation within points pooled over them: {words}"
 
 
 def outcome_of(
@@ -169,11 +173,12 @@ def outcome_of(
         metric: What they are compared by.
         reference: The level of each factor that others are measured by: the base's.
     """
-    points = tuple(_points(trials))
+    figures = {trial.name: facts_of(trial.run).figures for trial in trials if trial.run}
+    points = tuple(_points(trials, figures))
     samples = [
         Sample(trial.levels, trial.seed, value)
         for trial in trials
-        if trial.run is not None and (value := _value(trial.run, metric)) is not None
+        if (value := figures.get(trial.name, {}).get(metric.value)) is not None
     ]
     effects = effects_of(samples, reference)
     warnings = _warnings(study, trials, points, effects, metric)
@@ -182,25 +187,31 @@ def outcome_of(
     )
 
 
-def _value(run: Run, metric: Metric) -> float | None:
-    return facts_of(run).figures.get(metric.value)
+def _level(said: str) -> tables.Value:
+    """A level for programs: what is a number stays one."""
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            if math.isfinite(number := kind(said)):
+                return number
+    return said
 
 
-def _points(trials: Iterable[Trial]) -> Iterator[PointOutcome]:
+def _points(
+    trials: Iterable[Trial], figures: Mapping[str, Mapping[str, float | None]]
+) -> Iterator[PointOutcome]:
     cells = dict[frozenset[tuple[str, str]], dict[int, Trial]]()
     for trial in trials:
         cells.setdefault(frozenset(trial.levels.items()), {})[trial.seed] = trial
     for seeds in cells.values():
         alike = list(seeds.values())
-        runs = tuple(trial.run for trial in alike if trial.run is not None)
-        figures = [facts_of(run).figures for run in runs]
+        known = [figures[trial.name] for trial in alike if trial.run]
         yield PointOutcome(
             label=alike[0].label,
             levels=alike[0].levels,
             planned=len(alike),
-            runs=runs,
+            runs=tuple(trial.run for trial in alike if trial.run),
             spreads={
-                metric: Spread.of(each.get(metric.value) for each in figures) for metric in Metric
+                metric: Spread.of(each.get(metric.value) for each in known) for metric in Metric
             },
         )
 
@@ -269,13 +280,20 @@ def _version(run: Run) -> str:
     provenance = read_provenance(run.folder)
     torch = text(table_of(provenance, "packages"), "torch")
     commit = text(provenance, "git_commit")[:7]
+    own_files = table_of(provenance, "own_files")
     changed = " with changes" if commit and provenance.get("git_changed") is True else ""
     known = (
         f"tui-trainer {text(provenance, 'tui_trainer') or '?'}",
         *([f"torch {torch}"] if torch else []),
         *([f"commit {commit}{changed}"] if commit else []),
+        *([f"own files {_digest(own_files)}"] if own_files else []),
     )
     return ", ".join(known)
+
+
+def _digest(digests: Mapping[str, object]) -> str:
+    """One short word for many digests."""
+    return hashlib.sha256(repr(sorted(digests.items())).encode()).hexdigest()[:7]
 
 
 def _unequal_epochs(points: Sequence[PointOutcome]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What a figure is made of before anything draws it: lines over an axis, or a grid of colours."""
+"""What a figure is before anything draws it: lines over an axis, bars, or a grid of colours."""
 
 from __future__ import annotations
 

@@ -56,6 +56,8 @@ MEASURES: Mapping[str, Measure] = {
 }
 """What runs are compared by, by the names that commands take."""
 
+# A network that diverged, or a damaged line: nothing of the others would be seen beside it.
+_ABSURD = 1e12
 _SERIES = (("train", Style(0, 1, 0)), ("validation", Style(1, 0, 1)), ("OOD", Style(2, 2, 2)))
 _LOSSES = (MEASURES["train_loss"], MEASURES["loss"])
 _ACCURACIES = (MEASURES["train"], MEASURES["validation"], MEASURES["ood"])
@@ -67,7 +69,7 @@ def curves(runs: Sequence[Run], *, log: bool = False) -> Lines:
     Raises:
         UsageError: There are too many runs, or none has an epoch.
     """
-    _check_runs(runs, "an epoch", lambda run: bool(run.epochs))
+    _check_runs(runs, "an epoch", [run for run in runs if run.epochs])
     loss = Panel(
         "loss",
         tuple(_curve(run, of, _style(n, kind, runs)) for n, kind, run, of in _each(runs, _LOSSES)),
@@ -107,11 +109,10 @@ def comparison(
         UsageError: There are too many runs, or none has measured that, or there is no such metric.
     """
     measure = measure_of(metric)
-    measured = [any(measure.of(epoch) is not None for epoch in run.epochs) for run in runs]
-    _check_runs(runs, measure.words, lambda run: measured[runs.index(run)])
     lines = tuple(
         _curve(run, measure.of, Style(index, index, index)) for index, run in enumerate(runs)
     )
+    _check_runs(runs, measure.words, [line for line in lines if line.points])
     panel = Panel(
         measure.words,
         lines,
@@ -141,13 +142,13 @@ def measure_of(metric: str) -> Measure:
     return known
 
 
-def _check_runs(runs: Sequence[Run], what: str, has: Callable[[Run], bool]) -> None:
+def _check_runs(runs: Sequence[Run], what: str, having_it: Sequence[object]) -> None:
     if len(runs) > MOST_RUNS:
         raise UsageError(
             f"{len(runs)} runs in one figure cannot be told apart; at most {MOST_RUNS} can",
             hint="name fewer of them",
         )
-    if not any(map(has, runs)):
+    if not having_it:
         raise UsageError(f"none of the runs has {what}", hint="the runs: tui-trainer runs")
 
 
@@ -173,7 +174,11 @@ def _style(index: int, kind: int, runs: Sequence[Run]) -> Style:
 
 
 def _curve(run: Run, of: Callable[[Epoch], float | None], style: Style) -> Line:
-    known = [(float(each.epoch), y) for each in run.epochs if (y := of(each)) is not None]
+    known = [
+        (float(each.epoch), y)
+        for each in run.epochs
+        if (y := of(each)) is not None and abs(y) < _ABSURD
+    ]
     return Line(thinned(known), style)
 
 
@@ -181,7 +186,9 @@ def _bests(runs: Sequence[Run], measure: Measure) -> tuple[tuple[Point, int | No
     return tuple(
         ((float(best.epoch), y), index if len(runs) > 1 else 1)
         for index, run in enumerate(runs)
-        if (best := run.best) is not None and (y := measure.of(best)) is not None
+        if (best := run.best) is not None
+        and (y := measure.of(best)) is not None
+        and abs(y) < _ABSURD
     )
 
 

@@ -33,12 +33,13 @@ def render(document: Document, output: Path) -> dict[Path, bytes]:
 def _html(document: Document) -> bytes:
     from markupsafe import Markup
 
-    from tui_trainer.study.figures import draw_inline
+    from tui_trainer.study.figures import PALETTE, PALETTE_ON_DARK, draw_inline
 
     environment = _environment()
     environment.filters["svg"] = lambda plate: Markup(draw_inline(plate.figure, plate.name))  # noqa: S704
     environment.filters["anchor"] = _file_name
-    return environment.get_template("report.html").render(document=document).encode()
+    page = environment.get_template("report.html")
+    return page.render(document=document, light=PALETTE, dark=PALETTE_ON_DARK).encode()
 
 
 def _markdown(document: Document, output: Path) -> dict[Path, bytes]:

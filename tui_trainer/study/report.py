@@ -9,17 +9,18 @@ from tui_trainer.errors import UsageError
 from tui_trainer.record.index import RunReader
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.record.words import ABSENT, about
+from tui_trainer.spec.wording import counted
 from tui_trainer.study import cost_figure, grids, plots
 from tui_trainer.study.document import Caveat, Document, Paragraph, Plate, Section, table
 from tui_trainer.study.picture import MOST_RUNS
 from tui_trainer.study.report_history import (
     Launch,
     Life,
-    counted,
     history_section,
     launch_of,
     life_of,
     provenance_section,
+    states_in_words,
 )
 from tui_trainer.study.report_settings import settings_sections
 from tui_trainer.study.setups import Result, result_of, setups_of
@@ -68,7 +69,7 @@ def make_report(runs: Iterable[Run], title: str, ablation: Sequence[Block] = ())
         Section("Summary", tuple(_summary(results, setups, launches))),
         *settings_sections(shown),
         Section("Results", tuple(_results(setups, shown))),
-        Section("Ablation", tuple(ablation or _no_ablation(setups))),
+        Section("Ablation", tuple(ablation or _by_single_changes(setups))),
         Section("Tracking summary", tuple(_tracking(results, setups))),
         history_section(lives),
         provenance_section(launches),
@@ -89,14 +90,14 @@ def _validation(result: Result) -> float | None:
 
 
 def _subtitle(results: Sequence[Result], setups: Sequence[Setup]) -> str:
-    return f"{_plural(len(results), 'run')} of {_plural(len(setups), 'setup')}"
+    return f"{counted(len(results), 'run')} of {counted(len(setups), 'setup')}"
 
 
 def _summary(
     results: Sequence[Result], setups: Sequence[Setup], launches: Sequence[Launch]
 ) -> Iterable[Block]:
     seconds = sum(each.seconds or 0.0 for each in results)
-    states = counted(each.state.value for each in results)
+    states = states_in_words(each.state.value for each in results)
     epochs = sum(each.epochs for each in results)
     yield Paragraph(
         f"{_subtitle(results, setups)}: {states}. {epochs:,} epochs were trained, "
@@ -126,14 +127,14 @@ def _caveats(setups: Sequence[Setup], launches: Sequence[Launch]) -> Iterable[st
     finished = [setup for setup in setups if setup.counted]
     single = [setup for setup in finished if len(setup.counted) == 1]
     if single:
-        of_all = f"{len(single)} of {_plural(len(finished), 'finished setup')}"
+        of_all = f"{len(single)} of {counted(len(finished), 'finished setup')}"
         yield f"With a single seed: {of_all}. A difference from such a one may be chance."
     untested = sum(1 for setup in finished if setup.spread(_test) is None)
     if untested:
-        yield f"{_plural(untested, 'finished setup')} without a test result."
+        yield f"{counted(untested, 'finished setup')} without a test result."
     without_ood = sum(1 for setup in finished if setup.spread(_ood) is None)
     if without_ood:
-        yield f"{_plural(without_ood, 'finished setup')} not measured out of distribution (OOD)."
+        yield f"{counted(without_ood, 'finished setup')} not measured out of distribution (OOD)."
     if len({setup.shown.planned for setup in finished} - {0}) > 1:
         yield "Setups were trained for different numbers of epochs."
     versions = {(launch.origin.version, launch.origin.commit) for launch in launches}
@@ -179,7 +180,7 @@ def _the_others(others: Sequence[Setup]) -> Iterable[Block]:
     if not others:
         return
     means = [found.mean for setup in others if (found := setup.spread(_validation)) is not None]
-    words = f"{_plural(len(others), 'more setup')} not listed"
+    words = f"{counted(len(others), 'more setup')} not listed"
     if means:
         words += (
             f": validation accuracy from {100 * min(means):.2f} to {100 * max(means):.2f}, "
@@ -226,7 +227,7 @@ def _plate_of_best(
             return
 
 
-def _no_ablation(setups: Sequence[Setup]) -> Iterable[Block]:
+def _by_single_changes(setups: Sequence[Setup]) -> Iterable[Block]:
     """Setups that differ from one of them in a single setting."""
     finished = [setup for setup in setups[:MOST_SETUPS] if setup.counted]
     neighbours = {at: _single_changes(base, finished) for at, base in enumerate(finished)}
@@ -324,7 +325,8 @@ def _tracking(results: Sequence[Result], setups: Sequence[Setup]) -> Iterable[Bl
     if len(ranked) > MOST_RUNS_LISTED:
         rest = ranked[MOST_RUNS_LISTED:]
         yield Paragraph(
-            f"{_plural(len(rest), 'more run')} not listed: {counted(r.state.value for r in rest)}."
+            f"{counted(len(rest), 'more run')} not listed: "
+            f"{states_in_words(each.state.value for each in rest)}."
         )
 
 
@@ -364,7 +366,3 @@ def _percent(fraction: float | None) -> str:
 def _mean_time(setup: Setup) -> str:
     spread = setup.spread(lambda result: result.seconds)
     return ABSENT if spread is None else about(spread.mean)
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tui_trainer.record.events import AttemptEnded, CheckpointSaved, TrainingBegan, read_events
+from tui_trainer.record.events import CheckpointSaved, TrainingBegan, read_events
 from tui_trainer.record.experiment_file import read_provenance
 from tui_trainer.record.fields import table as table_at
 from tui_trainer.record.fields import text
@@ -13,6 +13,7 @@ from tui_trainer.record.plain_text import plain_line
 from tui_trainer.record.state import exit_cause
 from tui_trainer.record.tail import read_lines
 from tui_trainer.record.words import ABSENT, about
+from tui_trainer.spec.wording import counted
 from tui_trainer.study.document import Caveat, Paragraph, Section, table
 
 if TYPE_CHECKING:
@@ -37,8 +38,9 @@ class Life(NamedTuple):
     """How each attempt ended that did not reach the end."""
     resumes: tuple[str, ...]
     """Where each later attempt went on."""
-    lost_seconds: float
-    """Between the last checkpoint of an attempt and its end: work that was done anew, at most."""
+    lost_seconds: float | None
+    """Between the last checkpoint of an attempt and its end: work that was done anew, at most.
+    None where an end was not recorded, so that nobody knows."""
     retrained: int
     """Epochs that were there, and had to be trained again for want of their checkpoint."""
     damaged: tuple[str, ...]
@@ -87,7 +89,7 @@ def life_of(run: Run) -> Life:
             for each in attempts[1:]
             if each.began_at_epoch
         ),
-        lost_seconds=_lost_seconds(run) if ends else 0.0,
+        lost_seconds=_lost_seconds(run, attempts) if ends else 0.0,
         retrained=sum(_lines_in(run, each.number) for each in attempts[1:]),
         damaged=tuple(plain_line(event.checkpoint) for event in run.history.rejected),
         skipped=run.skipped_lines,
@@ -123,18 +125,20 @@ def history_section(lives: Sequence[Life]) -> Section:
     """What was lost and resumed."""
     troubled = sorted((life for life in lives if life.is_troubled), key=lambda e: -e.attempts)
     if not troubled:
-        words = f"Nothing: {_plural(len(lives), 'run')} went through without an interruption."
+        words = f"Nothing: {counted(len(lives), 'run')} went through without an interruption."
         return Section(_LOST, (Paragraph(words if lives else "There are no runs."),))
     resumes = sum(len(life.resumes) for life in lives)
-    lost = sum(life.lost_seconds for life in lives)
+    lost = sum(life.lost_seconds or 0.0 for life in lives)
+    unknown = sum(1 for life in lives if life.lost_seconds is None)
     retrained = sum(life.retrained for life in lives)
     damaged = sum(len(life.damaged) for life in lives)
     words = (
-        f"{len(troubled)} of {_plural(len(lives), 'run')} did not go through undisturbed; "
-        f"{_plural(resumes, 'time')} one was resumed from a checkpoint. Between the last "
-        f"checkpoint and an interruption lay {about(lost)} of work in all, which is what was lost "
-        f"at the most; {_plural(retrained, 'finished epoch')} had to be trained again, "
-        f"{_plural(damaged, 'damaged checkpoint')} set aside."
+        f"{len(troubled)} of {counted(len(lives), 'run')} did not go through undisturbed. Resumed "
+        f"from a checkpoint: {counted(resumes, 'time')}. Between the last checkpoint and an "
+        f"interruption lay {about(lost)} of work in all, which is what was lost at the most"
+        + (f"; of {counted(unknown, 'run')} the end was not recorded. " if unknown else ". ")
+        + f"Trained again for want of their checkpoint: {counted(retrained, 'epoch')}. "
+        f"Set aside as damaged: {counted(damaged, 'checkpoint')}."
     )
     rows = [
         [
@@ -143,7 +147,7 @@ def history_section(lives: Sequence[Life]) -> Section:
             str(life.attempts),
             "; ".join(life.ends) or ABSENT,
             "; ".join(life.resumes) or ABSENT,
-            about(life.lost_seconds) if life.ends else ABSENT,
+            _lost_in_words(life),
             ", ".join(life.damaged) or ABSENT,
         ]
         for life in troubled[:MOST_TROUBLED]
@@ -153,7 +157,7 @@ def history_section(lives: Sequence[Life]) -> Section:
     if len(troubled) > MOST_TROUBLED:
         blocks.append(Paragraph(f"{len(troubled) - MOST_TROUBLED} more are not listed."))
     if skipped := sum(life.skipped for life in lives):
-        blocks.append(Caveat(f"{_plural(skipped, 'line')} of run folders could not be read."))
+        blocks.append(Caveat(f"{counted(skipped, 'line')} of run folders could not be read."))
     return Section(_LOST, tuple(blocks))
 
 
@@ -179,8 +183,14 @@ def provenance_section(launches: Sequence[Launch]) -> Section:
     if len(groups) > 1:
         blocks.insert(0, Caveat("Runs of different code, packages or platforms stand together."))
     if missing := len(launches) - len(known):
-        blocks.append(Caveat(f"Of {_plural(missing, 'run')} nothing was recorded."))
+        blocks.append(Caveat(f"Of {counted(missing, 'run')} nothing was recorded."))
     return Section("Provenance", tuple(blocks or [Paragraph("Not recorded.")]))
+
+
+def _lost_in_words(life: Life) -> str:
+    if life.lost_seconds is None:
+        return "not known"
+    return about(life.lost_seconds) if life.ends else ABSENT
 
 
 def _end(attempt: Attempt) -> str:
@@ -188,15 +198,20 @@ def _end(attempt: Attempt) -> str:
     return plain_line(attempt.cause or exit_cause(code), _LONGEST_CAUSE)
 
 
-def _lost_seconds(run: Run) -> float:
+def _lost_seconds(run: Run, attempts: Sequence[Attempt]) -> float | None:
     """By the clock of whoever wrote; a clock that was set meanwhile counts as nothing."""
-    lost, saved = 0.0, 0.0
-    for event in read_events(run.folder.events_file):
-        if isinstance(event, CheckpointSaved | TrainingBegan):
-            saved = event.time
-        elif isinstance(event, AttemptEnded) and event.exit_code and saved:
-            lost, saved = lost + max(0.0, event.time - saved), 0.0
-    return lost
+    if any(each.exit_code is None for each in attempts) and not run.state.is_live:
+        return None
+    saved = {
+        event.attempt: event.time
+        for event in read_events(run.folder.events_file)
+        if isinstance(event, CheckpointSaved | TrainingBegan)
+    }
+    return sum(
+        max(0.0, each.ended - saved[each.number])
+        for each in attempts
+        if each.exit_code and each.ended and each.number in saved
+    )
 
 
 def _lines_in(run: Run, attempt: int) -> int:
@@ -213,10 +228,6 @@ def _some(names: Sequence[str]) -> str:
     return f"{', '.join(names[:_MOST_RUNS_NAMED])} and {len(names) - _MOST_RUNS_NAMED} more"
 
 
-def _plural(count: int, word: str) -> str:
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
-
-
-def counted(states: Iterable[str]) -> str:
+def states_in_words(states: Iterable[str]) -> str:
     """How many there are of each, the most first: `12 finished, 1 crashed`."""
     return ", ".join(f"{n:,} {state}" for state, n in Counter(states).most_common())

@@ -23,7 +23,7 @@ _LARGEST = 1 << 28
 
 
 def write_sealed(files: Mapping[Path, bytes], *, force: bool) -> None:
-    """Write files that nobody has to fear for: all of them, or none.
+    """Write files; none of them, where one may not be written over.
 
     Args:
         files: Their contents; the ends of the names say of what form they are.

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from tui_trainer.launch.launcher import launch, resume
+from tui_trainer.launch.launcher import launch_as, resume
 from tui_trainer.launch.planning import planning
 from tui_trainer.study.points import by_fingerprint, standing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tui_trainer.record.index import Index
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.spec.project import Project
@@ -30,16 +28,14 @@ def bring_on(
     point: Point,
     index: Index,
     *,
-    changes: Sequence[str] = (),
     preflight: bool = True,
 ) -> BroughtOn:
     """Bring one point on, whoever else does so at the same moment.
 
     Args:
         project: Whose study it is of.
-        point: With the changes.
+        point: With all that was changed of it.
         index: The project's runs, looked at before until that was sure.
-        changes: The `--set` that made the point what it is.
         preflight: Whether a new run begins with one.
 
     Raises:
@@ -50,7 +46,8 @@ def bring_on(
         now = standing(point, by_fingerprint(index.look()))
         run = now.run
         if run is None:
-            return BroughtOn(launch(project, point.name, changes, preflight=preflight), "started")
+            folder = launch_as(project, point.name, point.experiment, preflight=preflight)
+            return BroughtOn(folder, "started")
         if now.status == "resumable":
             resume(run.folder)
             return BroughtOn(run.folder, "resumed")

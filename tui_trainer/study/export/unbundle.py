@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -39,6 +40,8 @@ MOST_BYTES_OF_CONTENTS = 4 << 20
 _SPARE_BYTES = 64 << 20
 _END, _END_64 = struct.Struct("<4s4H2LH"), struct.Struct("<4sQ2H2L4Q")
 _LOCATOR_64 = 20
+# A password is wanted, a name is no text, a field is cut off: zipfile has no one word for it.
+_FAULTS_OF_ZIPS = (zipfile.BadZipFile, RuntimeError, ValueError, EOFError, struct.error)
 
 
 class _Promised(NamedTuple):
@@ -94,8 +97,13 @@ def _zip_in(file: IO[bytes], path: Path) -> Iterator[zipfile.ZipFile]:
             raise _refused(path, "its list of files is longer than that of any run")
         with zipfile.ZipFile(file) as bundle:
             yield bundle
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError) as error:
+    except _FAULTS_OF_ZIPS as error:
         raise _refused(path, plain_line(str(error)) or "it ends too early") from error
+    except OSError as error:
+        # What zipfile says of places before the file's beginning; a disk that fails says another.
+        if error.errno != errno.EINVAL:
+            raise
+        raise _refused(path, "its list of files does not stand where it says") from error
 
 
 def _size_of_directory(file: IO[bytes]) -> int:

@@ -1,0 +1,66 @@
+"""`run` of a search: what was killed goes on, what does badly is stopped, and one drives it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import SMALL_PROJECT, CommandLine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SEARCH = """
+[studies.lr]
+base = "one"
+search = { trials = 5, at_once = 5, space.optimizer.lr = { low = 1e-3, high = 1, log = true } }
+"""
+
+
+@pytest.fixture(name="project")
+def _project(tmp_path: Path) -> Path:
+    (tmp_path / "experiments.toml").write_text(SMALL_PROJECT + SEARCH)
+    return tmp_path
+
+
+def trials(tui_trainer: CommandLine) -> list[Any]:
+    return list(tui_trainer.json("list", "--study", "lr"))
+
+
+def test_a_search_that_was_killed_goes_on_and_stops_what_does_badly(
+    tui_trainer: CommandLine, project: Path
+) -> None:
+    driver = tui_trainer.fake(seconds=0.01, hold_at=3).start("run", "lr")
+    for number in range(1, 6):
+        tui_trainer.wait(f"lr.t00{number}", lambda run: len(run.epochs) == 2)
+    second = tui_trainer("run", "lr")
+    assert (second.returncode, "another command drives lr" in second.stderr) == (4, True)
+    os.kill(driver.pid, 9)
+    driver.communicate()
+    assert [each["status"] for each in trials(tui_trainer)] == ["under way"] * 5
+    (project / "go-on").touch()
+    done = tui_trainer.fake(seconds=0.01)("run", "lr")
+    assert done.returncode == 0, done.stderr
+    assert [each["status"] for each in trials(tui_trainer)] == ["done"] * 5
+    assert "best so far: trial 1, 0.8: optimizer.lr" in done.stdout
+    assert len(list(project.glob("runs/lr.*/*"))) == 5
+
+    (project / "go-on").unlink()
+    more = (SMALL_PROJECT + SEARCH).replace("trials = 5", "trials = 6")
+    (project / "experiments.toml").write_text(more)
+    pruned = tui_trainer.fake(seconds=0.01, hold_at=3, dull=0.1)("run", "lr")
+    assert pruned.returncode == 0, pruned.stderr
+    assert "trial 6: pruned after epoch 2" in pruned.stdout
+    assert [each["status"] for each in trials(tui_trainer)] == ["done"] * 5 + ["pruned"]
+
+
+def test_a_crash_is_a_failed_trial_and_other_ways_are_refused(tui_trainer: CommandLine) -> None:
+    crashed = tui_trainer.fake(seconds=0.01, crash_at=2)("run", "lr")
+    assert crashed.returncode == 1
+    assert [each["status"] for each in trials(tui_trainer)] == ["failed"] * 5
+    detached = tui_trainer("run", "lr", "--detach")
+    assert (detached.returncode, "this command drives" in detached.stderr) == (2, True)
+    weighed = tui_trainer("study", "lr")
+    assert (weighed.returncode, "list --study lr" in weighed.stderr) == (2, True)

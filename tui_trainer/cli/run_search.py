@@ -1,0 +1,188 @@
+"""Drives a search: asks for points, runs them, stops those that do badly, tells how each did."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from tui_trainer.cli.ends import exit_code, worst
+from tui_trainer.cli.words import closing_line, errors, results
+from tui_trainer.errors import ExitCode, TuiTrainerError, UsageError, told
+from tui_trainer.launch.launcher import stop
+from tui_trainer.launch.planning import driving
+from tui_trainer.record.index import Index
+from tui_trainer.record.state import State
+from tui_trainer.spec.addition import written
+from tui_trainer.spec.point_names import point_name
+from tui_trainer.spec.study import Point
+from tui_trainer.spec.summary import in_words
+from tui_trainer.study.points import by_fingerprint, standing
+from tui_trainer.study.search import Trial, open_trials
+from tui_trainer.tui.bring_on import bring_on
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tui_trainer.record.index import Run
+    from tui_trainer.record.run_folder import RunFolder
+    from tui_trainer.spec.project import Project
+    from tui_trainer.spec.study import Study
+
+SECONDS_PER_LOOK = 0.5
+
+
+def run_search(
+    project: Project,
+    study: Study,
+    changes: Sequence[str],
+    *,
+    preflight: bool,
+    interrupts: Sequence[int],
+) -> ExitCode:
+    """Go on with a search until all of its trials are done.
+
+    The first Ctrl-C asks the runs under way to stop; the same command goes on with them.
+
+    Args:
+        project: Whose it is.
+        study: The search.
+        changes: `--set`, which makes another search of it.
+        preflight: Whether new runs begin with one.
+        interrupts: Signals as they come, from `interrupts_noted`.
+    """
+    try:
+        with driving(project.folder / "runs", study.name) as folder:
+            driver = _Driver(project, study, changes, folder, preflight=preflight)
+            return driver.drive(interrupts)
+    except (TuiTrainerError, OSError) as error:
+        said = told(error)
+        errors.tell(said)
+        return said.exit_code
+
+
+class _Driver:
+    def __init__(
+        self,
+        project: Project,
+        study: Study,
+        changes: Sequence[str],
+        folder: Path,
+        *,
+        preflight: bool,
+    ) -> None:
+        if study.search is None:
+            raise UsageError(f"{study.name} is no search")
+        self._project = project
+        self._study = study
+        self._changes = tuple(changes)
+        self._preflight = preflight
+        self._at_once = study.search.table.at_once
+        self._base = project.experiment(study.base, changes)
+        self._trials = open_trials(study.name, study.search, self._base, folder)
+        self._index = Index(project.folder / "runs")
+        self._live: dict[int, RunFolder] = {}
+        self._condemned: set[int] = set()
+        self._codes: list[ExitCode] = []
+
+    def drive(self, interrupts: Sequence[int]) -> ExitCode:
+        """Until nothing is under way and nothing is to be asked for."""
+        self._index.look_until_sure()
+        for trial in self._trials.under_way():
+            self._take_up(trial)
+        is_asked_to_stop = False
+        while len(interrupts) < 2:
+            if not interrupts and not self._codes:
+                self._ask_for_more()
+            if not self._live:
+                break
+            if interrupts and not is_asked_to_stop:
+                is_asked_to_stop = True
+                errors.say("asks the runs under way to stop; the same command goes on with them")
+                for folder in self._live.values():
+                    self._stop(folder)
+            for number, folder in list(self._live.items()):
+                self._look_at(number, self._index.look_at(folder))
+            time.sleep(SECONDS_PER_LOOK)
+        stopped = [ExitCode.STOPPED] if interrupts else []
+        return worst([*self._codes, *stopped, self._told_best()])
+
+    def _ask_for_more(self) -> None:
+        while len(self._live) < self._at_once and not self._codes:
+            trial = self._trials.ask()
+            if trial is None:
+                return
+            self._take_up(trial)
+
+    def _take_up(self, trial: Trial) -> None:
+        """Start the run of a trial, resume it, or find it."""
+        point = self._point(trial)
+        if trial.is_to_be_pruned:
+            self._condemned.add(trial.number)
+            if self._is_over(point):
+                self._trials.tell_pruned(trial.number)
+                return
+        folder, how = bring_on(self._project, point, self._index, preflight=self._preflight)
+        results.say(f"trial {trial.number}: {folder.run} {how}: {trial.words}")
+        self._live[trial.number] = folder
+
+    def _is_over(self, point: Point) -> bool:
+        return standing(point, by_fingerprint(self._index.look())).status != "live"
+
+    def _point(self, trial: Trial) -> Point:
+        own = [f"{key}={written(value)}" for key, value in trial.changes.items()]
+        return Point(
+            name=point_name(self._study.name, [f"t{trial.number:03d}"]),
+            study=self._study.name,
+            changes=trial.changes,
+            labels={key: in_words(value) for key, value in trial.changes.items()},
+            seed=self._base.seed,
+            is_base=False,
+            experiment=self._project.experiment(self._study.base, [*self._changes, *own]),
+        )
+
+    def _look_at(self, number: int, run: Run) -> None:
+        if number not in self._condemned:
+            self._trials.report(number, run.epochs)
+        if not run.state.is_live:
+            del self._live[number]
+            self._settle(number, run)
+        elif number not in self._condemned and self._is_worth_stopping(number, run):
+            self._condemned.add(number)
+            self._stop(run.folder)
+
+    def _is_worth_stopping(self, number: int, run: Run) -> bool:
+        is_almost_done = len(run.epochs) >= run.planned_epochs
+        return bool(run.epochs) and not is_almost_done and self._trials.should_prune(number)
+
+    def _settle(self, number: int, run: Run) -> None:
+        """Tell what became of a run that is over, unless somebody will go on with it."""
+        if run.state is State.FINISHED:
+            value = self._trials.tell_done(number, run)
+            came_to = "no such metric" if value is None else f"{value:.4g}"
+            results.say(f"trial {number}: {came_to}; {closing_line(run)}")
+        elif number in self._condemned:
+            self._trials.tell_pruned(number)
+            results.say(f"trial {number}: pruned after epoch {len(run.epochs)}; {run.name}")
+        elif run.state is State.CRASHED:
+            # Its supervisor has tried as often as there was hope.
+            self._trials.tell_failed(number)
+            results.say(f"trial {number}: failed; {closing_line(run)}")
+        else:
+            results.say(closing_line(run))
+            self._codes.append(exit_code(run))
+
+    def _stop(self, folder: RunFolder) -> None:
+        try:
+            stop(folder)
+        except (TuiTrainerError, OSError) as error:
+            if self._index.look_at(folder).state.is_live:
+                errors.tell(told(error))
+
+    def _told_best(self) -> ExitCode:
+        """Say which trial came to most; a search of which none came to anything has failed."""
+        best = self._trials.best()
+        if best is None:
+            return ExitCode.DONE if self._trials.under_way() else ExitCode.CRASHED
+        results.say(f"best so far: trial {best.number}, {best.value:.4g}: {best.words}")
+        return ExitCode.DONE
