@@ -212,19 +212,13 @@ def _cancel(folder: RunFolder) -> bool:
     return True
 
 
-@contextlib.contextmanager
-def _asking_schedulers(folder: RunFolder) -> Iterator[None]:
-    """Meanwhile a scheduler that the run waits for is asked, as often as it may be."""
-    from tui_trainer.launch.clusters.watch import Watch
+def _asking_schedulers(folder: RunFolder) -> contextlib.AbstractContextManager[None]:
+    """Meanwhile a scheduler that the run waits for is asked."""
+    from tui_trainer.launch.clusters.watch import watching
 
     reader = RunReader(folder)
-    watch = Watch(lambda: [reader.look()])
-    if reader.look().history.job is not None:
-        watch.begin()
-    try:
-        yield
-    finally:
-        watch.end()
+    is_a_job = reader.look().history.job is not None
+    return watching(lambda: [reader.look()]) if is_a_job else contextlib.nullcontext()
 
 
 @contextlib.contextmanager

@@ -93,6 +93,17 @@ class Watch:
             self._is_over.wait(min(1.0, seconds_between_polls()))
 
 
+@contextlib.contextmanager
+def watching(look: Callable[[], Iterable[Run]]) -> Iterator[None]:
+    """Meanwhile schedulers are asked about runs, as often as they may be."""
+    watch = Watch(look)
+    watch.begin()
+    try:
+        yield
+    finally:
+        watch.end()
+
+
 def poll(scheduler: Scheduler) -> bool:
     """Ask for all jobs of this user where that is due, and keep the answer for everybody."""
     path = answers_file(name_of_answers(scheduler))
