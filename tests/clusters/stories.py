@@ -62,6 +62,8 @@ class Stories:
         script = run.folder.job(1).script.read_text()
         assert "exec /" in script
         assert run.folder.path.name in script
+        shown = site.command.json("show", "one")["job"]
+        assert (shown["id"], shown["script"]) == (job.job_id, "jobs/1/job.sh")
 
     def test_a_job_whose_submitter_was_killed_is_found_again(
         self, site: Site, tmp_path: Path

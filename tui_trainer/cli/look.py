@@ -208,6 +208,7 @@ def _whole(run: Run) -> dict[str, Any]:
         "imported": None if imported is None else imported.as_record(),
         "progress": None if run.progress is None else run.progress.as_record(),
         "usage": None if run.usage is None else run.usage._asdict(),
+        "job": _job(run),
         "epochs_measured": [epoch.as_record() for epoch in run.epochs],
         "attempts_made": [asdict(attempt) for attempt in run.attempts],
         "evaluations": {name: asdict(event) for name, event in run.history.evaluations.items()},
@@ -218,6 +219,19 @@ def _whole(run: Run) -> dict[str, Any]:
             for alarm in run.history.alarms
         ],
         "files": [str(path.relative_to(run.folder.path)) for path in _files(run.folder)],
+    }
+
+
+def _job(run: Run) -> dict[str, str] | None:
+    job = run.history.job
+    if job is None:
+        return None
+    script = run.folder.job(job.requested.number).script
+    return {
+        "id": job.job_id,
+        "kind": job.requested.kind,
+        "name": job.name,
+        "script": str(script.relative_to(run.folder.path)),
     }
 
 
