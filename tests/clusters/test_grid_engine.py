@@ -23,6 +23,13 @@ class TestGridEngine(Stories):
     def cluster(self, grid_engine: Cluster) -> Cluster:
         return grid_engine
 
+    wall_time = "00:00:40"
+
+    def let_the_wall_time_end(self, site: Site) -> None:
+        # The next job may take longer, on however slow a machine.
+        file = site.command.look("one").folder.experiment_file
+        file.write_text(file.read_text().replace(self.wall_time, "01:00:00"))
+
     def test_a_job_in_error_is_explained_and_goes_on_once_it_is_mended(self, site: Site) -> None:
         site.configure(site.held)
         site.fake()("run", "one", "--detach")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.clusters.stories import Stories
+from tests.clusters.stories import Stories, trains
 from tests.conftest import wait_until
 from tui_trainer.errors import ExitCode
 from tui_trainer.record.state import State
@@ -19,6 +19,15 @@ class TestSlurm(Stories):
     @pytest.fixture
     def cluster(self, slurm: Cluster) -> Cluster:
         return slurm
+
+    wall_time = "01:00:00"
+
+    def let_the_wall_time_end(self, site: Site) -> None:
+        # What Slurm sends by --signal=B:USR1; its own limits are counted in minutes.
+        run = site.command.wait("one", trains)
+        job = run.history.job
+        assert job is not None
+        site.cluster.ask("scancel", "--batch", "--signal=USR1", job.job_id)
 
     def test_a_job_that_slurm_has_forgotten_is_not_taken_for_a_good_end(self, site: Site) -> None:
         site.configure(site.held)

@@ -193,9 +193,10 @@ class Life:
             return self._begin_anew(tries - 1)
 
     def _chain(self) -> int:
-        """Submit another job, which begins when this one is over."""
+        """Submit another job, which begins when this one is over, with what it may use by now."""
         if not _own_job(self._folder, self._job.token).was_cancelled:
-            submit(self._folder, self._experiment, after_job=self._job.job_id)
+            experiment = read_experiment_to_train(self._folder).experiment
+            submit(self._folder, experiment, after_job=self._job.job_id)
         return ExitCode.STOPPED
 
     def _is_worth_it(self, ending: Ending) -> bool:
