@@ -26,13 +26,13 @@ from tui_trainer.launch.clusters.scheduler import (
     environment_of_submission,
 )
 from tui_trainer.launch.clusters.slurm import Slurm, explained, seen_in_line
-from tui_trainer.launch.clusters.submission import name_of_answers, name_of_job
-from tui_trainer.record.events import JobRequested, JobSubmitted, append_event
+from tui_trainer.launch.clusters.submission import cancel, name_of_answers, name_of_job
+from tui_trainer.record.events import JobRequested, JobSubmitted, append_event, read_events
 from tui_trainer.record.index import Index
 from tui_trainer.record.owner import Owner
-from tui_trainer.record.run_folder import claim_run
+from tui_trainer.record.run_folder import claim_run, find_run
 from tui_trainer.record.sighting import Answer, Answers, Seen, Word, answers_file
-from tui_trainer.record.state import State
+from tui_trainer.record.state import State, fold
 from tui_trainer.tui.store import Store
 
 if TYPE_CHECKING:
@@ -161,8 +161,22 @@ def test_a_job_is_gone_only_where_two_answers_in_a_row_lack_it() -> None:
     assert word(answer(12), answer(11, seen)) is Word.ENDS
     assert word(answer(12), answer(9)) is Word.UNKNOWN
     assert word(answer(12), answer(11)) is Word.GONE
-    assert word(answer(12, other), answer(11, other)) is Word.GONE
+    assert word(answer(12, other), answer(11, other)) is Word.UNKNOWN
     assert word(answer(12), answer(11), host="a host with a clock of its own") is Word.UNKNOWN
+
+
+def test_a_job_of_another_name_is_not_cancelled(
+    plant: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    asked = plant_jobs(plant, tmp_path, 1)
+    plant("scancel", "")
+    (tmp_path / "jobs").write_text("1|RUNNING|None|somebody's, since the cluster began anew\n")
+    run = find_run(tmp_path / "runs", "one")
+    job = fold(read_events(run.events_file)).job
+    assert job is not None
+    with pytest.raises(RefusedError, match="is another job by now"):
+        cancel(run, job)
+    assert "scancel" not in asked.read_text()
 
 
 def test_what_belongs_to_a_job_is_not_passed_on_to_the_next() -> None:

@@ -85,8 +85,10 @@ class Answer:
         """The job of this id and name; where the id is not known, the one that is called so."""
         if job_id:
             seen = self.jobs.get(job_id)
-            # Ids begin anew when a cluster does.
-            return seen if seen is not None and seen.name == name else None
+            if seen is None or seen.name == name:
+                return seen
+            # Ids begin anew when a cluster does; or a site has renamed it.
+            return seen._replace(word=Word.UNKNOWN, reason="")
         return next((seen for seen in self.jobs.values() if seen.name == name), None)
 
 

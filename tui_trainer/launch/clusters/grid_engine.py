@@ -81,10 +81,7 @@ class GridEngine:
 
     def poll(self) -> list[Seen]:
         """All that qstat lists; a job leaves it the moment it is over."""
-        answer = ask(["qstat", "-xml", "-u", pwd.getpwuid(os.getuid()).pw_name])
-        if answer.exit_code:
-            raise UnreachableError(f"qstat: {answer.complaint}")
-        return list(seen_in_xml(answer.output))
+        return list(_listed())
 
     def cancel(self, job_id: str) -> None:
         """By qdel, which denies what does not exist."""
@@ -109,7 +106,17 @@ class GridEngine:
 
     def is_begun_anew(self, job_id: str) -> bool:
         """Whether it stands in the queue again, or still."""
-        return any(seen.job_id == job_id and seen.word is Word.WAITS for seen in self.poll())
+        # The kill comes soon: the queue's notify time is a minute, on some sites less.
+        listed = _listed(seconds=3.0)
+        return any(seen.job_id == job_id and seen.word is Word.WAITS for seen in listed)
+
+
+def _listed(seconds: float | None = None) -> Iterator[Seen]:
+    user = pwd.getpwuid(os.getuid()).pw_name
+    answer = ask(["qstat", "-xml", "-u", user], seconds=seconds)
+    if answer.exit_code:
+        raise UnreachableError(f"qstat: {answer.complaint}")
+    return seen_in_xml(answer.output)
 
 
 def seen_in_xml(text: str) -> Iterator[Seen]:

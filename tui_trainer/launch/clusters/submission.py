@@ -31,6 +31,7 @@ from tui_trainer.record.events import (
     append_event,
 )
 from tui_trainer.record.owner import Owner
+from tui_trainer.record.plain_text import plain_line
 from tui_trainer.spec.find import find_project
 from tui_trainer.spec.project import load_project
 
@@ -143,9 +144,11 @@ def cancel(folder: RunFolder, job: Job) -> None:
 def _cancel(scheduler: Scheduler, job: Job) -> None:
     if name_of_answers(scheduler) != job.requested.scheduler:
         raise UnreachableError(f"{job} is of another cluster than the one that is known here")
-    job_id = job.job_id or _id_of(scheduler, job.name)
-    if job_id:
-        scheduler.cancel(job_id)
+    for seen in scheduler.poll():
+        if seen.name == job.name:
+            scheduler.cancel(seen.job_id)
+        elif seen.job_id == job.job_id:
+            raise RefusedError(f"{job} is another job by now, called {plain_line(seen.name)}")
 
 
 def _order(

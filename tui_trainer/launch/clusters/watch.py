@@ -16,6 +16,7 @@ from tui_trainer.launch.clusters.scheduler import UnreachableError
 from tui_trainer.launch.clusters.submission import SCHEDULERS, name_of_answers, scheduler_of
 from tui_trainer.launch.last_words import LONGEST, last_words
 from tui_trainer.record.events import JobEnded, JobSubmitted, append_event
+from tui_trainer.record.index import RunReader
 from tui_trainer.record.owner import Presence
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.record.sighting import Answer, Answers, Word, answers_file
@@ -219,7 +220,9 @@ def _note_all(scheduler: Scheduler, runs: Iterable[Run]) -> bool:
             is_new = True
         elif sighting.word in {Word.OVER, Word.GONE} and left:
             left -= 1
-            is_new |= _note_end(scheduler, run, job, sighting.reason)
+            # Since it was looked at, it may have come to an end that it recorded itself.
+            if _depends_on_scheduler(RunReader(run.folder).look()):
+                is_new |= _note_end(scheduler, run, job, sighting.reason)
     return is_new
 
 
