@@ -408,9 +408,9 @@ def _awaited(job: Job, evidence: Evidence) -> Verdict:
         return Verdict(State.CRASHED, f"{_unmet(job)}: {sighting.reason}")
     if sighting.word is Word.GONE:
         return Verdict(State.LOST, f"{_unmet(job)}: its scheduler knows nothing of it any more")
-    return Verdict(
-        State.QUEUED, f"{_waiting(job, sighting)}{_silence(job, sighting)}", awaits_job=True
-    )
+    why = f"; it begins anew: {job.begins_anew_because}" if job.begins_anew_because else ""
+    cause = f"{_waiting(job, sighting)}{_silence(job, sighting)}{why}"
+    return Verdict(State.QUEUED, cause, awaits_job=True)
 
 
 def _job_ended(job: Job, ended: JobEnded) -> Verdict:
@@ -458,7 +458,8 @@ def _waiting(job: Job, sighting: Sighting) -> str:
         was_cut_off = job.requested.owner.presence() is Presence.DEAD
         rest = "; it was cut off, and whether the scheduler has the job is asked"
         return f"{job} is being submitted{rest if was_cut_off else ''}"
-    return f"{job} was submitted, and has not been seen yet"
+    has_been = "put back into the queue" if job.begins_anew_because else "submitted"
+    return f"{job} was {has_been}, and has not been seen there yet"
 
 
 def _silence(job: Job, sighting: Sighting) -> str:
