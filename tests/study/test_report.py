@@ -17,9 +17,11 @@ from tui_trainer.errors import UsageError
 from tui_trainer.record import remarks
 from tui_trainer.record.owner import Owner
 from tui_trainer.study import report
+from tui_trainer.study.cost_figure import complexity
 from tui_trainer.study.document import Caveat, Document, Paragraph, Section, Table
 from tui_trainer.study.rendering import render
 from tui_trainer.study.report import make_report
+from tui_trainer.study.setups import result_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,6 +60,20 @@ def test_a_repetition_of_a_seed_counts_once_and_a_crash_not_at_all(tmp_path: Pat
     rows = {row[0]: row for row in first_table(report_of(project), "Results").rows}
     assert rows["flat"][1] == "2 of 4"
     assert rows["flat"][3] == "92.00 ± 2.83"
+
+
+def test_what_decides_nothing_splits_no_setup(tmp_path: Path) -> None:
+    project = write_made(tmp_path)
+    elsewhere = '[experiments.there]\nbase = "flat"\nseed = 2\ncheckpoint_minutes = 1\n'
+    with (project / "experiments.toml").open("a") as file:
+        file.write(f"{elsewhere}resources.slots = 1\n")
+    RunWriter(project, "there").start().train(6).evaluate(0.92).end(0)
+    found = looks(project).values()
+    rows = {row[0]: row for row in first_table(make_report(found, "A study"), "Results").rows}
+    assert rows["flat"][1:4:2] == ("3", "92.00 ± 2.00")
+    assert "there" not in rows
+    accuracy, _ = complexity(list(map(result_of, found))).panels
+    assert [x for x, _ in accuracy.lines[0].points] == [2, 4]
 
 
 def test_what_was_not_measured_is_said(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.record.state import State
+from tui_trainer.spec.summary import decides
 from tui_trainer.study.effects import Spread
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.spec.summary import Setting
 
-SEED = "seed"
+_SEED = "seed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,7 +128,11 @@ def setups_of(results: Iterable[Result]) -> list[Setup]:
     ]
 
 
+def deciding(settings: Mapping[str, Setting]) -> dict[str, Setting]:
+    """What decides the result but the seed; where data lie, say, splits no setup."""
+    return {key: value for key, value in settings.items() if key != _SEED and decides(key)}
+
+
 def _identity(result: Result) -> object:
-    """All that was trained with but the seed; a run of which that is unknown stands alone."""
-    rest = tuple(item for item in result.settings.items() if item[0] != SEED)
-    return rest or result.name
+    """What was trained; a run of which that is unknown stands alone."""
+    return tuple(deciding(result.settings).items()) or result.name
