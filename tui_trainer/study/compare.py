@@ -131,7 +131,8 @@ _FIGURES: Final = (
 )
 _NOTES: Final = (
     "best, last: validation accuracy of the best and of the newest epoch",
-    "test, OOD: accuracy of the best epoch's weights; gap: how far OOD is below clean",
+    "test, OOD: accuracy of the best epoch's weights, OOD of a run that is not evaluated yet that "
+    "of the newest epoch's probe; gap: how far OOD is below clean",
     "FLOPs: of a forward pass of one image",
 )
 

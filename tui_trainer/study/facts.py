@@ -87,6 +87,14 @@ def facts_of(run: Run) -> Facts:
     )
 
 
+def final_figures(run: Run) -> dict[str, float | None]:
+    """The figures that a run is weighed by in the end: the probe of an epoch is none."""
+    figures = dict(facts_of(run).figures)
+    if run.ood is None:
+        figures |= {"ood": None, "gap": None}
+    return figures
+
+
 def settings_of(runs: Iterable[Facts]) -> frozenset[str]:
     """Every key that any of the runs was launched with."""
     return frozenset[str]().union(*(facts.settings for facts in runs))
