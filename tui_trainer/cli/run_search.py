@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from tui_trainer.cli.ends import exit_code, worst
 from tui_trainer.cli.words import closing_line, errors, results
-from tui_trainer.errors import ExitCode, TuiTrainerError, UsageError, told
+from tui_trainer.errors import (
+    ExitCode,
+    InvalidExperimentsError,
+    TuiTrainerError,
+    UsageError,
+    told,
+)
 from tui_trainer.launch.launcher import stop
 from tui_trainer.launch.planning import driving
 from tui_trainer.record.index import Index
@@ -116,18 +122,30 @@ class _Driver:
 
     def _take_up(self, trial: Trial) -> None:
         """Start the run of a trial, resume it, or find it."""
-        point = self._point(trial)
+        try:
+            point = self._point(trial)
+        except InvalidExperimentsError as error:
+            # Each value is allowed; that these are not together shows only now.
+            self._trials.tell_failed(trial.number)
+            results.say(f"trial {trial.number}: failed; {trial.words}")
+            errors.tell(error)
+            return
         if trial.is_to_be_pruned:
-            self._condemned.add(trial.number)
-            if self._is_over(point):
-                self._trials.tell_pruned(trial.number)
-                return
+            self._end(trial.number, point)
+            return
         folder, how = bring_on(self._project, point, self._index, preflight=self._preflight)
         results.say(f"trial {trial.number}: {folder.run} {how}: {trial.words}")
         self._live[trial.number] = folder
 
-    def _is_over(self, point: Point) -> bool:
-        return standing(point, by_fingerprint(self._index.look())).status != "live"
+    def _end(self, number: int, point: Point) -> None:
+        """Stop a trial that was to be stopped when whoever drove the search was killed."""
+        now = standing(point, by_fingerprint(self._index.look()))
+        if now.run is None or now.status != "live":
+            self._trials.tell_pruned(number)
+            return
+        self._condemned.add(number)
+        self._live[number] = now.run.folder
+        self._stop(now.run.folder)
 
     def _point(self, trial: Trial) -> Point:
         own = [f"{key}={written(value)}" for key, value in trial.changes.items()]
