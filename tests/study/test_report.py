@@ -16,9 +16,9 @@ from tests.tui.run_folders import RunWriter, write_project, write_study
 from tui_trainer.errors import UsageError
 from tui_trainer.record import remarks
 from tui_trainer.record.owner import Owner
-from tui_trainer.study import report
+from tui_trainer.study import plots, report
 from tui_trainer.study.cost_figure import complexity
-from tui_trainer.study.document import Caveat, Document, Paragraph, Section, Table
+from tui_trainer.study.document import Caveat, Document, Paragraph, Plate, Section, Table
 from tui_trainer.study.rendering import render
 from tui_trainer.study.report import make_report
 from tui_trainer.study.setups import result_of
@@ -150,6 +150,15 @@ def test_of_many_setups_the_best_are_listed_and_the_rest_summed_up(
 def test_no_runs_are_no_report() -> None:
     with pytest.raises(UsageError, match="no runs to report"):
         make_report([], "nothing")
+
+
+def test_figures_of_runs_with_almost_one_name_are_files_of_their_own(tmp_path: Path) -> None:
+    figure = plots.curves([looks(write_made(tmp_path))["flat/1"]])
+    plates = tuple(Plate(figure, f"curves-{name}/1", name) for name in ("a_b", "a-b"))
+    document = Document("A study", "", (Section("Tracking summary", plates),))
+    page, *figures = render(document, tmp_path / "r.md").items()
+    named = re.findall(r"\]\(r-figures/(.*)\)", page[1].decode())
+    assert [path.name for path, _ in figures] == named == ["curves-a-b-1.png", "curves-a-b-1-2.png"]
 
 
 HOSTILE = "<script>alert(1)</script> \x1b[2J **bold** | $x$ `tick` [a](http://evil.example)"
