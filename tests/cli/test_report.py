@@ -44,7 +44,7 @@ def test_a_report_of_a_study_says_its_effects_and_what_is_missing(tmp_path: Path
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "depth.md").read_text()
     assert "| model.depth | 2 | 4 | +3.0 |" in text
-    assert "1 of 4 runs are not done (1 missing): depth.depth-4.seed-1" in text
+    assert "1 of 4 runs (1 missing): depth.depth-4.seed-1" in text
     assert "other/1" not in text
     unknown = command("report", "--study", "dept", "-o", "no.md")
     assert unknown.returncode == 2

@@ -100,5 +100,10 @@ def test_a_crash_is_a_failed_trial_and_other_ways_are_refused(tui_trainer: Comma
     assert [each["status"] for each in trials(tui_trainer)] == ["failed"] * 5
     detached = tui_trainer("run", "lr", "--detach")
     assert (detached.returncode, "this command drives" in detached.stderr) == (2, True)
+    (record,) = tui_trainer.folder.glob("runs/.search/*.jsonl")
+    record.write_text("no record\nof anything\n")
+    listed = tui_trainer("list", "--study")
+    assert "cannot be read as the record of a search" in listed.stderr
+    assert "lr: a search" in listed.stdout
     weighed = tui_trainer("study", "lr")
     assert (weighed.returncode, "list --study lr" in weighed.stderr) == (2, True)

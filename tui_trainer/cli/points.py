@@ -125,14 +125,19 @@ def _row(standing: Standing, prediction: Prediction) -> _Row:
 
 
 def _trials(project: Project, study: Study) -> list[Trial]:
-    """What a search has chosen so far."""
+    """What a search has chosen so far; one whose record cannot be read hides no other study."""
+    from tui_trainer.cli.words import errors
     from tui_trainer.launch.planning import SEARCHES
     from tui_trainer.study.search import recorded_trials
 
     if study.search is None:
         return []
     base, folder = project.experiment(study.base), project.folder / "runs" / SEARCHES
-    return recorded_trials(study.name, study.search, base, folder)
+    try:
+        return recorded_trials(study.name, study.search, base, folder)
+    except TuiTrainerError as error:
+        errors.tell(error)
+        return []
 
 
 def _trial_record(study: str, trial: Trial) -> dict[str, Any]:

@@ -220,10 +220,14 @@ def locked(path: Path, content: Mapping[str, object]) -> int | None:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether some process holds the file: it lives, or what it started does."""
+    """Whether some process holds the file: it lives, or what it started does.
+
+    Raises:
+        OSError: That cannot be seen.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+    except FileNotFoundError:
         return False
     try:
         # Shared: who only looks is in nobody's way who only looks.
