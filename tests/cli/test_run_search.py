@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import SMALL_PROJECT, CommandLine
+from tui_trainer.errors import ExitCode
 from tui_trainer.launch.planning import SEARCHES
 from tui_trainer.spec.project import load_project
 from tui_trainer.study.search import open_trials
@@ -92,6 +93,15 @@ def test_values_that_are_not_allowed_together_are_a_failed_trial(
     assert failed
     together = {"optimizer.momentum": 0.0, "optimizer.nesterov": True}
     assert all(changes == together for changes in failed)
+
+    # What a preflight refuses once may be too large; what it refuses twice running is not there.
+    more = search.replace("trials = 5, at_once = 5", "trials = 8")
+    (project / "experiments.toml").write_text(SMALL_PROJECT + more)
+    refused = tui_trainer.fake(exit_at=1, code=3)("run", "lr")
+    assert refused.returncode == ExitCode.PREFLIGHT, refused.stderr
+    states = [each["status"] for each in trials(tui_trainer)][5:]
+    assert [state for state in states if state != "failed"] == ["under way"]
+    assert "failed" in states
 
 
 def test_a_crash_is_a_failed_trial_and_other_ways_are_refused(tui_trainer: CommandLine) -> None:

@@ -176,7 +176,8 @@ def test_two_changes_at_once_are_not_told_apart(project: Path) -> None:
     assert outcome.effects.effects == ()
     assert outcome.warnings[-1] == (
         "two things or more changed at once: batch_size 32, lr 0.01; batch_size 128, lr 0.2 differ "
-        "from every other measured point in several factors, so no effect is told from them"
+        "in several factors from every measured point that they could be compared with, so no "
+        "effect is told from them"
     )
 
 

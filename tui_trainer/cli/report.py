@@ -115,6 +115,8 @@ def plot(
         raise UsageError(
             f"{output} is of no form that can be drawn", hint="-o FILE with .png, .svg or .pdf"
         )
+    if kind is Kind.EFFECTS and not study:
+        raise UsageError("effects are those of a study", hint="--study NAME")
     _check_is_meant(kind, {"--metric": metric, "--by": by, "--target": target, "--log": log})
     folders = _folders(context, runs or (), wanted, study, all_if_none=kind is Kind.COMPLEXITY)
     if kind.is_of_one_run and len(folders) != 1:
@@ -185,8 +187,6 @@ def _effects_figure(
     from tui_trainer.study.effects_figure import effects_figure
     from tui_trainer.study.metrics import Metric
 
-    if not study:
-        raise UsageError("effects are those of a study", hint="--study NAME")
     known = tuple(each.value for each in Metric)
     if metric not in known:
         raise UsageError(f"a study has no metric {quote(metric)}; there are {listed(known)}")

@@ -115,16 +115,7 @@ class _Work:
 
     def stop(self) -> int:
         """Ask what was started here to stop after a checkpoint; how many runs that are."""
-        return sum(map(self._stop, self._own & self.live.keys()))
-
-    def _stop(self, folder: RunFolder) -> bool:
-        try:
-            stop(folder)
-        except (TuiTrainerError, OSError) as error:
-            if self._index.look_at(folder).state.is_live:
-                errors.tell(told(error))
-            return False
-        return True
+        return sum(ask_to_stop(folder, self._index) for folder in self._own & self.live.keys())
 
     def waits_for_own(self) -> bool:
         """Whether something that was started here is live."""
@@ -135,6 +126,17 @@ class _Work:
         if self._undone:
             rest = plural(len(self._undone), "point")
             errors.say(f"{rest} more once these are done: tui-trainer run {study.name}")
+
+
+def ask_to_stop(folder: RunFolder, index: Index) -> bool:
+    """Ask a run to stop after a checkpoint; whether it was asked, and had not ended meanwhile."""
+    try:
+        stop(folder)
+    except (TuiTrainerError, OSError) as error:
+        if index.look_at(folder).state.is_live:
+            errors.tell(told(error))
+        return False
+    return True
 
 
 def _follow(study: Study, work: _Work, interrupts: Sequence[int]) -> ExitCode:

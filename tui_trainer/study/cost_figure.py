@@ -86,8 +86,7 @@ class _Axis(NamedTuple):
 def _number_at(key: str) -> Callable[[Result], float | None]:
     def of(result: Result) -> float | None:
         value = result.settings.get(key)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return float(value) if is_number else None
+        return None if isinstance(value, bool | str | None) else float(value)
 
     return of
 

@@ -264,8 +264,8 @@ def _unpaired(points: Sequence[PointOutcome], effects: Effects) -> Iterator[str]
     if effects.unpaired:
         labels = [point.label for point in points if point.levels in effects.unpaired]
         yield (
-            f"two things or more changed at once: {_some(labels)} differ from every other measured "
-            "point in several factors, so no effect is told from them"
+            f"two things or more changed at once: {_some(labels)} differ in several factors from "
+            "every measured point that they could be compared with, so no effect is told from them"
         )
 
 
