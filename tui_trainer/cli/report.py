@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from tui_trainer.cli.look import complete_runs, find
-from tui_trainer.cli.project import runs_folder
+from tui_trainer.cli.project import complete_studies, runs_folder
 from tui_trainer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ StudyOption = Annotated[
         "--study",
         metavar="NAME",
         help="In place of names: the runs of a study of experiments.toml.",
+        autocompletion=complete_studies,
         show_default=False,
     ),
 ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from tui_trainer.cli.look import complete_runs, find, taken
-from tui_trainer.cli.project import JsonOption, runs_folder
+from tui_trainer.cli.project import JsonOption, complete_studies, runs_folder
 from tui_trainer.errors import UsageError
 from tui_trainer.study.metrics import Metric
 from tui_trainer.study.scoreboard import By
@@ -75,7 +75,14 @@ def compare(
 def study(
     context: typer.Context,
     *,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A study of experiments.toml.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A study of experiments.toml.",
+            autocompletion=complete_studies,
+        ),
+    ],
     metric: Annotated[
         Metric, typer.Option("--metric", help="What its points are compared by.")
     ] = Metric.TEST,
