@@ -192,7 +192,7 @@ def _of_study(
     if study.search is None:
         from tui_trainer.cli.run_study import run_study
 
-        return partial(run_study, project, study, preflight=preflight, detach=detach)
+        return partial(run_study, project, study, changes, preflight=preflight, detach=detach)
     if detach:
         raise UsageError(
             f"{study.name} is a search, which this command drives to its end",
