@@ -124,6 +124,8 @@ def test_different_code_is_warned_of(tmp_path: Path) -> None:
     for name, commit in (("flat/1", "a" * 40), ("deep/1", "b" * 40)):
         file = project / "runs" / name / "experiment.toml"
         facts = f'[provenance]\ntui_trainer = "1.0"\ngit_commit = "{commit}"\n'
+        # Of a run without a record nobody knows that its code was another.
+        assert "different code versions" not in words(report_of(project), "Summary")
         file.write_text(file.read_text().replace("[provenance]\n", facts))
     document = report_of(project)
     assert "different code versions" in words(document, "Summary")

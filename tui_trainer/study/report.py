@@ -137,7 +137,8 @@ def _caveats(setups: Sequence[Setup], launches: Sequence[Launch]) -> Iterable[st
         yield f"{counted(without_ood, 'finished setup')} not measured out of distribution (OOD)."
     if len({setup.shown.planned for setup in finished} - {0}) > 1:
         yield "Setups were trained for different numbers of epochs."
-    versions = {(launch.origin.version, launch.origin.commit) for launch in launches}
+    known = [launch.origin for launch in launches if launch.has_record]
+    versions = {(origin.version, origin.commit) for origin in known}
     if len(versions) > 1:
         yield "Runs of different code versions stand together; see Provenance."
 
