@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Optional, Protocol
 
@@ -85,15 +86,31 @@ def run(  # noqa: PLR0917  typer's parameters are options
     ] = False,
     detach: DetachOption = False,
     no_queue: NoQueueOption = False,
+    launcher: Annotated[
+        Optional[str],  # noqa: UP045  typer evaluates this, also on Python 3.10
+        typer.Option(
+            "--launcher",
+            metavar="local|slurm|grid_engine",
+            help="Where: on this machine, or as a job; as --set launcher=...",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Print the job's script and command, and submit nothing."),
+    ] = False,
 ) -> None:
     """Launch a new run of each experiment, or what a study lacks, and show it to its end."""
     from tui_trainer.cli.words import errors
     from tui_trainer.launch.launcher import launch
 
-    project, wanted = load(context.obj), changes or ()
+    chosen = () if launcher is None else (f"launcher={launcher}",)
+    project, wanted = load(context.obj), (*(changes or ()), *chosen)
     studies = {
         name: project.study(name, wanted) for name in experiments if project.defines_study(name)
     }
+    if dry_run:
+        _print_jobs(project, [name for name in experiments if name not in studies], wanted)
+        return
     for name in experiments:
         if name not in studies:
             project.experiment(name, wanted)
@@ -172,6 +189,21 @@ def stop(
     results.say(closing_line(seen))
     code = exit_code(seen)
     raise typer.Exit(ExitCode.DONE if code is ExitCode.STOPPED else code)
+
+
+def _print_jobs(project: Project, experiments: Sequence[str], changes: Sequence[str]) -> None:
+    from tui_trainer.cli.words import results
+    from tui_trainer.launch.launcher import preview
+
+    if not experiments:
+        raise UsageError(
+            "each point of a study is a job of its own",
+            hint="name one of them: tui-trainer list --study NAME",
+        )
+    for name in experiments:
+        previewed = preview(project, name, changes)
+        results.say(previewed.script)
+        results.say(f"submitted by: {shlex.join(previewed.command)}")
 
 
 def _each(jobs: Sequence[Job]) -> ExitCode:

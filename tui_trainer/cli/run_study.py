@@ -15,6 +15,7 @@ from tui_trainer.cli.ends import exit_code, worst
 from tui_trainer.cli.points import counted
 from tui_trainer.cli.words import closing_line, errors, results, time_left
 from tui_trainer.errors import ExitCode, TuiTrainerError, told
+from tui_trainer.launch.clusters.watch import watching
 from tui_trainer.launch.launcher import stop
 from tui_trainer.record.index import Index
 from tui_trainer.record.state import State
@@ -148,7 +149,7 @@ def ask_to_stop(folder: RunFolder, index: Index) -> bool:
 def _follow(work: _Work, interrupts: Sequence[int], again: str) -> ExitCode:
     """Show each end until all have come, or until somebody has had enough."""
     is_asked = False
-    with _moving_line() as show:
+    with _moving_line() as show, watching(lambda: list(work.live.values())):
         while work.live and len(interrupts) < 2:
             for run in work.ended():
                 results.say(closing_line(run))

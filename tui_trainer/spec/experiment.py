@@ -35,6 +35,12 @@ class Resources(Table, frozen=True):
     walltime: str | None = None
     """Hours, minutes and seconds that one attempt may take, such as "12:00:00"; before training the
     time that is needed is compared with it."""
+    memory: str | None = None
+    """What a cluster's job may use of its node's memory, such as "16G"."""
+    gpus: Annotated[int, Meta(ge=1, le=64)] | None = None
+    """GPUs that a cluster's job asks for."""
+    cluster: str | None = None
+    """Which table of `[clusters]` is meant, where several are of the launcher's kind."""
 
     @property
     def wall_seconds(self) -> int | None:
@@ -71,7 +77,8 @@ class Experiment(Table, frozen=True, kw_only=True):
     checkpoint_minutes: Positive = 5.0
     """Within an epoch a checkpoint is saved this often: what a kill costs at the most. The end of
     an epoch always saves one."""
-    launcher: Literal["local"] = "local"
+    launcher: Literal["local", "slurm", "grid_engine"] = "local"
+    """Where its runs are started: on this machine, or as jobs of a cluster's scheduler."""
     resources: Resources = Resources()
 
     @property
