@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional, Protocol
 
 import typer
 
 from tui_trainer.cli.ends import exit_code, worst
 from tui_trainer.cli.look import RunArgument, RunsOrAllArgument, find
-from tui_trainer.cli.project import load, runs_folder
+from tui_trainer.cli.project import load, project_at_prompt, runs_folder
 from tui_trainer.errors import ExitCode, TuiTrainerError, UsageError, told
 
 if TYPE_CHECKING:
@@ -36,23 +34,16 @@ MOST_EPOCHS = 1_000_000
 
 def complete_experiments(context: typer.Context, incomplete: str) -> list[str]:
     """Names of experiments for the shell's completion."""
-    project = _project(context)
+    project = project_at_prompt(context)
     return [] if project is None else _beginning(incomplete, project.experiments)
 
 
 def complete_launchable(context: typer.Context, incomplete: str) -> list[str]:
     """Names of experiments and studies for the shell's completion."""
-    project = _project(context)
+    project = project_at_prompt(context)
     if project is None:
         return []
     return _beginning(incomplete, (*project.experiments, *project.studies))
-
-
-def _project(context: typer.Context) -> Project | None:
-    folder = context.find_root().params.get("folder") or Path.cwd()
-    with contextlib.suppress(TuiTrainerError):  # a prompt is no place for errors
-        return load(Path(folder))
-    return None
 
 
 def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
@@ -233,7 +224,7 @@ def _of_study(
     if study.search is None:
         from tui_trainer.cli.run_study import run_study
 
-        return partial(run_study, project, study, preflight=preflight, detach=detach)
+        return partial(run_study, project, study, changes, preflight=preflight, detach=detach)
     if detach:
         raise UsageError(
             f"{study.name} is a search, which this command drives to its end",

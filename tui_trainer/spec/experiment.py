@@ -18,6 +18,7 @@ from tui_trainer.spec.evaluation import Evaluation
 from tui_trainer.spec.learning import CrossEntropy, NoScheduler, Optimizer, Scheduler, Sgd
 from tui_trainer.spec.model import Cnn, Model
 from tui_trainer.spec.ood import Ood
+from tui_trainer.spec.summary import BESIDE_THE_RESULT
 from tui_trainer.spec.table import Positive, Seed, Table, plain
 from tui_trainer.spec.training import Ema, Training, Warmup
 
@@ -89,8 +90,7 @@ class Experiment(Table, frozen=True, kw_only=True):
     def fingerprint(self) -> str:
         """16 hexadecimal digits over everything that decides the result, and nothing else."""
         deciding = plain(self)
-        for key in ("description", "checkpoint_minutes", "launcher", "resources"):
-            del deciding[key]
-        for key in ("root", "verify", "stage"):
-            deciding["data"].pop(key, None)
+        for key in BESIDE_THE_RESULT:
+            table, _, last = key.rpartition(".")
+            (deciding[table] if table else deciding).pop(last, None)
         return hashlib.sha256(msgspec.json.encode(deciding, order="sorted")).hexdigest()[:16]
