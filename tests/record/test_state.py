@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 ME = Owner.of_process(os.getpid())
 DEAD = replace(ME, start_ticks=ME.start_ticks - 1)
 ELSEWHERE = replace(ME, host="node7", boot_id="another", job_id="4711")
+BEFORE_A_REBOOT = replace(ME, boot_id="another")
 LAUNCHED = Launched(launcher="local", owner=ME)
 
 
@@ -104,6 +105,14 @@ CASES = {
     "launched by a process that is gone": (
         evidence([Launched(launcher="local", owner=DEAD)], attempt=0, owner=None),
         State.FAILED,
+    ),
+    "launched before the machine was started anew": (
+        evidence([Launched(launcher="local", owner=BEFORE_A_REBOOT)], attempt=0, owner=None),
+        State.FAILED,
+    ),
+    "launched on another machine": (
+        evidence([Launched(launcher="local", owner=ELSEWHERE)], attempt=0, owner=None),
+        State.QUEUED,
     ),
     "owner lives, nothing said yet": (evidence(), State.RUNNING),
     "owner lives and trains": (evidence(RUNNING, heartbeat=beat()), State.RUNNING),

@@ -326,9 +326,13 @@ def _without_attempt(evidence: Evidence) -> Verdict:
     if evidence.history.launch_failure:
         return Verdict(State.FAILED, evidence.history.launch_failure)
     launched = evidence.history.launched
-    if launched is None or launched.owner.presence() is Presence.DEAD:
+    if launched is None or _is_gone(launched.owner):
         return Verdict(State.FAILED, "its launch was cut off before a supervisor took it")
     return Verdict(State.QUEUED, "waits for its supervisor")
+
+
+def _is_gone(launcher: Owner) -> bool:
+    return launcher.presence() is Presence.DEAD or launcher.is_of_another_boot()
 
 
 def _ended(attempt: Attempt, evidence: Evidence) -> Verdict:
