@@ -109,7 +109,7 @@ class Pool:
             OSError: It cannot be made.
         """
         job = job_name(os.environ)
-        folder = _own_folder()
+        folder = own_folder()
         if job:
             folder /= f"job-{_NOT_IN_NAMES.sub('_', job)}"
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -193,6 +193,27 @@ def job_name(environment: Mapping[str, str]) -> str:
         task = environment.get("SGE_TASK_ID", "")
         return f"{job}.{task}" if task.isdigit() else job
     return environment.get("PBS_JOBID") or environment.get("LSB_JOBID") or ""
+
+
+def own_folder() -> Path:
+    """A folder of this user's alone, on a disk of this machine.
+
+    Raises:
+        UsageError: It belongs to somebody else, or others may enter it.
+        OSError: It cannot be made.
+    """
+    said = os.environ.get(FOLDER_VARIABLE)
+    folder = Path(said) if said else _NODE_LOCAL / f"tui-trainer-{os.getuid()}"
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700, parents=True)
+    about = folder.lstat()
+    is_own = stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid()
+    if is_own and not about.st_mode & 0o077:
+        return folder
+    raise UsageError(
+        f"the slots of this machine are kept in {folder}, which is no folder of yours alone",
+        hint=f"move it away, make it yours (chmod 700), or let {FOLDER_VARIABLE} name another",
+    )
 
 
 def locked(path: Path, content: Mapping[str, object]) -> int | None:
@@ -281,19 +302,3 @@ def _holder(path: Path) -> RunFolder | None:
 def _close(descriptors: Iterable[int]) -> None:
     for descriptor in descriptors:
         os.close(descriptor)
-
-
-def _own_folder() -> Path:
-    """A folder of this user's alone, on a disk of this machine."""
-    said = os.environ.get(FOLDER_VARIABLE)
-    folder = Path(said) if said else _NODE_LOCAL / f"tui-trainer-{os.getuid()}"
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700, parents=True)
-    about = folder.lstat()
-    is_own = stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid()
-    if is_own and not about.st_mode & 0o077:
-        return folder
-    raise UsageError(
-        f"the slots of this machine are kept in {folder}, which is no folder of yours alone",
-        hint=f"move it away, make it yours (chmod 700), or let {FOLDER_VARIABLE} name another",
-    )
