@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.faults.small_disk import SmallDisk
 from tui_trainer.errors import UsageError
 from tui_trainer.launch import queue
 from tui_trainer.launch.gpu_choice import Driver, GpuChoice
@@ -21,7 +25,6 @@ from tui_trainer.spec.experiment import Resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 class SilentDriver(Driver):
@@ -155,6 +158,37 @@ def test_tickets_that_somebody_removed_are_written_again(
     assert [ticket.folder().run for ticket in tickets(pool)] == ["cnn/1"]
 
 
+def test_a_job_whose_slots_somebody_removed_makes_them_again(
+    own_slots: Path, stand: Callable[..., InLine]
+) -> None:
+    own_slots.mkdir(mode=0o700, parents=True)
+    turn = stand(pool_of(own_slots / "job-7", 1), "cnn/1")
+    shutil.rmtree(own_slots)
+    assert turn.has_come()
+
+
+def test_slots_that_became_somebody_else_s_are_not_written_to(
+    own_slots: Path, stand: Callable[..., InLine], tmp_path: Path
+) -> None:
+    turn = stand(pool_of(own_slots, 1), "cnn/1")
+    shutil.rmtree(own_slots)
+    (tmp_path / "elsewhere").mkdir()
+    own_slots.symlink_to(tmp_path / "elsewhere")
+    assert not turn.has_come()
+    assert "no folder of yours alone" in turn.cause
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_place_that_cannot_be_left_is_left_all_the_same(
+    own_slots: Path, stand: Callable[..., InLine]
+) -> None:
+    turn = stand(pool_of(own_slots, 1), "cnn/1")
+    shutil.rmtree(own_slots / "waiting")
+    (own_slots / "waiting").write_text("in the way")
+    turn.step_back()
+    assert turn._ticket is None
+
+
 def test_a_run_whose_folder_is_out_of_sight_for_a_moment_keeps_its_place(
     own_slots: Path, stand: Callable[..., InLine]
 ) -> None:
@@ -233,6 +267,38 @@ def test_where_slots_cannot_be_kept_a_run_begins_all_the_same_and_says_so(
     assert isinstance(turn, AtOnce)
     assert turn.has_come()
     assert "started without a place in the queue" in turn.share().warnings[-1]
+
+
+def test_a_full_disk_is_waited_for_in_the_queue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SmallDisk.mounted(tmp_path / "small", "size=256k,nr_inodes=3,mode=700") as disk:
+        monkeypatch.setenv("TUI_TRAINER_SLOTS_FOLDER", str(disk.place))
+        filler = disk.fill()
+        (disk.place / "waiting").mkdir(mode=0o700)
+        turn = turn_of(RunFolder(tmp_path / "runs/cnn/1"), Resources(slots=1))
+        assert not turn.has_come()
+        assert "No space left on device" in turn.cause
+        filler.unlink()
+        disk.change("size=256k,nr_inodes=9")
+        assert turn.has_come()
+
+
+def test_a_lock_that_fails_again_and_again_uses_nothing_up(
+    own_slots: Path, stand: Callable[..., InLine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn, lock = stand(pool_of(own_slots, 1), "cnn/1"), fcntl.flock
+
+    def flock(descriptor: int, operation: int) -> None:
+        if operation & fcntl.LOCK_EX:
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    descriptors = Path("/proc/self/fd")
+    before = len(list(descriptors.iterdir()))
+    assert [turn.has_come() for _ in range(9)] == [False] * 9
+    assert len(list(descriptors.iterdir())) == before
 
 
 def test_a_slot_that_cannot_be_looked_at_is_waited_for_in_words(

@@ -111,12 +111,21 @@ class Pool:
         job = job_name(os.environ)
         folder = own_folder()
         if job:
-            folder /= f"job-{_NOT_IN_NAMES.sub('_', job)}"
-            folder.mkdir(mode=0o700, exist_ok=True)
+            folder = _owned(folder / f"job-{_NOT_IN_NAMES.sub('_', job)}")
         said = os.environ.get(CPU_SLOTS_VARIABLE, "")
         cpus = int(said) if CORE_COUNT.fullmatch(said) else allotted_cores().cores
         driver = Driver()
         return cls(folder, cpus, choices(driver), driver, is_of_job=bool(job))
+
+    def stand(self) -> None:
+        """Make its folder again where somebody cleared it away, as what cleans /tmp may.
+
+        Raises:
+            UsageError: By now it belongs to somebody else.
+            OSError: It cannot be made.
+        """
+        own_folder()
+        _owned(self.folder)
 
     def want(self, resources: Resources) -> Want:
         """What a run takes of it; of more than there is, all there is."""
@@ -203,7 +212,10 @@ def own_folder() -> Path:
         OSError: It cannot be made.
     """
     said = os.environ.get(FOLDER_VARIABLE)
-    folder = Path(said) if said else _NODE_LOCAL / f"tui-trainer-{os.getuid()}"
+    return _owned(Path(said) if said else _NODE_LOCAL / f"tui-trainer-{os.getuid()}")
+
+
+def _owned(folder: Path) -> Path:
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700, parents=True)
     about = folder.lstat()
@@ -224,13 +236,15 @@ def locked(path: Path, content: Mapping[str, object]) -> int | None:
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(path, flags, 0o600)
+    is_ours = False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        is_there = path.stat().st_ino == os.fstat(descriptor).st_ino
-    except (BlockingIOError, FileNotFoundError):
-        is_there = False
-    if not is_there:
-        os.close(descriptor)
+        with contextlib.suppress(BlockingIOError, FileNotFoundError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_ours = path.stat().st_ino == os.fstat(descriptor).st_ino
+    finally:
+        if not is_ours:
+            os.close(descriptor)
+    if not is_ours:
         return None
     # Who it is only matters to people; a full disk does not make the slot another's.
     with contextlib.suppress(OSError):
