@@ -101,8 +101,11 @@ class Pool:
     """Then nobody else is to be on its GPUs, whatever it looks like: the scheduler gave them."""
 
     @classmethod
-    def here(cls) -> Pool:
+    def here(cls, driver: Driver | None = None) -> Pool:
         """The one of this process.
+
+        Args:
+            driver: One that is awake, where the answer of a sleeping one is not to be missed.
 
         Raises:
             UsageError: Its folder belongs to somebody else.
@@ -114,7 +117,7 @@ class Pool:
             folder = _owned(folder / f"job-{_NOT_IN_NAMES.sub('_', job)}")
         said = os.environ.get(CPU_SLOTS_VARIABLE, "")
         cpus = int(said) if CORE_COUNT.fullmatch(said) else allotted_cores().cores
-        driver = Driver()
+        driver = driver or Driver()
         return cls(folder, cpus, choices(driver), driver, is_of_job=bool(job))
 
     def stand(self) -> None:
@@ -129,7 +132,7 @@ class Pool:
 
     def want(self, resources: Resources) -> Want:
         """What a run takes of it; of more than there is, all there is."""
-        if self.gpus and _would_use_gpu(resources):
+        if self.gpus and would_use_gpu(resources):
             return Want(min(resources.slots or 0, self.cpus), 1)
         return Want(min(resources.slots or self.cpus, self.cpus), 0)
 
@@ -281,7 +284,8 @@ def touch(descriptors: Sequence[int]) -> None:
             os.utime(descriptor)
 
 
-def _would_use_gpu(resources: Resources) -> bool:
+def would_use_gpu(resources: Resources) -> bool:
+    """Whether a run computes on a GPU where there is one."""
     if resources.device != "auto":
         return resources.device == "cuda"
     with contextlib.suppress(PackageNotFoundError):

@@ -13,8 +13,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tui_trainer.errors import TuiTrainerError, told
+from tui_trainer.launch.gpu_choice import Driver
 from tui_trainer.launch.resources import allotted_cores, threads_for
-from tui_trainer.launch.slots import Pool, Slots, touch
+from tui_trainer.launch.slots import Pool, Slots, touch, would_use_gpu
 from tui_trainer.launch.tickets import issue, tickets
 from tui_trainer.record.failure import Hope
 from tui_trainer.record.place import Place
@@ -230,10 +231,18 @@ class InLine:
         self._ticket = None
 
 
-def turn_of(folder: RunFolder, resources: Resources) -> Turn:
+def driver_for(resources: Resources) -> Driver:
+    """NVIDIA's, awake where the run would use it: until then it seems as if there were no GPU."""
+    driver = Driver()
+    if would_use_gpu(resources):
+        driver.wake_up()
+    return driver
+
+
+def turn_of(folder: RunFolder, resources: Resources, driver: Driver | None = None) -> Turn:
     """The turn of a run, which stands in the queue from now on; it waits for none if it cannot."""
     try:
-        turn = InLine(folder, resources, Pool.here())
+        turn = InLine(folder, resources, Pool.here(driver))
         with _time_to_make_room():
             turn.line_up()
     except (TuiTrainerError, OSError) as error:
