@@ -89,11 +89,11 @@ class _Driver:
         """Until nothing is under way and nothing is to be asked for."""
         self._index.look_until_sure()
         for trial in self._trials.under_way():
-            self._take_up(trial)
+            if not interrupts:
+                self._take_up(trial)
         is_asked_to_stop = False
         while len(interrupts) < 2:
-            if not interrupts and not self._codes:
-                self._ask_for_more()
+            self._ask_for_more(interrupts)
             if not self._live:
                 break
             if interrupts and not is_asked_to_stop:
@@ -107,8 +107,8 @@ class _Driver:
         stopped = [ExitCode.STOPPED] if interrupts else []
         return worst([*self._codes, *stopped, self._told_best()])
 
-    def _ask_for_more(self) -> None:
-        while len(self._live) < self._at_once and not self._codes:
+    def _ask_for_more(self, interrupts: Sequence[int]) -> None:
+        while len(self._live) < self._at_once and not self._codes and not interrupts:
             trial = self._trials.ask()
             if trial is None:
                 return
@@ -119,15 +119,18 @@ class _Driver:
         point = self._point(trial)
         if trial.is_to_be_pruned:
             self._condemned.add(trial.number)
-            if self._is_over(point):
+            if self._is_stopped(point):
                 self._trials.tell_pruned(trial.number)
                 return
         folder, how = bring_on(self._project, point, self._index, preflight=self._preflight)
         results.say(f"trial {trial.number}: {folder.run} {how}: {trial.words}")
         self._live[trial.number] = folder
+        if trial.is_to_be_pruned and how != "done":
+            self._stop(folder)  # who decided that may have been killed before it asked
 
-    def _is_over(self, point: Point) -> bool:
-        return standing(point, by_fingerprint(self._index.look())).status != "live"
+    def _is_stopped(self, point: Point) -> bool:
+        status = standing(point, by_fingerprint(self._index.look())).status
+        return status not in {"live", "done"}
 
     def _point(self, trial: Trial) -> Point:
         own = [f"{key}={written(value)}" for key, value in trial.changes.items()]
@@ -164,13 +167,19 @@ class _Driver:
         elif number in self._condemned:
             self._trials.tell_pruned(number)
             results.say(f"trial {number}: pruned after epoch {len(run.epochs)}; {run.name}")
-        elif run.state is State.CRASHED:
-            # Its supervisor has tried as often as there was hope.
+        elif self._has_failed(run):
             self._trials.tell_failed(number)
             results.say(f"trial {number}: failed; {closing_line(run)}")
         else:
             results.say(closing_line(run))
             self._codes.append(exit_code(run))
+
+    def _has_failed(self, run: Run) -> bool:
+        """Whether it came to nothing by what was chosen for it."""
+        if run.state is State.FAILED:
+            return self._trials.best() is not None  # what others were not refused for
+        # Its supervisor has tried as often as there was hope.
+        return run.state is State.CRASHED
 
     def _stop(self, folder: RunFolder) -> None:
         try:
