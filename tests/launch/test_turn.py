@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.faults.small_disk import SmallDisk
+from tests.tui.run_folders import RunWriter, write_project
 from tui_trainer.errors import UsageError
-from tui_trainer.launch import queue
+from tui_trainer.launch import launcher, queue
 from tui_trainer.launch.gpu_choice import Driver, GpuChoice
 from tui_trainer.launch.slots import Pool, is_locked, job_name
 from tui_trainer.launch.tickets import tickets
@@ -101,6 +102,21 @@ def test_more_slots_than_there_are_means_all(own_slots: Path, stand: Callable[..
     greedy, other = stand(pool, "cnn/1", Resources(slots=64)), stand(pool, "cnn/2")
     assert greedy.has_come()
     assert not other.has_come()
+
+
+def test_a_run_that_never_had_a_place_gets_one_behind_all_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = write_project(tmp_path / "digits")
+    folder = RunWriter(project, "cnn2").start().train(1).end(75).folder
+    folder.queue_file.unlink(missing_ok=True)
+    monkeypatch.setattr(launcher, "start_supervisor", lambda *_, **__: 1)
+    before = Place.at_the_end()
+    launcher.resume(folder)
+    place = Place.read(folder.queue_file)
+    assert place.rank >= before.rank
+    launcher.resume(folder)
+    assert Place.read(folder.queue_file) == place
 
 
 def test_a_held_run_lets_the_others_go_by(own_slots: Path, stand: Callable[..., InLine]) -> None:
