@@ -108,7 +108,7 @@ def test_a_run_that_never_had_a_place_gets_one_behind_all_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = write_project(tmp_path / "digits")
-    folder = RunWriter(project, "cnn2").start().train(1).end(75).folder
+    folder = RunWriter(project, "cnn2").start().train(1).end(75)
     folder.queue_file.unlink(missing_ok=True)
     monkeypatch.setattr(launcher, "start_supervisor", lambda *_, **__: 1)
     before = Place.at_the_end()
