@@ -72,7 +72,7 @@ def test_runs_begin_in_the_order_in_which_they_came(
     assert not second.has_come()
     assert first.has_come()
     assert not third.has_come()
-    assert third.cause == "2nd in the queue; cnn/1 has the slots"
+    assert third.cause == "2nd in the queue"
     assert not second.has_come()
     assert second.cause == "1st in the queue; cnn/1 has the slots"
     first.step_back()

@@ -253,7 +253,7 @@ def test_clocks_that_jump_change_no_state(jumps: list[float]) -> None:
 
 
 def test_a_run_that_waits_for_slots_is_queued_and_nothing_is_wrong_with_it() -> None:
-    waits = replace(beat("queued", idle=9000), waits_for="2nd in the queue; cnn4/2 has the slots")
+    waits = replace(beat("queued", idle=9000), waits_for="1st in the queue; cnn4/2 has the slots")
     assert judge(evidence(heartbeat=waits)) == Verdict(State.QUEUED, waits.waits_for)
     assert State.QUEUED.is_live
     assert judge(evidence(heartbeat=waits, stop_request=False)) == Verdict(State.STOPPING)

@@ -214,8 +214,8 @@ class InLine:
         while before and not before[-1].is_of_the_living():
             before.pop()
         if before:
-            rest = self._pool.held_by(self._want)
-            return f"{_ordinal(len(before) + 1)} in the queue{rest and '; '}{rest}"
+            # Who has the slots is looked up by who is next: a hundred would look at all of them.
+            return f"{_ordinal(len(before) + 1)} in the queue"
         self._is_first = True
         taken = self._pool.take(self._want, self._folder)
         if isinstance(taken, Slots):
