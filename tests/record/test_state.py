@@ -114,6 +114,10 @@ CASES = {
         evidence([Launched(launcher="local", owner=ELSEWHERE)], attempt=0, owner=None),
         State.QUEUED,
     ),
+    "launched on another machine, and taken by nobody for long": (
+        evidence([Launched(time=1.0, launcher="local", owner=ELSEWHERE)], attempt=0, owner=None),
+        State.FAILED,
+    ),
     "owner lives, nothing said yet": (evidence(), State.RUNNING),
     "owner lives and trains": (evidence(RUNNING, heartbeat=beat()), State.RUNNING),
     "starts": (evidence(RUNNING, heartbeat=beat("starting")), State.PREFLIGHT),
