@@ -113,9 +113,14 @@ def priority(
 def _each(
     context: typer.Context, names: Sequence[str], do: Callable[[RunFolder], None], done: str
 ) -> None:
-    for folder in [find(context, name) for name in names]:
+    from tui_trainer.cli.keep import each
+
+    def told(name: str) -> str:
+        folder = find(context, name)
         do(folder)
-        typer.echo(f"{folder.run} {done}")
+        return f"{folder.run} {done}"
+
+    each(told, names)
 
 
 def _rows(now: Standing, runs: dict[Path, Run], ends: Outlook) -> Iterable[dict[str, Any]]:
