@@ -101,7 +101,7 @@ def test_one_crash_ends_no_other_point_and_changes_make_other_runs(
     assert set(statuses(tui_trainer).values()) == {"missing"}
     varied = tui_trainer("run", "s", "--set", "model.depth=3")
     assert varied.returncode == 2
-    assert "s.depth-1.seed-0 and s.depth-2.seed-0 would train the same" in varied.stderr
+    assert "--set model.depth=3: the study s varies this key" in varied.stderr
 
 
 def test_ctrl_c_stops_what_was_started_here(tui_trainer: CommandLine) -> None:
