@@ -59,7 +59,7 @@ def test_what_cannot_be_drawn_is_said(tmp_path: Path) -> None:
         (("confusion", "flat", "deep", "-o", "a.png"), "confusion shows one run, not 2"),
         (("comparison", "flat", "--metric", "oood", "-o", "a.png"), "did you mean `ood`"),
         (("curves", "flat", "--by", "depth", "-o", "a.png"), "--by says nothing of curves"),
-        (("effects", "flat", "-o", "a.png"), "effects are those of a study"),
+        (("effects", "-o", "a.png"), "effects are those of a study"),
     ):
         done = command("plot", *arguments)
         assert (done.returncode, done.stdout) == (2, "")

@@ -105,3 +105,4 @@ def test_a_study_of_which_nothing_ran_says_so(project: Path, tui_trainer: Comman
     assert "no effects yet" in done.stdout
     assert "beware: not done are 8 of 8 runs (8 missing)" in done.stderr
     assert tui_trainer("study", "narrow").returncode == ExitCode.USAGE
+    assert tui_trainer("study", "wide", "--json", "--table", "points").returncode == ExitCode.USAGE

@@ -269,7 +269,7 @@ def test_the_commands_show_and_change_the_queue(site: Site) -> None:
     for waiting in (second, third):
         site.wait(waiting, State.QUEUED)
     assert tui_trainer("queue", "move", "two/1", "--first").returncode == 0
-    held = tui_trainer("queue", "hold", "one/1", "one/2")  # the first of them does not wait
+    held = tui_trainer("queue", "hold", "one/1", "one/2")  # the first does not wait
     assert (held.returncode, held.stdout) == (2, "one/2 held\n")
     wait_until(lambda: look(second).cause.startswith("held"))
     told = tui_trainer("queue").stdout

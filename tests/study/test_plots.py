@@ -126,7 +126,7 @@ def test_thinned_lines_keep_their_extremes() -> None:
 def test_effects_stand_by_their_size_beside_the_noise_of_seeds() -> None:
     values = {"2": (0.90, 0.92), "4": (0.92, 0.94), "8": (0.80, 0.81)}
     samples = [
-        Sample({"depth": level}, seed, value)
+        Sample({"model.name": level}, seed, value)
         for level, pair in values.items()
         for seed, value in enumerate(pair)
     ]
@@ -134,7 +134,7 @@ def test_effects_stand_by_their_size_beside_the_noise_of_seeds() -> None:
         study="depth", metric=Metric.TEST, points=(), effects=effects_of(samples), warnings=()
     )
     figure = effects_figure(outcome)
-    assert [bar.label for bar in figure.bars] == ["depth: 2 → 8", "depth: 2 → 4"]
+    assert [bar.label for bar in figure.bars] == ["model: 2 → 8", "model: 2 → 4"]
     assert [bar.value for bar in figure.bars] == [pytest.approx(-10.5), pytest.approx(2.0)]
     assert all(bar.interval and bar.interval[0] < bar.value for bar in figure.bars)
     assert not figure.bars[1].is_clear

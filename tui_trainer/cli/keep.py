@@ -59,7 +59,7 @@ def trash(context: typer.Context, runs: RunsArgument) -> None:
         moved = trash_run(find(context, name))
         return f"{moved.run} is in the trash; have it back: tui-trainer restore {moved.run}"
 
-    each(thrown, runs)
+    _each(thrown, runs)
 
 
 def restore(
@@ -79,7 +79,7 @@ def restore(
 
     known = runs_folder(context.obj)
     if runs:
-        each(lambda name: f"{(back := restore_run(known, name)).run}: {back.path}", runs)
+        _each(lambda name: f"{(back := restore_run(known, name)).run}: {back.path}", runs)
     else:
         _list_trash(context, as_json=as_json)
 
@@ -113,7 +113,7 @@ def prune(
         _tell_pruned(items, removed, removes=removes)
 
 
-def each(do: Callable[[str], str], names: Sequence[str]) -> None:
+def _each(do: Callable[[str], str], names: Sequence[str]) -> None:
     """Do it to each run, whatever becomes of the others; the last error decides the exit code."""
     codes = [_one(do, name) for name in names]
     raise typer.Exit(next(filter(None, reversed(codes)), ExitCode.DONE))
