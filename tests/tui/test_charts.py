@@ -10,12 +10,14 @@ import pytest
 from tests.tui.run_folders import RunWriter, write_project
 from tui_trainer.tui.charts import Look, accuracy_chart, loss_chart, smooth
 from tui_trainer.tui.glyphs import UNICODE
-from tui_trainer.tui.store import RunView, Store
+from tui_trainer.tui.store import Store
 from tui_trainer.tui.widgets.line import as_text
 from tui_trainer.tui.widgets.plot import draw_chart
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tui_trainer.tui.views import RunView
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from tests.tui.run_folders import RunWriter, write_project, write_robust_study
 from tests.tui.snapshot import screen_agrees
 from tests.tui.story import story
 from tui_trainer.tui import keys
+from tui_trainer.tui.widgets.plot import Plot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,6 +92,45 @@ async def test_settings_that_have_no_room_are_gone_to(tmp_path: Path) -> None:
         await told.sees("model.name", "resnet18")
         await told.press(keys.LEFT, keys.LEFT)
         await told.sees("model.name", "cnn")
+
+
+async def test_a_few_epochs_are_compared_over_the_whole_width(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    RunWriter(project, "cnn2").start().train(2).end(0)
+    RunWriter(project, "cnn4").start().train(3).beat()
+    async with story(project, (80, 24)) as told:
+        await told.sees("● running", "✓ finished")
+        for label in ("cnn2/1", "cnn4/1"):
+            await told.go_to(label)
+            await told.press(keys.MARK)
+        await told.press(keys.COMPARE)
+        await told.sees("2 runs compared", "2 5")
+        axis = next(line for line in told.screen.splitlines() if "└" in line)
+        ticks = told.screen.splitlines()[told.screen.splitlines().index(axis) + 1]
+        assert ticks.split()[-1] == "3"
+        assert axis.rstrip().endswith("┬")
+
+
+async def test_without_colours_eight_curves_are_told_apart_by_weight_and_dashes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    project = write_project(tmp_path)
+    for number in range(8):
+        RunWriter(project, "cnn2").start().train(14, rate=0.1 + number / 20).end(0)
+    async with story(project, (120, 40)) as told:
+        await told.sees("✓ 8 finished")
+        await told.go_to("cnn2")
+        await told.press(keys.MARK)
+        await told.press(keys.COMPARE)
+        await told.sees("8 runs compared")
+        plot = told.app.screen.query_one("#curves", Plot)
+        assert plot._chart is not None
+        looks = []
+        for series in plot._chart.series:
+            style = told.app.get_component_styles(f"ink--{series.ink}").partial_rich_style
+            looks.append((style.bold, style.dim, series.dash))
+        assert len(set(looks)) == 8
 
 
 async def test_a_live_run_moves_on_beside_the_others(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ async def test_the_list_is_grouped_by_base_by_state_and_by_tag(study: Path) -> N
     remarks.tag(run_of(study, "cnn4/1"), ["b", "a"])
     remarks.tag(run_of(study, "cnn8/1"), ["b"])
     async with story(study) as told:
-        await told.sees("● running")
+        await told.sees("● running", "◍ stalled", "resnet18")
         plain = rows_on(told)
         await told.press(keys.GROUP)
         await told.sees("by base", "from cnn2", "2 experiments · 3 runs")

@@ -122,6 +122,40 @@ async def test_long_names_cut_nothing_but_themselves(tmp_path: Path, width: int)
         assert ("test" in "".join(lines[:3])) == (width >= 72)
 
 
+async def test_data_that_are_not_there_are_missed_before_anything_is_launched(
+    tmp_path: Path,
+) -> None:
+    text = """[experiments.one]
+data = { name = "cifar100" }
+[experiments.two]
+data = { name = "npz", path = "mine.npz" }
+description = "of my own"
+[experiments.three]
+ood = { severities = [5] }
+"""
+    project = write_project(tmp_path, text)
+    async with story(project, (120, 40)) as told:
+        words = "data/cifar-100-python is not there: tui-trainer data fetch cifar100"
+        await told.sees(f"▲ no data         0/20  {words}", "mine.npz is not there", "○ not run")
+        await told.sees("  ood    gap ")  # as three is measured so, before it has run
+        await told.go_to("one")
+        await told.sees(f"▲ no data: {words}")
+        (project / "mine.npz").write_bytes(b"")
+        await told.sees_no("mine.npz is not there")
+        await told.sees("of my own")
+
+
+async def test_the_foot_of_80_columns_has_the_verbs_of_a_row_and_the_ways_on(study: Path) -> None:
+    async with story(study, (80, 24)) as told:
+        await told.go_to("cnn4/3")
+        foot = "Enter show  r resume  s stop  L plan  / filter  : find  ? help  q leave  N new"
+        await told.sees(foot)
+        await told.go_to("resnet18")  # which never ran
+        await told.sees(
+            "Enter launch  L plan  / filter  : find  ? help  q leave  N new  v pictures"
+        )
+
+
 async def test_a_dead_run_says_what_killed_it_and_what_brings_it_back(study: Path) -> None:
     async with story(study, (80, 24)) as told:
         await told.sees("crashed")
@@ -304,7 +338,7 @@ async def test_runs_fold_under_their_experiment(study: Path) -> None:
 
 async def test_the_mouse_selects_folds_and_scrolls(study: Path) -> None:
     async with story(study) as told:
-        await told.sees("● running")
+        await told.sees("● running", "cnn4/2", "▾ cnn8")
         lines = told.screen.split("\n")
         row = next(y for y, line in enumerate(lines) if "cnn4/2" in line)
         await told.pilot.click(offset=(10, row))

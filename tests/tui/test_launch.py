@@ -165,6 +165,25 @@ async def test_marked_runs_stand_for_their_experiments(tmp_path: Path) -> None:
         await told.did("launch cnn2 epochs=3", "launch cnn4 epochs=3")
 
 
+async def test_a_change_says_what_it_becomes_in_each_of_several_experiments(
+    tmp_path: Path,
+) -> None:
+    project = write_project(tmp_path)
+    for name in ("cnn2", "cnn4"):
+        RunWriter(project, name).start().train(2).end(0)
+    async with story(project) as told:
+        await told.sees("✓ 2 finished")
+        for label in ("cnn2/1", "cnn4/1"):
+            await told.go_to(label)
+            await told.press(keys.MARK)
+        await told.press(keys.PLAN)
+        await told.type("model.depth=4")
+        await told.sees("2, 4 → 4", "model.depth: now 2, 4, ", "learning rate  of cnn2: ")
+        await told.press(keys.ERASE_LINE)
+        await told.type("epochs=3")
+        await told.sees("14 → 3")
+
+
 async def test_a_preflight_that_cannot_be_run_says_why(tmp_path: Path) -> None:
     async with story(write_project(tmp_path)) as told:
         told.operations.findings = PreflightError("the network is not there", hint="build it")

@@ -377,6 +377,26 @@ async def test_undo_brings_back_also_after_the_app_was_left(tmp_path: Path) -> N
         await told.sees("nothing was moved to the trash from here")
 
 
+async def test_what_could_not_come_back_can_be_had_back_later(tmp_path: Path) -> None:
+    project = write_robust_study(tmp_path)
+    async with story(project) as told:
+        await told.sees("● running")
+        for name in ("cnn4/2", "cnn8/1"):
+            await told.go_to(name)
+            await told.press(keys.TRASH, keys.YES)
+            await told.sees(f"{name} in the trash; u brings back")
+            await told.sees_no(f"   {name} ")
+        in_its_place = project / "runs" / "cnn8" / "1"
+        in_its_place.mkdir(parents=True)
+        await told.press(keys.UNDO)
+        await told.sees("cnn8/1 stands already in")
+        in_its_place.rmdir()
+        await told.press(keys.UNDO)
+        await told.sees("cnn4/2 back from the trash")
+        await told.press(keys.UNDO)
+        await told.sees("cnn8/1 back from the trash")
+
+
 async def test_a_theme_is_remembered_wherever_it_was_chosen(tmp_path: Path) -> None:
     project = write_robust_study(tmp_path)
     async with story(project) as told:

@@ -10,13 +10,18 @@ import pytest
 from tests.tui.run_folders import EXPERIMENTS, RunWriter, write_project
 from tests.tui.snapshot import screen_agrees
 from tests.tui.story import story
-from tui_trainer.spec.addition import addition
-from tui_trainer.spec.project import load_project
+from tui_trainer.launch.new_experiment import write_experiment
+from tui_trainer.record.experiment_file import LaunchedExperiment, read_experiment
+from tui_trainer.spec.addition import Addition, addition
+from tui_trainer.spec.project import Project, load_project
 from tui_trainer.tui import keys
-from tui_trainer.tui.screens import new
+from tui_trainer.tui.screens import deriving, new
+from tui_trainer.tui.screens.new import NewExperiment
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tui_trainer.record.run_folder import RunFolder
 
 pytestmark = pytest.mark.usefixtures("workstation")
 SIZES = [(80, 24), (120, 40), (200, 50)]
@@ -124,6 +129,41 @@ async def test_a_run_whose_settings_are_lost_is_no_beginning(tmp_path: Path) -> 
         await told.go_to("cnn4/1")
         await told.press(keys.NEW)
         await told.sees("experiment.toml:1")
+
+
+async def test_on_a_slow_disk_one_form_opens_and_whoever_leaves_it_is_told_how_writing_went(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, written = threading.Event(), threading.Event()
+
+    def read_slowly(folder: RunFolder) -> LaunchedExperiment:
+        read.wait(20)
+        return read_experiment(folder)
+
+    def write_slowly(project: Project, added: Addition) -> None:
+        written.wait(20)
+        write_experiment(project, added)
+
+    monkeypatch.setattr(deriving, "read_experiment", read_slowly)
+    monkeypatch.setattr(new, "write_experiment", write_slowly)
+    project = write_project(tmp_path)
+    RunWriter(project, "cnn4").start().train(2).end(0)
+    async with story(project) as told:
+        await told.sees("finished")
+        await told.go_to("cnn4/1")
+        await told.press(keys.NEW)
+        await told.sees("reading what cnn4/1 was launched with …")
+        await told.press(keys.NEW)
+        read.set()
+        await told.sees("new experiment from cnn4/1", "[experiments.cnn4-2]", "base =")
+        assert sum(isinstance(each, NewExperiment) for each in told.app.screen_stack) == 1
+        await told.press(keys.WRITE_EXPERIMENT, keys.LEAVE_FORM)
+        await told.sees("it is being written; Esc again leaves")
+        await told.press(keys.LEAVE_FORM)
+        await told.sees_no("new experiment from")
+        written.set()
+        await told.sees("wrote cnn4-2 into experiments.toml")
+        await told.go_to("cnn4-2")
 
 
 async def test_a_table_of_an_older_file_is_made_anew(

@@ -57,6 +57,15 @@ def test_a_line_has_no_gap() -> None:
     assert picture(canvas) == ["⠀⠀⡠⠊".replace("⠀", " "), "⡠⠊  "]
 
 
+def test_a_dashed_line_is_left_out_in_parts_and_signs_need_no_dashes() -> None:
+    canvas = Canvas(6, 1)
+    canvas.draw([(0, 0), (11, 0)], 0, (3, 3))
+    assert picture(canvas) == ["⠉⠁ ⠉⠁ "]
+    canvas = Canvas(6, 1, is_ascii=True)
+    canvas.draw([(0, 0), (5, 0)], 0, (3, 3))
+    assert picture(canvas) == ["oooooo"]
+
+
 @given(
     st.tuples(st.integers(0, 50), st.integers(0, 50)),
     st.tuples(st.integers(0, 50), st.integers(0, 50)),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
+from textual.events import Paste
 
 from tests.tui.run_folders import EXPERIMENTS, RunWriter, write_project
 from tests.tui.snapshot import screen_agrees
@@ -16,7 +18,7 @@ from tui_trainer.record import remarks
 from tui_trainer.record.remarks import read_remarks
 from tui_trainer.tui import keys
 from tui_trainer.tui.detail import Tab
-from tui_trainer.tui.screens import acting
+from tui_trainer.tui.screens import acting, speaking
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -217,6 +219,49 @@ async def test_images_to_predict_are_asked_for_where_the_run_names_none(study: P
         await told.press(keys.TAKE)
         await told.sees("predicted with cnn4/2")
         await told.did(f"predict cnn4/2 on {images}")
+
+
+async def test_one_folder_is_asked_for_all_that_are_marked_and_a_slow_disk_is_waited_for(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = threading.Event()
+    (study / "images").mkdir()
+    (study / "images" / "distortion00.npy").write_bytes(b"")
+
+    def is_dir(folder: Path) -> bool:
+        assert threading.current_thread() is not threading.main_thread()
+        return answers.wait(20) and os.path.isdir(folder)  # noqa: PTH112 - of another name here
+
+    async with story(study) as told:
+        await told.sees("● running")
+        await told.go_to("cnn4/2")
+        await told.press(keys.MARK, keys.MARK, keys.PREDICT)
+        await told.sees("images to predict with 2 runs: ▌", "one for all, as none of them set")
+        await told.type("images")
+        with monkeypatch.context() as patch:
+            patch.setattr(f"{speaking.__name__}.Path.is_dir", is_dir)
+            await told.press(keys.TAKE)
+            await told.sees("looking into it …", "images to predict with 2 runs: images▌")
+            answers.set()
+            await told.sees("predicted with")
+        await told.did(f"predict cnn4/2 cnn4/1 on {study / 'images'}")
+
+
+async def test_a_long_line_that_is_pasted_into_a_note_is_taken_whole(study: Path) -> None:
+    words = f"{'long words ' * 200}end"
+    async with story(study) as told:
+        await told.sees("● running")
+        await told.go_to("cnn4/2")
+        await told.press(keys.NOTE)
+        await told.sees("note on cnn4/2: ▌")
+        told.app.post_message(Paste(words))
+        await told.sees("long words end▌")
+        await told.press(keys.TAKE)
+        await told.sees("added to the note of cnn4/2")
+        assert read_remarks(run_of(study, "cnn4/2")).note == words
+        await told.press(keys.TAG)
+        told.app.post_message(Paste("x" * 2000))
+        await told.sees("✕ that has no room: the first 1,000 characters are taken")
 
 
 async def test_a_run_that_names_its_images_is_asked_for_none(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from tui_trainer.spec.experiment import Resources
 from tui_trainer.tui import store as store_module
 from tui_trainer.tui.detail import Tab
 from tui_trainer.tui.glyphs import UNICODE
-from tui_trainer.tui.store import Focus, Store, View, ViewChanged
+from tui_trainer.tui.store import Focus, Store, ViewChanged
+from tui_trainer.tui.views import View
 from tui_trainer.tui.widgets.headline import draw_headline
 from tui_trainer.tui.widgets.line import as_text
 from tui_trainer.tui.widgets.status_line import StatusLine
@@ -259,6 +260,23 @@ def test_alarms_reach_the_status_line(study: Path) -> None:
     status._row = view
     line = "".join(span.text for fact in status.facts() for span in fact)
     assert f"{UNICODE.warning} chance level" in line
+
+
+def test_an_alarm_about_an_epoch_ends_with_the_epoch_that_would_tell_it_again(study: Path) -> None:
+    run = RunWriter(study, "cnn2").start().train(1)
+    for kind, over_after in (("nan", 2), ("dead_units", 6)):
+        alarm = Alarmed(attempt=1, epoch=1, kind=kind, message="bad", over_after=over_after)
+        append_event(run.folder.events_file, alarm)
+    store = Store(study)
+
+    def alarms() -> tuple[str, ...]:
+        return next(each for each in store.look().runs if each.label == "cnn2/2").alarms
+
+    assert alarms() == ("nan", "dead units")
+    run.train(1)
+    assert alarms() == ("dead units",)
+    run.train(4)
+    assert alarms() == ()
 
 
 def test_an_alarm_that_later_epochs_disprove_is_shown_no_more(study: Path) -> None:

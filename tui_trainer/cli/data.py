@@ -102,16 +102,11 @@ def _root(context: typer.Context, name: str) -> Path:
 
 def _place(data: Data, folder: Path) -> Path | None:
     """The file or folder that a data set is read from; None for the digits of scikit-learn."""
-    from tui_trainer.spec.choices import CIFAR_FOLDER
-    from tui_trainer.spec.data import Cifar, Digits, OwnData
+    from tui_trainer.spec.data import OwnData, place_of
 
-    if isinstance(data, Digits):
-        return None
-    if isinstance(data, Cifar):
-        return folder / data.root / CIFAR_FOLDER[data.name]
     if isinstance(data, OwnData):
         return (folder / data.name.partition(":")[0].replace(".", "/")).with_suffix(".py")
-    return folder / data.path
+    return place_of(data, folder)
 
 
 def _there(place: Path | None) -> bool:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from tui_trainer.cli.graphics import Graphics
 from tui_trainer.cli.manage import complete_experiments
 from tui_trainer.cli.project import load
+from tui_trainer.tui.graphics import Graphics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,8 +95,8 @@ def _only(sheet: Sheet, severity: int) -> Sheet:
 
 
 def _print(sheet: Sheet, graphics: Graphics) -> None:
-    from tui_trainer.cli.graphics import environment, sheet_in_pixels, terminals_graphics
     from tui_trainer.cli.words import results
+    from tui_trainer.tui.graphics import PIXELS, environment, sheet_in_pixels, terminals_graphics
     from tui_trainer.tui.terminal import terminal_is_light, terminal_speaks_unicode
     from tui_trainer.tui.widgets.pictures import Look, columns_for, side_for
 
@@ -106,7 +106,7 @@ def _print(sheet: Sheet, graphics: Graphics) -> None:
         graphics = terminals_graphics(environment(), is_terminal=is_terminal)
     side = side_for(sheet, width, _TOGETHER)
     columns = columns_for(side, width)
-    if graphics in {Graphics.KITTY, Graphics.SIXEL}:
+    if graphics in PIXELS:
         for name, drawing in sheet_in_pixels(sheet, graphics, side, columns):
             results.say(name)
             results.file.write(f"{drawing}\n")
@@ -143,10 +143,10 @@ def _check_is_new(file: Path) -> None:
 
 
 def _write(sheet: Sheet, file: Path) -> None:
-    from tui_trainer.cli.graphics import as_png
     from tui_trainer.cli.words import results
     from tui_trainer.errors import UsageError
     from tui_trainer.record.durable import write_once
+    from tui_trainer.tui.graphics import as_png
 
     try:
         write_once(file, as_png(sheet))

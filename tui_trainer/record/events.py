@@ -126,6 +126,8 @@ class Alarmed(_Event):
     message: str
     over_above: float | None = None
     """The validation accuracy above which a later epoch shows it to be over; None: none does."""
+    over_after: int = 0
+    """The epoch whose end shows it to be over, as it is told again if it is not; 0: none does."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -391,6 +391,8 @@ class Index:
 
 def _is_over(alarm: Alarmed, epochs: Sequence[Epoch]) -> bool:
     end = alarm.over_above
+    if alarm.over_after and epochs and epochs[-1].epoch >= alarm.over_after:
+        return True
     return end is not None and any(
         epoch.epoch > alarm.epoch and (epoch.validation_accuracy or 0.0) > end
         for epoch in reversed(epochs)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta
 
-from tui_trainer.spec.choices import IMAGE_STATISTICS, CifarName
+from tui_trainer.spec.choices import CIFAR_FOLDER, IMAGE_STATISTICS, CifarName
 from tui_trainer.spec.table import PathText, Positive, Seed, Table
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Channels = tuple[float, float, float]
 
@@ -94,6 +97,13 @@ class Pipeline(Table, frozen=True):
     """Subtracted per channel, on [0, 1]. Default: the data set's own."""
     std: tuple[Positive, Positive, Positive]
     """Divided by per channel, on [0, 1]. Default: the data set's own."""
+
+
+def place_of(data: Data, project: Path) -> Path | None:
+    """The file or folder that a data set is read from; None for one that Python imports."""
+    if isinstance(data, Cifar):
+        return project / data.root / CIFAR_FOLDER[data.name]
+    return project / data.path if isinstance(data, ImageFolder | Npz) else None
 
 
 def own_pipeline(data: str) -> Pipeline:

@@ -62,8 +62,10 @@ class Project(Struct, frozen=True):
         return tuple(problem.text(self.path.name) for problem in self.problems)
 
     def line_of(self, name: str) -> int:
-        """The line on which an experiment's table begins; of one that is not there, the first."""
-        return self._document.line_of(("experiments", name))
+        """The line on which the table of an experiment, or of a point's study, begins; else 1."""
+        point = self.points.get(name)
+        place = ("experiments", name) if point is None else ("studies", point.study)
+        return self._document.line_of(place)
 
     def runnable(self, name: str) -> Experiment | None:
         """The experiment or point of that name, if it can be run as it is."""

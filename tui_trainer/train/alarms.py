@@ -43,16 +43,11 @@ class Alarms:
         if epochs:
             for kind, message in signs(epochs, self._epochs, self._classes):
                 over = over_above(kind, epochs, self._classes)
-                self.tell(kind, epochs[-1].epoch, message, over)
+                self._tell(kind, epochs[-1].epoch, message, over_above=over)
 
-    def tell(self, kind: str, epoch: int, message: str, over: float | None = None) -> None:
-        """Record an alarm unless it is recorded."""
-        told = ((each.kind, each.epoch, each.message) for each in self._all())
-        if (kind, epoch, message) not in told:
-            attempt = self._ledger.attempt
-            self._ledger.alarm(
-                Alarmed(attempt=attempt, epoch=epoch, kind=kind, message=message, over_above=over)
-            )
+    def nan(self, epoch: int, message: str) -> None:
+        """Tell that numbers were no longer finite; that epoch's end shows that they are again."""
+        self._tell("nan", epoch, message, over_after=epoch)
 
     def told(self, kind: str, epoch: int) -> int:
         """How many different alarms of a kind there were up to an epoch."""
@@ -65,12 +60,21 @@ class Alarms:
         """Tell of units that nothing excites."""
         dead, units = firing.dead, firing.units
         if units and dead / units >= _DEAD_SHARE:
-            self.tell(
+            self._tell(
                 "dead_units",
                 epoch,
                 f"{dead} of {units} ReLU units fired for no validation image: "
                 "a lower learning rate or leaky_relu may revive them",
+                over_after=epoch + EPOCHS_BETWEEN_COUNTS,
             )
+
+    def _tell(self, kind: str, epoch: int, message: str, **over: Any) -> None:
+        """Record an alarm unless it is recorded."""
+        told = ((each.kind, each.epoch, each.message) for each in self._all())
+        if (kind, epoch, message) not in told:
+            attempt = self._ledger.attempt
+            alarm = Alarmed(attempt=attempt, epoch=epoch, kind=kind, message=message, **over)
+            self._ledger.alarm(alarm)
 
 
 def signs(epochs: Sequence[Epoch], planned: int, classes: int) -> Iterator[tuple[str, str]]:

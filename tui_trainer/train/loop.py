@@ -161,12 +161,12 @@ class Training:
         where = f"{diverged} in epoch {epoch}"
         if self.experiment.training.on_nan == "stop" or reloads > health.MOST_RELOADS:
             tried = f", after {reloads - 1} reloads" if reloads > 1 else ""
-            self.alarms.tell("nan", epoch, f"{where}{tried}: training ends")
+            self.alarms.nan(epoch, f"{where}{tried}: training ends")
             reload = "" if reloads > 1 else ', or training.on_nan = "reload"'
             raise RunCrashedError(f"{where}{tried}", hint=f"{health.ADVICE}{reload}")
         self.checkpoints.forget_within()
         again = f"the epoch begins again with the learning rate x {0.5**reloads}"
-        self.alarms.tell("nan", epoch, f"{where}: {again}")
+        self.alarms.nan(epoch, f"{where}: {again}")
         self.state = self.equipment.initial_state()
         self._restore_newest()
         self.ledger.rewrite_epochs(self.state.epochs)

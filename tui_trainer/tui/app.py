@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from tui_trainer.tui.operations import Operations
-    from tui_trainer.tui.store import View, ViewChanged
+    from tui_trainer.tui.store import ViewChanged
+    from tui_trainer.tui.views import View
 
 # The three curves differ in hue, and most where their kind of colour vision confuses others
 # (CIELAB distance of 37 and more, by Machado et al., 2009); the accent is also validation's

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from tui_trainer.study.facts import Facts
-    from tui_trainer.tui.store import ExperimentView, RowKey, RunView
+    from tui_trainer.tui.views import ExperimentView, RowKey, RunView
 
 # What moves and what needs a person first; what is done last.
 STATES = (
@@ -30,6 +30,7 @@ SMALLEST_FIRST = ("experiment", "state", "gap", "eta", "where")
 
 GROUPS = ("", "base", "state", "tag")
 """What the list can be grouped by; an empty one groups nothing."""
+STUDY = "study"
 NO_BASE, NO_TAG, NO_RUN = "no base", "no tag", "not run"
 
 
@@ -77,6 +78,21 @@ class GroupView:
     loose_runs: tuple[RunView, ...] = ()
 
     @property
+    def is_study(self) -> bool:
+        """Whether it is the points of a study."""
+        return self.by == STUDY
+
+    @property
+    def done(self) -> int:
+        """How many of its experiments are trained to the end."""
+        return sum(experiment.is_done for experiment in self.experiments)
+
+    @property
+    def not_begun(self) -> tuple[ExperimentView, ...]:
+        """Those of its experiments that have no run and need one."""
+        return tuple(each for each in self.experiments if not each.runs and not each.is_done)
+
+    @property
     def key(self) -> RowKey:
         """What the row is found by again, and its fold; no experiment is called so."""
         return (f"{self.by}: {self.label}", -1)
@@ -86,6 +102,18 @@ class GroupView:
         """Every run in it."""
         of_experiments = (run for experiment in self.experiments for run in experiment.runs)
         return (*of_experiments, *self.loose_runs)
+
+
+def studies(experiments: tuple[ExperimentView, ...]) -> list[GroupView]:
+    """The studies that they are points of, as they come."""
+    members: dict[str, list[ExperimentView]] = {}
+    for experiment in experiments:
+        if experiment.study:
+            members.setdefault(experiment.study, []).append(experiment)
+    return [
+        GroupView(by=STUDY, label=study, experiments=tuple(points))
+        for study, points in members.items()
+    ]
 
 
 def grouped(experiments: tuple[ExperimentView, ...], by: str) -> list[GroupView]:

@@ -7,15 +7,22 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tui_trainer.tui import figures
+from tui_trainer.tui.widgets.braille import SOLID, Dash
 from tui_trainer.tui.widgets.plot import Chart, Series, round_epochs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tui_trainer.record.epochs import Epoch
-    from tui_trainer.tui.store import RunView
+    from tui_trainer.tui.views import RunView
 
     Measure = Callable[[Epoch], float | None]
+
+# So few are compared over the whole width: beside more of them that are to come they say little.
+FEW_EPOCHS = 5
+# Weight tells three curves apart where there are no colours, dashes the next three, and so on.
+DASHES: tuple[Dash, ...] = ((1, 0), (5, 3), (1, 2))
+CURVES_PER_DASH = 3
 
 _T = TypeVar("_T")
 
@@ -100,9 +107,10 @@ class Figure(NamedTuple):
     is_loss: bool = False
 
 
+ACCURACY = Figure("validation accuracy %", lambda epoch: _in_percent(epoch.validation_accuracy))
+LOSS = Figure("validation loss", lambda epoch: epoch.validation_loss, is_loss=True)
 COMPARED = (
-    Figure("validation accuracy %", lambda epoch: _in_percent(epoch.validation_accuracy)),
-    Figure("validation loss", lambda epoch: epoch.validation_loss, is_loss=True),
+    *(ACCURACY, LOSS),
     Figure("ood accuracy %", lambda epoch: _in_percent(epoch.ood_accuracy)),
     Figure("training accuracy %", lambda epoch: _in_percent(epoch.train_accuracy)),
     Figure("training loss", lambda epoch: epoch.train_loss, is_loss=True),
@@ -110,17 +118,42 @@ COMPARED = (
 """What runs are compared by, in the order in which a key goes through it."""
 
 
-def compare_chart(runs: Sequence[RunView], figure: Figure, *, log: bool, hint: str = "") -> Chart:
-    """One figure of several runs; their curves bear numbers from 1."""
-    look = Look()
+def compare_chart(
+    runs: Sequence[RunView], figure: Figure, *, log: bool, dashed: bool = False, hint: str = ""
+) -> Chart:
+    """One figure of several runs; their curves bear numbers from 1.
+
+    Args:
+        runs: The runs.
+        figure: What they are compared by.
+        log: Whether a loss is drawn on a logarithmic scale.
+        dashed: Whether curves are told apart by dashes, for want of colours.
+        hint: At the end of the title line.
+    """
     return Chart(
         title=figure.title,
-        series=tuple(_numbered(number, run, figure) for number, run in enumerate(runs, 1)),
-        last_x=max((_last_x(run, look, _newest(run)) for run in runs), default=2),
+        series=tuple(
+            replace(_numbered(number, run, figure), dash=_dash(number) if dashed else SOLID)
+            for number, run in enumerate(runs, 1)
+        ),
+        last_x=max((_compared_end(run) for run in runs), default=2),
         show_value=figures.loss if figure.is_loss else lambda value: f"{value:.1f}",
         log=log and figure.is_loss,
         hint=hint,
         empty="none of the runs has measured that",
+    )
+
+
+def study_chart(
+    runs: Mapping[str, RunView], figure: Figure, *, dashed: bool = False, hint: str = ""
+) -> Chart:
+    """One figure of the points of a study, by what their curves are called."""
+    chart = compare_chart(list(runs.values()), figure, log=False, dashed=dashed, hint=hint)
+    named = zip(chart.series, runs, strict=True)
+    return replace(
+        chart,
+        series=tuple(replace(series, name=name, sign="") for series, name in named),
+        empty="none of its points has finished an epoch",
     )
 
 
@@ -129,8 +162,14 @@ def _numbered(number: int, run: RunView, figure: Figure) -> Series:
     return Series(str(number), f"curve{number}", points, sign=str(number))
 
 
-def _newest(run: RunView) -> int:
-    return run.epochs[-1].epoch if run.epochs else 1
+def _dash(number: int) -> Dash:
+    return DASHES[(number - 1) // CURVES_PER_DASH]
+
+
+def _compared_end(run: RunView) -> float:
+    """Where its curve ends; of a live one beyond that, once there are epochs enough to fill it."""
+    newest = run.epochs[-1].epoch if run.epochs else 1
+    return max(2, newest) if newest < FEW_EPOCHS else _last_x(run, Look(), newest)
 
 
 def no_chart(title: str, words: str) -> Chart:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tui_trainer.errors import TuiTrainerError, told
 from tui_trainer.record import remarks
-from tui_trainer.record.trash import restore, trash
+from tui_trainer.record.trash import restore, trash, trashed
 from tui_trainer.tui.figures import plural
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tui_trainer.tui.operations import Operations
-    from tui_trainer.tui.store import RunView
+    from tui_trainer.tui.views import RunView
 
 
 class Deed(NamedTuple):
@@ -166,7 +166,17 @@ def scoring(value: float, board: str) -> Deed:
     )
 
 
-def bring_back(runs: Path, names: Sequence[str]) -> Outcome:
+class BroughtBack(NamedTuple):
+    """What became of runs that were to come back from the trash."""
+
+    words: str
+    hint: str
+    left: tuple[str, ...]
+    """Those that could not and are still in the trash."""
+    is_bad: bool
+
+
+def bring_back(runs: Path, names: Sequence[str]) -> BroughtBack:
     """Have runs back from the trash, whatever becomes of each."""
     errors = {name: _error_of(partial(restore, runs, name)) for name in names}
     back = [name for name in names if errors[name] is None]
@@ -175,7 +185,17 @@ def bring_back(runs: Path, names: Sequence[str]) -> Outcome:
     words = [f"{those} back from the trash"] if back else []
     words += [error.message for error in failed]
     hints = [error.hint for error in failed if error.hint]
-    return Outcome("\n".join(words), "".join(hints[-1:]), bool(failed), ())
+    left = tuple(name for name in _in_trash(runs, names) if errors[name] is not None)
+    return BroughtBack("\n".join(words), "".join(hints[-1:]), left, bool(failed))
+
+
+def _in_trash(runs: Path, names: Sequence[str]) -> Sequence[str]:
+    """Those of the names that the trash has; all of them where it cannot be looked into."""
+    try:
+        there = {folder.run for folder in trashed(runs)}
+    except OSError:
+        return names
+    return [name for name in names if name in there]
 
 
 def _braced(words: str) -> str:

@@ -88,6 +88,7 @@ NEXT_EPOCH = Key("e", "epoch(1)", "the next epoch: other draws", PICTURES, "next
 LAST_EPOCH = Key("E", "epoch(-1)", "the epoch before", PICTURES)
 SAMPLES_KIND = Key("tab", "kind", "corrupted test images, and back", PICTURES)
 SAMPLES_SIZE = Key("z", "size", "larger, smaller, as many as fit", PICTURES, "size")
+PIXELS = Key("enter", "pixels", "in pixels, where the terminal draws them", PICTURES, "pixels")
 CLOSE_SAMPLES = Key("escape,v,q,ctrl+c", "back", "back to where one was", PICTURES, "back")
 PALETTE = Key(":", "palette", "find anything: what keys do, runs, colours", APP, "find")
 YES = Key("y", "answer(True)", "yes, do it", QUESTION)
@@ -137,10 +138,10 @@ HOME_KEYS = (
     *(*SCROLL_KEYS, FOLD, UNFOLD),
     *(PALETTE, HELP, LEAVE),
 )
-# The most wanted first: what has no room in the footer is left out of it. The way back stands
-# where the way there stood.
+# The most wanted first: what has no room in the footer is left out of it, of 80 columns what comes
+# after NEW. The way back stands where the way there stood.
 HOME_FOOTER = (
-    *(BACK, OPEN, RESUME, STOP, COMPARE, FILTER, HELP, MARK, LEAVE, PLAN, PALETTE, NEW),
+    *(BACK, OPEN, RESUME, STOP, COMPARE, PLAN, FILTER, PALETTE, HELP, LEAVE, NEW, MARK),
     *(SAMPLES, SORT, TAG, NOTE, FOLD, NEXT_PLOT, LOG_SCALE, EVALUATE, GROUP),
 )
 RUN_KEYS = (
@@ -155,7 +156,7 @@ PAGE_KEYS = (*LOG_KEYS, *RUN_KEYS, *SPOKEN_KEYS, *SCROLL_KEYS, *CURVES_KEYS, *AT
 COMPARE_KEYS = (CLOSE_COMPARISON, NEXT_FIGURE, LEFT, RIGHT, *SCROLL_KEYS, LOG_SCALE, PALETTE, HELP)
 SAMPLES_KEYS = (
     *(CLOSE_SAMPLES, NEXT_SAMPLES, LAST_SAMPLES, NEXT_EPOCH, LAST_EPOCH),
-    *(SAMPLES_KIND, SAMPLES_SIZE, *SCROLL_KEYS, PALETTE, HELP),
+    *(SAMPLES_KIND, SAMPLES_SIZE, PIXELS, *SCROLL_KEYS, PALETTE, HELP),
 )
 SEARCH_KEYS = (FIND, ERASE, GIVE_UP)
 PALETTE_KEYS = (CHOOSE, FOUND_BELOW, FOUND_ABOVE, PAGE_DOWN, PAGE_UP, ERASE, CLOSE_PALETTE)

@@ -11,7 +11,7 @@ from tui_trainer.tui import figures
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tui_trainer.tui.store import RunView, View
+    from tui_trainer.tui.views import RunView, View
 
 # Who shows a notification for OSC 9, as iTerm2 had it first, and for OSC 777, as rxvt-unicode;
 # others would show the text itself, or nothing. TERM and LC_* are what SSH brings along.

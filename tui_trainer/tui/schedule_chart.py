@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 PLATEAU_WORDS = "falls when validation stops improving, drawn as if it never did"
 
 
-def schedule_chart(record: Mapping[str, Any], *, hint: str = "") -> Chart:
+def schedule_chart(record: Mapping[str, Any], of: str = "") -> Chart:
     """What the core answered, as a chart.
 
     Args:
         record: The answer of `tui_trainer.train.schedule`.
-        hint: At the end of the title line.
+        of: Whose it is, before the scheduler's name, where there could be doubt.
     """
     points = tuple((float(x), float(rate)) for x, rate in record["points"])
     if not record["steps_per_epoch"]:
@@ -27,7 +27,8 @@ def schedule_chart(record: Mapping[str, Any], *, hint: str = "") -> Chart:
         ends = zip(points, [*points[1:], (float(record["epochs"]), 0.0)], strict=True)
         pairs = (((x, rate), (end, rate)) for (x, rate), (end, _) in ends)
         points = tuple(chain.from_iterable(pairs))
-    notes = (str(record["scheduler"]), *([PLATEAU_WORDS] if record["depends_on_metric"] else []))
+    about = [PLATEAU_WORDS] if record["depends_on_metric"] else []
+    notes = (f"{of}{record['scheduler']}", *about)
     return Chart(
         title="learning rate",
         series=(Series("lr", "accent", points),),
@@ -35,6 +36,5 @@ def schedule_chart(record: Mapping[str, Any], *, hint: str = "") -> Chart:
         last_x=float(record["epochs"]),
         show_value=figures.learning_rate,
         notes=notes,
-        hint=hint,
         empty="it is 0 throughout",
     )

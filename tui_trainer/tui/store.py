@@ -15,25 +15,31 @@ from typing import TYPE_CHECKING, NamedTuple
 from textual.message import Message
 
 from tui_trainer.errors import InvalidExperimentsError, TuiTrainerError
-from tui_trainer.record.events import Alarmed
 from tui_trainer.record.index import Index, Run
-from tui_trainer.record.plain_text import LONGEST_SHOWN_LINE, plain_line, plain_text
+from tui_trainer.record.plain_text import plain_line, plain_text
 from tui_trainer.record.run_folder import all_runs
-from tui_trainer.record.state import State, new_in_cause
 from tui_trainer.record.tail import identity, read_end
 from tui_trainer.spec.find import find_project
 from tui_trainer.spec.project import Project, load_project
-from tui_trainer.study.facts import Facts, facts_of
 from tui_trainer.tui.detail import Detail, DetailReader, Tab
 from tui_trainer.tui.end_of_all import EndOfAll
+from tui_trainer.tui.missing_data import missing_data
+from tui_trainer.tui.views import (
+    EXPLAINED_BY_LOG,
+    PointView,
+    RowKey,
+    RunView,
+    View,
+    experiment_views,
+    points_of,
+    problems_in_a_line,
+    run_view,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tui_trainer.record.epochs import Epoch
-    from tui_trainer.record.events import Warned
-    from tui_trainer.record.heartbeat import Progress, Usage
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.tui.form import Form
 
@@ -44,133 +50,7 @@ QUIET_POLLS = 3
 POLL_SHARE = 0.1
 # A start shows what it has read by then; each next part may take twice as long as the one before.
 FIRST_PART_SECONDS = 0.1
-# Ends that a log may explain; more of it than this is read with `tui-trainer logs`.
-EXPLAINED_BY_LOG = {State.FAILED, State.CRASHED, State.LOST, State.INTERRUPTED}
 LOG_BYTES, LOG_LINES = 8192, 40
-
-
-class OodView(NamedTuple):
-    """Accuracy out of distribution; fractions of 1."""
-
-    accuracy: float
-    gap: float | None
-    """How far that is below clean."""
-    is_probe: bool
-    """Whether it is the newest epoch's probe, and not yet the result."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunView:
-    """What the screen needs of a run; every text of it is safe to show."""
-
-    folder: RunFolder
-    experiment: str
-    """The experiment's name, as it is on the disk."""
-    label: str
-    """`cnn4/3`."""
-    state: State
-    cause: str
-    end_of_log: tuple[str, ...]
-    """The last lines of its newest attempt's log; empty unless it ended badly."""
-    epochs: Sequence[Epoch]
-    planned_epochs: int
-    progress: Progress | None
-    usage: Usage | None
-    best: Epoch | None
-    clean_accuracy: float | None
-    ood: OodView | None
-    """None for a run that is not measured out of distribution, or not yet."""
-    eta_seconds: float | None
-    attempt: int
-    began_at_epoch: int
-    peak_memory_bytes: int
-    warnings: tuple[str, ...]
-    """All but those that are no longer so, an alarm's after its kind."""
-    alarms: tuple[str, ...]
-    """The kinds of the alarms among the warnings, in words."""
-    skipped_lines: int
-    scores: tuple[str, ...]
-    """What each leaderboard said last, in words, the newest first."""
-    facts: Facts
-    """What filter, order and comparison ask for."""
-
-    @property
-    def key(self) -> RowKey:
-        """What the row is found by again."""
-        return (self.experiment, self.folder.number)
-
-    @property
-    def ended_badly(self) -> bool:
-        """Whether its end is one to look into."""
-        return self.state in EXPLAINED_BY_LOG
-
-    @property
-    def new_in_cause(self) -> str:
-        """The cause without the state's word, where it begins with that: `after a checkpoint`."""
-        return new_in_cause(self.state, self.cause)
-
-    @property
-    def done_share(self) -> float:
-        """The finished part of all planned epochs, from 0 to 1, with the epoch in progress."""
-        done = float(len(self.epochs))
-        beat = self.progress
-        if beat is not None and beat.steps > 0 and beat.epoch == len(self.epochs) + 1:
-            done += min(1.0, beat.step / beat.steps)
-        return min(1.0, done / self.planned_epochs) if self.planned_epochs else 0.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExperimentView:
-    """What the screen needs of an experiment and its runs, newest first."""
-
-    name: str
-    label: str
-    description: str
-    planned_epochs: int
-    fault: str
-    """Why it cannot be launched; empty for one that can."""
-    is_defined: bool
-    """Whether experiments.toml still has it."""
-    base: str
-    """The label of what it inherits from; empty for none."""
-    runs: tuple[RunView, ...]
-
-    @property
-    def key(self) -> RowKey:
-        """What the row is found by again."""
-        return (self.name, 0)
-
-
-RowKey = tuple[str, int]
-Row = ExperimentView | RunView
-
-
-@dataclass(frozen=True, kw_only=True)
-class View:
-    """All that the app shows, as it was at one moment; never changed."""
-
-    project: Project | None
-    """None where no experiments.toml was found."""
-    title: str = ""
-    experiments: tuple[ExperimentView, ...] = ()
-    warning: str = ""
-    """What keeps the view from being whole, in one line."""
-    done_at: str = ""
-    """When the last live run will be done, as a time of day."""
-    unread: int = 0
-    """Runs that were not looked at yet, after the start."""
-    read_only: str = ""
-    """The folder that this user may not write to; empty where nothing stands in the way."""
-
-    @property
-    def runs(self) -> tuple[RunView, ...]:
-        """Every run, in the order of the list."""
-        return tuple(run for experiment in self.experiments for run in experiment.runs)
-
-    @property
-    def live(self) -> list[str]:
-        """The names of the runs that go on when the app is left."""
-        return [run.label for run in self.runs if run.state.is_live]
 
 
 class EndOfLog(NamedTuple):
@@ -238,6 +118,7 @@ class Store:
     _path: Path | None = None
     _stamp: tuple[int, int, int] | None = None
     _project: Project | None = None
+    _points: dict[str, PointView] = field(default_factory=dict)
     _project_warning: str = ""
     _index: Index | None = None
     _runs: list[Run] = field(default_factory=list)
@@ -300,7 +181,12 @@ class Store:
         return View(
             project=self._project,
             title=plain_line(self._project.name),
-            experiments=_experiment_views(self._project, self._view_runs(self._read_logs())),
+            experiments=experiment_views(
+                self._project,
+                self._points,
+                self._view_runs(self._read_logs()),
+                missing_data(self._project),
+            ),
             warning=plain_line(warning),
             done_at=self._end.words(self._runs),
             read_only=_read_only(self._project.folder),
@@ -328,7 +214,7 @@ class Store:
 
     def _place(self, folder: RunFolder) -> tuple[int, int]:
         """What stands higher in the list is read earlier."""
-        names = () if self._project is None else tuple(self._project.bases)
+        names = () if self._project is None else (*self._project.bases, *self._points)
         name = folder.experiment_name
         return (names.index(name) if name in names else len(names), -folder.number)
 
@@ -356,7 +242,8 @@ class Store:
                 return
             self._stamp = stamp
             self._project = load_project(self._path)
-            self._project_warning = _problems(self._project)
+            self._points = points_of(self._project)
+            self._project_warning = problems_in_a_line(self._project)
         except InvalidExperimentsError as error:
             self._project_warning = self._unreadable(error)
         except (TuiTrainerError, OSError) as error:
@@ -423,7 +310,7 @@ def _read_only(project: Path) -> str:
 def _see(run: Run, log: EndOfLog | None, before: SeenRun | None) -> SeenRun:
     if before is not None and before.run is run and before.log is log:
         return before
-    return SeenRun(run, log, _run_view(run, log))
+    return SeenRun(run, log, run_view(run, () if log is None else log.lines))
 
 
 def _end_of_log(file: Path, before: EndOfLog | None) -> EndOfLog:
@@ -437,93 +324,3 @@ def _last_lines(file: Path) -> tuple[str, ...]:
     content = b"" if end is None else end.whole_lines
     lines = plain_text(content.decode(errors="replace")).expandtabs(4).split("\n")
     return tuple(line.rstrip() for line in lines if line.strip())[-LOG_LINES:]
-
-
-def _problems(project: Project) -> str:
-    lines = project.problem_lines
-    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
-    return lines[0] + more if lines else ""
-
-
-def _experiment_views(project: Project, runs: list[RunView]) -> tuple[ExperimentView, ...]:
-    by_experiment: dict[str, list[RunView]] = {name: [] for name in project.bases}
-    for run in runs:
-        by_experiment.setdefault(run.experiment, []).append(run)
-    faults = _faults(project)
-    return tuple(
-        _experiment_view(project, name, faults.get(name, ""), family)
-        for name, family in by_experiment.items()
-    )
-
-
-def _faults(project: Project) -> dict[str, str]:
-    """Why each experiment that cannot be launched cannot, in one line."""
-    faults: dict[str, str] = {}
-    for problem, line in zip(project.problems, project.problem_lines, strict=True):
-        if len(problem.keys) > 1 and problem.keys[0] == "experiments":
-            faults.setdefault(str(problem.keys[1]), plain_line(line))
-    for name in project.bases:
-        if name not in project.experiments:
-            faults.setdefault(name, "something that it inherits is wrong")
-    return faults
-
-
-def _experiment_view(
-    project: Project, name: str, fault: str, family: list[RunView]
-) -> ExperimentView:
-    experiment, point = project.runnable(name), project.points.get(name)
-    base = project.bases.get(name) if point is None else project.studies[point.study].base
-    return ExperimentView(
-        name=name,
-        label=plain_line(name),
-        description="" if experiment is None else plain_line(experiment.description),
-        planned_epochs=0 if experiment is None else experiment.epochs,
-        fault="" if experiment is not None else fault,
-        is_defined=name in project.bases or point is not None,
-        base=plain_line(base or ""),
-        runs=tuple(reversed(family)),
-    )
-
-
-def _run_view(run: Run, log: EndOfLog | None) -> RunView:
-    attempt = max(run.attempts, key=lambda attempt: attempt.number, default=None)
-    past = run.past_alarms
-    warnings = [warning for warning in run.history.warnings if warning not in past]
-    return RunView(
-        folder=run.folder,
-        experiment=run.folder.experiment_name,
-        label=plain_line(run.name),
-        state=run.state,
-        cause=plain_line(run.cause, LONGEST_SHOWN_LINE),
-        end_of_log=() if log is None else log.lines,
-        epochs=run.epochs,
-        planned_epochs=run.planned_epochs,
-        progress=run.progress,
-        usage=run.usage,
-        best=run.best,
-        clean_accuracy=run.clean_accuracy,
-        ood=_ood_view(run),
-        eta_seconds=run.eta_seconds,
-        attempt=attempt.number if attempt else 0,
-        began_at_epoch=attempt.began_at_epoch if attempt else 0,
-        peak_memory_bytes=attempt.peak_memory_bytes if attempt else 0,
-        warnings=tuple(map(_warning_words, warnings)),
-        alarms=tuple(_alarm_words(each) for each in warnings if isinstance(each, Alarmed)),
-        skipped_lines=run.skipped_lines,
-        scores=tuple(plain_line(score.words) for score in reversed(run.remarks.scores)),
-        facts=facts_of(run),
-    )
-
-
-def _warning_words(warning: Warned | Alarmed) -> str:
-    kind = f"{_alarm_words(warning)}: " if isinstance(warning, Alarmed) else ""
-    return f"{kind}{plain_line(warning.message)}"
-
-
-def _alarm_words(alarm: Alarmed) -> str:
-    return plain_line(alarm.kind.replace("_", " "))
-
-
-def _ood_view(run: Run) -> OodView | None:
-    accuracy = run.ood_accuracy
-    return None if accuracy is None else OodView(accuracy, run.ood_gap, run.ood is None)

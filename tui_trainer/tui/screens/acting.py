@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from tui_trainer.tui.glyphs import Glyphs
     from tui_trainer.tui.keys import Key
     from tui_trainer.tui.operations import Operations
-    from tui_trainer.tui.store import RunView, Store
+    from tui_trainer.tui.store import Store
+    from tui_trainer.tui.views import RunView
 
 # Whoever types goes on within this; whoever has seen that nothing opened does not.
 SECONDS_BETWEEN_TYPED = 0.5
@@ -44,7 +45,7 @@ class Operated(Message):
         ink: str = "accent",
         launched: RunFolder | None = None,
         thrown_away: tuple[str, ...] = (),
-        brought_back: tuple[str, ...] = (),
+        brought_back: tuple[tuple[str, ...], tuple[str, ...]] | None = None,
     ) -> None:
         super().__init__()
         self.words = words
@@ -53,6 +54,7 @@ class Operated(Message):
         self.launched = launched
         self.thrown_away = thrown_away
         self.brought_back = brought_back
+        """Runs that were to come back from the trash, and those of them that are still there."""
 
 
 def failure(error: TuiTrainerError | OSError) -> Operated:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from textual.message import Message
 from textual.screen import ModalScreen
 
 from tui_trainer.record.plain_text import plain_line
+from tui_trainer.record.remarks import LONGEST_NOTE
 from tui_trainer.tui import keys
-from tui_trainer.tui.widgets.line import Line, Span, width_of
+from tui_trainer.tui.widgets.line import Line, Span, end_of, width_of
 from tui_trainer.tui.widgets.rule import Rule
 from tui_trainer.tui.widgets.words import Words
 
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from tui_trainer.tui.glyphs import Glyphs
 
 LONGEST = 1000
+# Of what is pasted; a character may be an escape sequence of which nothing is taken.
+MOST_PASTED = 100_000
 
 
 class Ask(ModalScreen[str]):
@@ -36,6 +41,8 @@ class Ask(ModalScreen[str]):
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.ASK_KEYS)]
     offered: ClassVar[tuple[keys.Key, ...]] = keys.ASK_KEYS
+    longest: ClassVar[int] = LONGEST
+    """Characters that are taken."""
 
     def __init__(
         self, question: str, hint: str, glyphs: Glyphs, fault_of: Callable[[str], str]
@@ -46,7 +53,7 @@ class Ask(ModalScreen[str]):
         self._glyphs = glyphs
         self._fault_of = fault_of
         self._typed = ""
-        self._fault = ""
+        self._above: Line = ()
 
     def compose(self) -> ComposeResult:
         """A rule, the question with what is typed, and the keys."""
@@ -69,7 +76,9 @@ class Ask(ModalScreen[str]):
 
     def on_paste(self, event: events.Paste) -> None:
         """Take what another program copied."""
-        self._take(self._typed + plain_line(event.text, LONGEST))
+        event.stop()
+        text = event.text[:MOST_PASTED]
+        self._take(self._typed + plain_line(text, len(text)))
 
     def action_take(self) -> None:
         """End with what was typed, or say what is wrong with it."""
@@ -85,15 +94,24 @@ class Ask(ModalScreen[str]):
         self.dismiss("")
 
     def _take(self, typed: str) -> None:
-        self._typed, self._fault = typed[:LONGEST], ""
-        self._show()
+        self._typed, self._above = typed[: self.longest], ()
+        if len(typed) > self.longest:
+            self._refuse(f"that has no room: the first {self.longest:,} characters are taken")
+        else:
+            self._show()
 
     def _end_unless(self, fault: str, words: str) -> None:
         if fault:
-            self._fault = fault
-            self._show()
+            self._refuse(fault)
         else:
             self.dismiss(words)
+
+    def _refuse(self, fault: str) -> None:
+        self._show_above((Span(f" {self._glyphs.invalid} ", "bad"), Span(fault)))
+
+    def _show_above(self, line: Line) -> None:
+        self._above = line
+        self._show()
 
     def _show(self) -> None:
         hint: list[Span] = []
@@ -101,17 +119,43 @@ class Ask(ModalScreen[str]):
             if key is not keys.ERASE:
                 word = _WORDS[key]
                 hint += [Span(f" {keys.shown(key)}", "key"), Span(f" {word}  ", "muted")]
-        fault = (Span(f" {self._glyphs.invalid} ", "bad"), Span(self._fault))
         lines = [self._line(), (*hint, Span(f" {self._hint}", "muted"))]
-        self.query_one(Words).show([fault, *lines] if self._fault else lines)
+        self.query_one(Words).show([self._above, *lines] if self._above else lines)
 
     def _line(self) -> Line:
         question = Span(f" {self._question} ", "strong")
         room = self.size.width - width_of([question]) - 2
-        shown = self._typed
-        while len(shown) > 1 and width_of([Span(shown)]) > room:
-            shown = shown[1:]
+        shown = end_of(self._typed, max(1, room))
         return question, Span(shown), Span(self._glyphs.cursor, "accent")
+
+
+class AskForFolder(Ask):
+    """Takes a folder, once it was looked into: that takes as long as the disk does."""
+
+    class Looked(Message):
+        """What is wrong with what was typed; nothing where it can be taken."""
+
+        def __init__(self, typed: str, fault: str) -> None:
+            super().__init__()
+            self.typed = typed
+            self.fault = fault
+
+    def action_take(self) -> None:
+        """Look into it, in a thread that whoever gives up does not wait for."""
+        typed = self._typed.strip()
+        if not typed:
+            self.dismiss("")
+            return
+        self._show_above((Span(f" looking into it {self._glyphs.ellipsis}", "muted"),))
+        self.app.run_worker(partial(self._look_into, typed), thread=True)
+
+    def on_ask_for_folder_looked(self, message: Looked) -> None:
+        """Take it, unless something else is typed by now."""
+        if message.typed == self._typed.strip():
+            self._end_unless(message.fault, message.typed)
+
+    def _look_into(self, typed: str) -> None:
+        self.post_message(self.Looked(typed, self._fault_of(typed)))
 
 
 class AskForNote(Ask):
@@ -127,6 +171,7 @@ class AskForNote(Ask):
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings((keys.WRITE,))]
     offered = keys.NOTE_KEYS
+    longest = LONGEST_NOTE
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.study.compare import Compared, Difference
     from tui_trainer.tui.glyphs import Glyphs
-    from tui_trainer.tui.store import RunView
+    from tui_trainer.tui.views import RunView
 
 # More curves than that cannot be told apart, in whatever way they are drawn.
 MOST_CURVES = 8
@@ -117,7 +117,10 @@ class Compare(Scrolling, Screen[None]):
             charts.COMPARED[(self._figure + step) % len(charts.COMPARED)] for step in (0, 1)
         )
         hint = f"{keys.shown(keys.NEXT_FIGURE)}: {following.title}"
-        chart = charts.compare_chart(self._drawn, chosen, log=self._log_scale, hint=hint)
+        dashed = self.app.no_color
+        chart = charts.compare_chart(
+            self._drawn, chosen, log=self._log_scale, dashed=dashed, hint=hint
+        )
         self.query_one("#curves", Plot).show(chart)
         words = ""
         if len(self._runs) > MOST_CURVES:

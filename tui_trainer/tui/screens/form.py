@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 LINES_ABOUT_FIELD = 2
 MOST_CANDIDATES = 12
+NO_VALUE = "nothing"
 
 
 class FormScreen(Telling[Result]):
@@ -53,6 +54,11 @@ class FormScreen(Telling[Result]):
     def _draft(self) -> Draft:
         """What the changes come to."""
         raise NotImplementedError
+
+    @property
+    def _all_drafts(self) -> Sequence[Draft]:
+        """The same for each experiment that is filled in for."""
+        return (self._draft(),)
 
     def _rows_of_actions(self) -> Iterator[FormRow]:
         """What can be done, line by line."""
@@ -182,7 +188,7 @@ class FormScreen(Telling[Result]):
         self.query_one("#about-field", Words).show([*about, *[()] * (2 - len(about))])
 
     def _row(self, number: int, field: Field, draft: Draft) -> FormRow:
-        shown = (_now(draft, field.key) or "not set") if field.label else "key=value"
+        shown = (_now_in(self._all_drafts, field.key) or "not set") if field.label else "key=value"
         note = self._note(number, field, draft)
         label = field.label or "--set"
         return FormRow(
@@ -201,11 +207,17 @@ class FormScreen(Telling[Result]):
         key = _key_of(field)
         if key in map(_key_of, self.form.fields[number + 1 :]):
             return (Span("said again below", "muted"),)
-        become = [each for each in draft.becomes if f"{each.key}.".startswith(f"{key}.")]
+        becomes = [
+            [each for each in draft.becomes if f"{each.key}.".startswith(f"{key}.")]
+            for draft in self._all_drafts
+        ]
+        become = max(becomes, key=len)
         if not become:
             return (Span("as it is", "muted"),)
         own = "" if key == become[0].key or field.label else f"{become[0].key} "
         before, after = in_words(become[0])
+        if len(becomes) > 1:
+            before = _now_in(self._all_drafts, become[0].key) or before
         more = f", {len(become) - 1} more" if len(become) > 1 else ""
         arrow = "->" if self._glyphs.is_ascii else "→"
         return (
@@ -234,7 +246,8 @@ class FormScreen(Telling[Result]):
         key = possible[0].removesuffix("=") if possible and key not in _names(draft) else key
         expected = next((known.expected for known in draft.keys if known.key == key), "")
         if expected:
-            now = f"now {_now(draft, key)}, " if _now(draft, key) else ""
+            values = _now_in(self._all_drafts, key)
+            now = f"now {values}, " if values else ""
             yield (Span(f"  {key}: {now}{shorten_words(expected)}", "muted"),)
 
     def _is_begun(self, field: Field) -> bool:
@@ -253,7 +266,7 @@ def _key_of(field: Field) -> str:
 def in_words(become: Becomes) -> tuple[str, str]:
     """A value before and after, short enough for a line."""
     before, after = (
-        "nothing" if value is None else said(value) for value in (become.before, become.after)
+        NO_VALUE if value is None else said(value) for value in (become.before, become.after)
     )
     return before, after
 
@@ -278,6 +291,15 @@ def _now(draft: Draft, key: str) -> str:
     """What a key is without the changes."""
     value = draft.now.get(key)
     return "" if value is None else said(value)
+
+
+def _now_in(drafts: Sequence[Draft], key: str) -> str:
+    """The same in each of several experiments; once, where it is the same in all."""
+    values = [_now(draft, key) or NO_VALUE for draft in drafts if draft.base is not None]
+    different = list(dict.fromkeys(values))
+    if different in ([], [NO_VALUE]):
+        return ""
+    return ", ".join(values if len(different) > 1 else different)
 
 
 def said(value: object) -> str:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Horizontal
-from textual.message import Message
 
 from tui_trainer.record.plain_text import plain_line
-from tui_trainer.study.facts import settings_of
-from tui_trainer.study.filter import Filter, understand_filter
 from tui_trainer.tui import charts, deeds, figures, keys
-from tui_trainer.tui.arrangement import GROUPS, Arrangement, GroupView, Order, narrowed
+from tui_trainer.tui.arrangement import GroupView
 from tui_trainer.tui.screens.acting import Operated
+from tui_trainer.tui.screens.arranging import Arranging
 from tui_trainer.tui.screens.compare import Compare
+from tui_trainer.tui.screens.deriving import Deriving
+from tui_trainer.tui.screens.launch import WantedLaunch
 from tui_trainer.tui.screens.palette import Asked  # noqa: TC001 - Textual looks at it
-from tui_trainer.tui.screens.planning import Planning
 from tui_trainer.tui.screens.run import RunPage
 from tui_trainer.tui.screens.samples import Samples, subject_of
 from tui_trainer.tui.screens.scrolling import Scrolling
 from tui_trainer.tui.screens.speaking import Speaking
-from tui_trainer.tui.store import ExperimentView, RunView, Store, View, ViewChanged
+from tui_trainer.tui.views import ExperimentView, RunView, View
 from tui_trainer.tui.widgets.filter_line import FilterLine
 from tui_trainer.tui.widgets.headline import Headline
 from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
@@ -44,10 +42,14 @@ if TYPE_CHECKING:
     from tui_trainer.tui.glyphs import Glyphs
     from tui_trainer.tui.memory import Memory
     from tui_trainer.tui.operations import Operations
-    from tui_trainer.tui.store import RowKey
+    from tui_trainer.tui.store import Store, ViewChanged
+    from tui_trainer.tui.views import RowKey
+
+# Of a study; each with its name at its end.
+MOST_CURVES = 6
 
 
-class Home(Scrolling, Planning, Speaking):
+class Home(Scrolling, Arranging, Deriving, Speaking):
     """Shows the store's view and acts on the selected row.
 
     Args:
@@ -60,13 +62,6 @@ class Home(Scrolling, Planning, Speaking):
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.HOME_KEYS)]
 
-    class Recalled(Message):
-        """How the list was arranged when the app was left."""
-
-        def __init__(self, arrangement: Arrangement) -> None:
-            super().__init__()
-            self.arrangement = arrangement
-
     def __init__(
         self,
         store: Store,
@@ -75,13 +70,7 @@ class Home(Scrolling, Planning, Speaking):
         operating: threading.Lock,
         glyphs: Glyphs,
     ) -> None:
-        super().__init__(store, operations, operating, glyphs)
-        self._memory = memory
-        self._arrangement = Arrangement()
-        self._filter = Filter()
-        self._filter_before: str | None = None
-        """What comes back if the filter that is being typed is given up; None while none is."""
-        self._view: View | None = None
+        super().__init__(store, memory, operations, operating, glyphs)
         self._log_scale = False
         self._awaited: RowKey | None = None
         self._new_experiment = ""
@@ -126,20 +115,15 @@ class Home(Scrolling, Planning, Speaking):
             if isinstance(screen, Compare):
                 screen.show(view.runs)
 
-    def on_home_recalled(self, message: Home.Recalled) -> None:
-        """Arrange the list as it was when the app was left."""
-        self._arrangement = message.arrangement
-        self._list.refold(message.arrangement.folded)
-        if message.arrangement.theme in self.app.available_themes:
-            self.app.theme = message.arrangement.theme
-
     def on_operated(self, message: Operated) -> None:
         """Remember what can be had back; go to a new run as soon as the store has seen it."""
         if message.thrown_away:
             self._arrange(thrown_away=(*self._arrangement.thrown_away, message.thrown_away))
-        if message.brought_back:
-            left = tuple(x for x in self._arrangement.thrown_away if x != message.brought_back)
-            self._arrange(thrown_away=left)
+        if message.brought_back is not None:
+            asked, left = message.brought_back
+            others = tuple(x for x in self._arrangement.thrown_away if x != asked)
+            # What cannot come back now is tried again after all others: it would be in their way.
+            self._arrange(thrown_away=(left, *others) if left else others)
         if message.launched is not None:
             self._awaited = (message.launched.experiment_name, message.launched.number)
             self._go_to_awaited_run()
@@ -163,23 +147,6 @@ class Home(Scrolling, Planning, Speaking):
         self._show_selected()
         self._arrange(folded=self._list.folded)
 
-    def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
-        """The filter as far as it is typed; what comes after the line was closed comes too late."""
-        if self._filter_before is not None:
-            self._arrange(filter=message.text)
-
-    def on_filter_line_kept(self) -> None:
-        """The filter stays, its line goes; a mistake keeps the line open."""
-        if not self._filter_fault:
-            self._close_filter_line()
-            self._remember()
-
-    def on_filter_line_given_up(self) -> None:
-        """The list is as it was before the line was opened."""
-        if (before := self._filter_before) is not None:
-            self._close_filter_line()
-            self._arrange(filter=before)
-
     def on_resize(self) -> None:
         """Whether one plot or two have room decides what is said about the other one."""
         self._show_selected()
@@ -196,6 +163,20 @@ class Home(Scrolling, Planning, Speaking):
             self.app.push_screen(RunPage(*acting, row))
         elif isinstance(row, ExperimentView):
             self._launch_or_ask(row)
+
+    def action_plan_launch(self) -> None:
+        """Fill in a launch; of a study launch every point that has no run."""
+        group = self._selected_group
+        if group is None or not group.is_study or self._marked:
+            super().action_plan_launch()
+            return
+        left = tuple(each.name for each in group.not_begun)
+        if left:
+            question = f"Launch {figures.plural(len(left), 'point')} of {group.label}"
+            launch = partial(self._launch_wanted, WantedLaunch(left, ()))
+            self._ask(f"{question} without a run? They wait for each other.", launch)
+        else:
+            self._say(f"every point of {group.label} has a run")
 
     def action_resume_dead(self) -> None:
         """Resume every run that died, whatever the list shows."""
@@ -224,66 +205,12 @@ class Home(Scrolling, Planning, Speaking):
             work = partial(self._bring_back, runs, thrown_away[-1])
             self._operate("bringing back from the trash", work)
 
-    def action_mark(self) -> None:
-        """Mark the run, or every run of the experiment that is shown; again to take it back."""
-        row = self._list.selected
-        if row is None:
-            return
-        rows = {run.key for run in ((row,) if isinstance(row, RunView) else row.runs)}
-        marked = self._arrangement.marked
-        self._arrange(marked=marked - rows if rows <= marked else marked | rows)
-        self._list.move(1)
-
-    def action_unmark(self) -> None:
-        """Take all marks away."""
-        self._arrange(marked=frozenset())
-
     def action_compare(self) -> None:
         """Show the marked runs beside each other."""
         if len(self._marked) < 2:
             self._say(f"mark two runs or more with {keys.shown(keys.MARK)}, then compare them")
             return
         self.app.push_screen(Compare(self._marked, self._glyphs))
-
-    def action_filter(self) -> None:
-        """Ask which runs to show."""
-        self.query_one(FilterLine).open(self._arrangement.filter)
-        self.query_one(FilterLine).say(self._filter_fault)
-        self.add_class("-filtering")
-        if self._filter_before is None:
-            self._filter_before = self._arrangement.filter
-
-    def action_sort(self) -> None:
-        """Sort by the next column that has room; after the last one by none."""
-        columns = ("", *self._list.columns)
-        order = self._arrangement.order
-        now = columns.index(order.column) if order.column in columns else 0
-        self._arrange(order=Order(columns[(now + 1) % len(columns)]))
-
-    def action_reverse(self) -> None:
-        """Sort the other way round."""
-        order = self._arrangement.order
-        if order.column:
-            self._arrange(order=order._replace(is_reversed=not order.is_reversed))
-        else:
-            self._say(f"{keys.shown(keys.SORT)} sorts by a column first")
-
-    def action_group(self) -> None:
-        """Group by the next thing that runs can have in common; in the end by none."""
-        now = GROUPS.index(self._arrangement.group)
-        self._arrange(group=GROUPS[(now + 1) % len(GROUPS)])
-
-    def action_hide_finished(self) -> None:
-        """Hide finished runs, or show them again."""
-        self._arrange(hides_finished=not self._arrangement.hides_finished)
-
-    def action_fold(self) -> None:
-        """Fold the experiment's runs."""
-        self._list.fold(folded=True)
-
-    def action_unfold(self) -> None:
-        """Unfold the experiment's runs."""
-        self._list.fold(folded=False)
 
     def action_next_plot(self) -> None:
         """Show the other plot, where only one has room."""
@@ -294,11 +221,6 @@ class Home(Scrolling, Planning, Speaking):
         """Loss on a logarithmic scale, and back."""
         self._log_scale = not self._log_scale
         self._show_selected()
-
-    def action_back(self) -> None:
-        """To all runs."""
-        self._close_filter_line()
-        self._arrange(filter="")
 
     def action_samples(self) -> None:
         """Pictures of what the experiment, or the run as it was launched, trains on."""
@@ -316,10 +238,6 @@ class Home(Scrolling, Planning, Speaking):
     @property
     def _scrolled(self) -> RunList:
         return self._list
-
-    @property
-    def _list(self) -> RunList:
-        return self.query_one(RunList)
 
     @property
     def _selected(self) -> ExperimentView | RunView | None:
@@ -350,99 +268,6 @@ class Home(Scrolling, Planning, Speaking):
     def _selected_for_new(self) -> RunView | None:
         return self._selected if isinstance(self._selected, RunView) else None
 
-    @property
-    def _marked(self) -> list[RunView]:
-        """The marked runs that there are, in the order of the list, whether shown or not."""
-        if self._view is None or not self._arrangement.marked:
-            return []
-        marked = {run.key: run for run in self._view.runs if run.key in self._arrangement.marked}
-        shown = [row.key for row in self._list.rows if row.key in marked]
-        return [marked[key] for key in dict.fromkeys((*shown, *marked))]
-
-    # How the list is arranged.
-
-    def _remember_theme(self, theme: str) -> None:
-        self._arrange(theme=theme)
-
-    def _recall_and_watch(self) -> None:
-        self.post_message(self.Recalled(self._memory.recall()))
-        self._store.watch(self.post_message)
-
-    def _arrange(self, **changes: Any) -> None:
-        """Show the list as it was asked for, and remember that."""
-        arrangement = replace(self._arrangement, **changes)
-        if arrangement == self._arrangement or self._view is None:  # what is kept comes first
-            return
-        if arrangement.filter != self._arrangement.filter:
-            self._list.fold_anew()
-        self._arrangement = arrangement
-        self._remember()
-        self._show_list()
-
-    def _remember(self) -> None:
-        """Keep how the list is arranged, but no filter that is only being typed."""
-        before = self._filter_before
-        wanted = self._arrangement if before is None else replace(self._arrangement, filter=before)
-        self._memory.wanted = wanted
-        self.run_worker(self._memory.keep, thread=True)
-
-    def _show_list(self) -> None:
-        view, arrangement = self._view, self._arrangement
-        if view is None:
-            return
-        self._read_filter(view)
-        shown = narrowed(view.experiments, arrangement, self._filter.takes)
-        all_of_them = f"{keys.shown(keys.BACK)} shows all"
-        if arrangement.hides_finished:
-            all_of_them += f", {keys.shown(keys.HIDE_FINISHED)} the finished ones"
-        empty = f"none of {figures.plural(len(view.runs), 'run')} is to be seen here; {all_of_them}"
-        self._list.show(
-            shown,
-            arrangement.order,
-            arrangement.marked,
-            empty if view.experiments else "",
-            arrangement.group,
-        )
-        self.query_one(Headline).show(view, tuple(self._scope(view, shown)))
-        self.query_one(FilterLine).say(self._filter_fault)
-
-    def _read_filter(self, view: View) -> None:
-        """What the filter asks for, as far as it can be meant."""
-        text = self._arrangement.filter
-        known = settings_of(run.facts for run in view.runs) if text else ()
-        self._filter = understand_filter(text, known)
-
-    @property
-    def _filter_fault(self) -> str:
-        faults = (fault.message.removeprefix("the filter's ") for fault in self._filter.faults)
-        return next(faults, "")
-
-    def _scope(self, view: View, shown: Sequence[ExperimentView]) -> Iterator[Span]:
-        """What of all runs the list shows, in a few words."""
-        arrangement, dot = self._arrangement, Span(f" {self._glyphs.dot} ", "muted")
-        parts: list[Line] = []
-        if arrangement.filter.strip():
-            ink = "bad" if self._filter_fault else "accent"
-            slash = Span(f"{keys.shown(keys.FILTER)} ", "key")
-            parts.append((slash, Span(plain_line(arrangement.filter), ink)))
-        if arrangement.hides_finished:
-            parts.append((Span("finished hidden", "accent"),))
-        if parts:
-            count = sum(len(experiment.runs) for experiment in shown)
-            parts.append((Span(f"{count} of {len(view.runs)}", "strong"),))
-        if arrangement.group:
-            parts.append((Span(f"by {arrangement.group}", "accent"),))
-        if self._marked:
-            marks = f"{self._glyphs.marked} {len(self._marked)} marked"
-            parts.append((Span(marks, "accent"),))
-        for index, part in enumerate(parts):
-            yield from (dot, *part) if index else part
-
-    def _close_filter_line(self) -> None:
-        self.query_one(FilterLine).close()
-        self.remove_class("-filtering")
-        self._filter_before = None
-
     # What is shown of it.
 
     def _show_selected(self) -> None:
@@ -471,11 +296,21 @@ class Home(Scrolling, Planning, Speaking):
         return idle
 
     def _show_group(self, group: GroupView) -> None:
-        """A group has no curves of its own."""
-        self.query_one("#selected", Rule).show(group.label, figures.plural(len(group.runs), "run"))
-        words = f"{keys.shown(keys.DOWN)} goes to its runs"
-        self.query_one("#loss", Plot).show(charts.no_chart("loss", words))
-        self.query_one("#accuracy", Plot).show(charts.no_chart("accuracy %", ""))
+        """A group has no curves of its own; the points of a study have those of their runs."""
+        points = f"{group.done} of {figures.plural(len(group.experiments), 'point')} done"
+        words = points if group.is_study else figures.plural(len(group.runs), "run")
+        self.query_one("#selected", Rule).show(group.label, words)
+        loss, accuracy = self.query_one("#loss", Plot), self.query_one("#accuracy", Plot)
+        if group.is_study:
+            runs, dashed = dict(_runs_of_points(group)), self.app.no_color
+            tab = f"{keys.shown(keys.NEXT_PLOT)}: " if self._shows_one_plot else ""
+            hints = (tab and f"{tab}accuracy", tab and f"{tab}loss")
+            loss.show(charts.study_chart(runs, charts.LOSS, dashed=dashed, hint=hints[0]))
+            accuracy.show(charts.study_chart(runs, charts.ACCURACY, dashed=dashed, hint=hints[1]))
+        else:
+            words = f"{keys.shown(keys.DOWN)} goes to its runs"
+            loss.show(charts.no_chart("loss", words))
+            accuracy.show(charts.no_chart("accuracy %", ""))
         self._show_ending(None)
         self.query_one(StatusLine).show(None)
 
@@ -512,8 +347,12 @@ class Home(Scrolling, Planning, Speaking):
         left_out = self._idle_keys
         if len(self._marked) < 2:
             left_out |= {keys.COMPARE}
+        if not self._meant:
+            left_out |= {keys.RESUME, keys.STOP, keys.MARK, keys.TAG, keys.NOTE, keys.EVALUATE}
         if self._arrangement.order.column or row is None:
             left_out |= {keys.FOLD}
+        if row is None:
+            left_out |= {keys.NEW, keys.SAMPLES}
         possible = {
             keys.OPEN: not isinstance(row, ExperimentView) or not row.fault,
             keys.RESUME: any(each.state.is_resumable for each in self._meant),
@@ -521,6 +360,10 @@ class Home(Scrolling, Planning, Speaking):
         }
         opens = {RunView: "show", ExperimentView: "launch"}.get(type(row), "fold")
         words = {keys.OPEN: opens, keys.BACK: "all"}
+        group = self._selected_group
+        if group is not None and group.is_study and not self._marked:
+            words[keys.PLAN] = f"launch {len(group.not_begun)}"
+            possible[keys.PLAN] = bool(group.not_begun)
         return [
             Offer(keys.shown(key), words.get(key, key.short), possible.get(key, True))
             for key in keys.HOME_FOOTER
@@ -554,7 +397,8 @@ class Home(Scrolling, Planning, Speaking):
     def _bring_back(self, runs: Path, names: Sequence[str]) -> Operated:
         outcome = deeds.bring_back(runs, names)
         ink = "bad" if outcome.is_bad else "accent"
-        return Operated(outcome.words, hint=outcome.hint, ink=ink, brought_back=tuple(names))
+        asked = (tuple(names), outcome.left)
+        return Operated(outcome.words, hint=outcome.hint, ink=ink, brought_back=asked)
 
     @property
     def _meant(self) -> list[RunView]:
@@ -595,6 +439,17 @@ class Home(Scrolling, Planning, Speaking):
         row = self._list.selected
         if row is not None and row.key[0] == awaited[0]:  # else the user has gone elsewhere
             self._list.select(awaited)
+
+
+def _runs_of_points(study: GroupView) -> Iterator[tuple[str, RunView]]:
+    """The newest run of each point that has a curve, as many as can be told apart."""
+    trained = [
+        (point, next((run for run in point.runs if run.epochs), None))
+        for point in study.experiments
+    ]
+    with_curves = [(point, run) for point, run in trained if run is not None]
+    for point, run in with_curves[:MOST_CURVES]:
+        yield point.label.removeprefix(f"{study.label}."), run
 
 
 def _welcome(view: View) -> list[Line]:

@@ -222,7 +222,8 @@ class LaunchScreen(FormScreen[WantedLaunch]):
         if message.record is None:
             plot.show(charts.no_chart("learning rate", plain_line(message.fault)))
         else:
-            plot.show(schedule_chart(message.record))
+            of = f"of {plain_line(self._names[0])}: " if len(self._names) > 1 else ""
+            plot.show(schedule_chart(message.record, of))
 
     def on_launch_screen_rehearsed(self, message: LaunchScreen.Rehearsed) -> None:
         """Show the table."""
@@ -246,8 +247,12 @@ class LaunchScreen(FormScreen[WantedLaunch]):
 
     def _draft(self) -> Draft:
         """That of the first experiment, or of the first one that is wrong."""
-        drafts = [self._draft_of(name) for name in self._names]
+        drafts = self._all_drafts
         return next((draft for draft in drafts if draft.faults), drafts[0])
+
+    @property
+    def _all_drafts(self) -> list[Draft]:
+        return [self._draft_of(name) for name in self._names]
 
     def _draft_of(self, name: str) -> Draft:
         project = self._store.seen.project

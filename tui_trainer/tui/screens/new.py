@@ -23,7 +23,7 @@ from tui_trainer.tui.widgets.rule import Rule
 from tui_trainer.tui.widgets.words import Words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
@@ -69,6 +69,7 @@ class NewExperiment(FormScreen[str]):
         form: As it was left.
         store: Knows the project as it is by now.
         glyphs: The signs that the terminal can show.
+        late: Told, in whatever thread, how writing went that its form was left for.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.NEW_KEYS)]
@@ -90,8 +91,17 @@ class NewExperiment(FormScreen[str]):
             self.name = name
             self.error = error
 
-    def __init__(self, source: Source, form: Form, store: Store, glyphs: Glyphs) -> None:
+    def __init__(
+        self,
+        source: Source,
+        form: Form,
+        store: Store,
+        glyphs: Glyphs,
+        late: Callable[[str, TuiTrainerError | None], None],
+    ) -> None:
         super().__init__(form, glyphs)
+        self._late = late
+        self._is_told_to_wait = self._is_left = False
         self._source = source
         self._store = store
         self._preview: NewExperiment.Previewed | None = None
@@ -137,9 +147,20 @@ class NewExperiment(FormScreen[str]):
         elif preview.added is None:
             self._say(preview.fault, ink="bad")
         else:
-            self._is_writing = True
+            self._is_writing, self._is_told_to_wait = True, False
+            self._say(f"writing {plain_line(wanted.name)} {self._glyphs.ellipsis}")
             write = partial(self._write, wanted.project, preview.added)
             self.app.run_worker(write, thread=True)
+
+    def action_close(self) -> None:
+        """Back to where one came from; what is being written is waited for, or else told there."""
+        if self._is_writing and not self._is_told_to_wait:
+            self._is_told_to_wait = True
+            again = keys.shown(keys.LEAVE_FORM)
+            self._say(f"it is being written; {again} again leaves, and is told how that went")
+            return
+        self._is_left = True
+        super().action_close()
 
     def action_page(self, pages: int) -> None:
         """The table is short."""
@@ -147,7 +168,12 @@ class NewExperiment(FormScreen[str]):
     def on_new_experiment_written(self, message: NewExperiment.Written) -> None:
         """End with its name, or say why it was not written."""
         self._is_writing = False
+        if self._is_left:
+            self._late(message.name, message.error)
+            return
         if message.error is None:
+            while self.app.screen is not self:  # help, say
+                self.app.pop_screen()
             self.dismiss(message.name)
             return
         self._store.look_soon()
@@ -255,9 +281,12 @@ class NewExperiment(FormScreen[str]):
             self.post_message(self.Previewed(wanted, added, ""))
 
     def _write(self, project: Project, added: Addition) -> None:
+        fault: TuiTrainerError | None = None
         try:
             write_experiment(project, added)
         except (TuiTrainerError, OSError) as error:
-            self.post_message(self.Written(added.name, told(error)))
+            fault = told(error)
+        if self._is_left:
+            self._late(added.name, fault)
         else:
-            self.post_message(self.Written(added.name, None))
+            self.post_message(self.Written(added.name, fault))

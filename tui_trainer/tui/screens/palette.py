@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tui_trainer.tui.commands import Command
     from tui_trainer.tui.glyphs import Glyphs
     from tui_trainer.tui.keys import Key
-    from tui_trainer.tui.store import RowKey, View
+    from tui_trainer.tui.views import RowKey, View
 
 LONGEST = 200
 

@@ -1,19 +1,15 @@
-"""What screens of runs share besides: a launch with changes is planned, an experiment written."""
+"""What screens of runs share besides: a launch with changes is planned."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from textual.message import Message
-
 from tui_trainer.errors import TuiTrainerError, told
-from tui_trainer.record.experiment_file import read_experiment
 from tui_trainer.record.plain_text import plain_line
-from tui_trainer.tui import keys
+from tui_trainer.tui.figures import plural
 from tui_trainer.tui.screens.acting import Acting, Operated
 from tui_trainer.tui.screens.launch import LaunchScreen, WantedLaunch, launch_form
-from tui_trainer.tui.screens.new import NewExperiment, Source, new_form
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,30 +17,12 @@ if TYPE_CHECKING:
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.spec.project import Project
     from tui_trainer.tui.screens.form import FormScreen
-    from tui_trainer.tui.store import RunView
+
+MOST_NAMED = 4
 
 
 class Planning(Acting):
-    """A screen that plans launches and writes experiments from what is selected there."""
-
-    class SourceRead(Message):
-        """What the selected run was launched with."""
-
-        def __init__(self, source: Source) -> None:
-            super().__init__()
-            self.source = source
-
-    # What a screen says of itself.
-
-    @property
-    def _selected_for_new(self) -> RunView | None:
-        """The run that a new experiment begins as; None for an experiment as the file has it."""
-        raise NotImplementedError
-
-    def _written(self, name: str) -> None:
-        """An experiment was written."""
-        self._say(f"wrote {name} into experiments.toml; {keys.shown(keys.PLAN)} plans its launch")
-        self._store.look_soon()
+    """A screen that plans launches of what is selected there."""
 
     # What keys do.
 
@@ -66,26 +44,6 @@ class Planning(Acting):
             seen = (self._store, self._operations, self._glyphs)
             self._fill_in(words, LaunchScreen(names, form, *seen), self._launch_wanted)
 
-    def action_new(self) -> None:
-        """Fill in an experiment that begins as the selected run or experiment."""
-        run, name = self._selected_for_new, self._selected_experiment
-        if run is not None:
-            self.app.run_worker(partial(self._read_source, run), thread=True)
-        elif name:
-            self.post_message(self.SourceRead(Source(name, plain_line(name))))
-        else:
-            self._open_nothing()
-            self._say("there is no experiment to begin from here")
-
-    def on_planning_source_read(self, message: Planning.SourceRead) -> None:
-        """Fill it in."""
-        project, source = self._store.seen.project, message.source
-        if project is not None:
-            words = ("new", source.label)
-            form = self._store.forms.get(words) or new_form(project, source)
-            screen = NewExperiment(source, form, self._store, self._glyphs)
-            self._fill_in(words, screen, partial(self._forget_and_tell, words))
-
     # What becomes of a form.
 
     def _fill_in(
@@ -100,12 +58,8 @@ class Planning(Acting):
 
         self.app.push_screen(screen, take)
 
-    def _forget_and_tell(self, words: tuple[str, ...], name: str) -> None:
-        self._store.forms.pop(words, None)
-        self._written(name)
-
     def _launch_wanted(self, wanted: WantedLaunch) -> None:
-        doing = f"launching {', '.join(map(plain_line, wanted.names))}"
+        doing = f"launching {_in_short(wanted.names, 'experiment')}"
         self._operate(doing, partial(self._launch_all, wanted))
 
     def _launch_all(self, wanted: WantedLaunch) -> Operated:
@@ -129,26 +83,23 @@ class Planning(Acting):
         except (TuiTrainerError, OSError) as error:
             return told(error)
 
-    def _read_source(self, run: RunView) -> None:
-        try:
-            launched = read_experiment(run.folder).experiment
-        except (TuiTrainerError, OSError) as error:
-            said = told(error)
-            words = said.message.partition("\n")[0]
-            self.post_message(Operated(words, hint=said.hint, ink="bad"))
-        else:
-            self.post_message(self.SourceRead(Source(run.experiment, run.label, launched)))
-
 
 def _of_launch(names: Iterable[str]) -> tuple[str, ...]:
     """What a launch's form is remembered by."""
     return ("launch", *names)
 
 
+def _in_short(names: Sequence[str], what: str) -> str:
+    """The names, or how many there are where they would fill the line."""
+    if len(names) > MOST_NAMED:
+        return plural(len(names), what)
+    return ", ".join(map(plain_line, names))
+
+
 def _how_it_went(
     launched: Sequence[RunFolder], failed: Mapping[str, TuiTrainerError], *, is_one: bool
 ) -> Operated:
-    runs = ", ".join(plain_line(folder.run) for folder in launched)
+    runs = _in_short([folder.run for folder in launched], "run")
     words = [f"launched {runs}"] if launched else []
     for name, error in failed.items():
         words.append(error.message if is_one else f"{plain_line(name)}: {error.message}")

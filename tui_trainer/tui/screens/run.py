@@ -14,7 +14,7 @@ from tui_trainer.tui.screens.planning import Planning
 from tui_trainer.tui.screens.scrolling import Scrolling
 from tui_trainer.tui.screens.search import Search
 from tui_trainer.tui.screens.speaking import Speaking, edit_copy
-from tui_trainer.tui.store import Focus, FocusChanged, RunView, Store
+from tui_trainer.tui.store import Focus, FocusChanged, Store
 from tui_trainer.tui.widgets.attempts_page import AttemptsPage
 from tui_trainer.tui.widgets.config_page import ConfigPage
 from tui_trainer.tui.widgets.files_page import FilesPage
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from tui_trainer.tui.glyphs import Glyphs
     from tui_trainer.tui.operations import Operations
+    from tui_trainer.tui.views import RunView
     from tui_trainer.tui.widgets.page_view import Page
 
 # What led to a line stands above it.
@@ -264,10 +265,6 @@ class RunPage(Scrolling, Planning, Speaking):
     @property
     def _selected_experiment(self) -> str:
         return self._shown_run.experiment
-
-    @property
-    def _selected_for_new(self) -> RunView:
-        return self._shown_run
 
     @property
     def _keys_here(self) -> tuple[keys.Key, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual.app import SuspendNotSupported
 from textual.message import Message
 from textual.screen import Screen
 
@@ -17,11 +18,13 @@ from tui_trainer.record.experiment_file import read_experiment
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.spec.snapshot import experiment_to_toml
 from tui_trainer.tui import keys
+from tui_trainer.tui.gallery import Gallery
+from tui_trainer.tui.graphics import PIXELS, graphics_here
 from tui_trainer.tui.screens.help import Help
 from tui_trainer.tui.screens.palette import open_palette
 from tui_trainer.tui.screens.scrolling import Scrolling
-from tui_trainer.tui.store import RunView
 from tui_trainer.tui.terminal import terminal_has_colours
+from tui_trainer.tui.views import RunView
 from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
 from tui_trainer.tui.widgets.page_view import PageView
 from tui_trainer.tui.widgets.pictures import Look, Sheet
@@ -37,12 +40,13 @@ if TYPE_CHECKING:
 
     from tui_trainer.spec.project import Project
     from tui_trainer.tui.glyphs import Glyphs
-    from tui_trainer.tui.store import ExperimentView
+    from tui_trainer.tui.views import ExperimentView
 
 # As many as are looked through in one go; the batch may have more.
 IMAGES = 16
 IMAGES_TOGETHER, CORRUPTED_TOGETHER = 4, 6
 ZOOMS = (1.0, 2.0, 0.5)
+NO_PIXELS = "this terminal is not known to draw pixels (kitty, sixel): blocks stand for them"
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,7 @@ class Samples(Scrolling, Screen[None]):
         self._sheet: Sheet | None = None
         self._counts: dict[str, int] = {}
         self._zoom = 0
+        self._graphics = graphics_here()
         self._is_waiting = True
         self._wanted: SimpleQueue[Place | None] = SimpleQueue()
         # What the user's own modules print would stand on the screen.
@@ -183,6 +188,22 @@ class Samples(Scrolling, Screen[None]):
         self._zoom = (self._zoom + 1) % len(ZOOMS)
         self._show_sheet(from_top=False)
 
+    def action_pixels(self) -> None:
+        """On a screen of the terminal's own, if it draws pixels; the app waits below it."""
+        if self._sheet is None:
+            return
+        page = self._page_of(self._sheet)
+        if self._graphics not in PIXELS:
+            self._page.update(replace(page, words=NO_PIXELS))
+            return
+        side = page.side(self._page.row_width)
+        gallery = Gallery(self._sheet, self._graphics, side, self._ellipsis)
+        try:
+            with self.app.suspend():
+                gallery.look_through()
+        except SuspendNotSupported:
+            self._page.update(replace(page, words=NO_PIXELS))
+
     def action_palette(self) -> None:
         """Find anything by its name."""
         open_palette(self, keys.SAMPLES_KEYS, self._glyphs)
@@ -232,8 +253,11 @@ class Samples(Scrolling, Screen[None]):
         self.query_one(KeyBar).show(self._offers())
 
     def _show_sheet(self, *, from_top: bool) -> None:
-        if self._sheet is None:
-            return
+        if self._sheet is not None:
+            page = self._page_of(self._sheet)
+            (self._page.show if from_top else self._page.update)(page)
+
+    def _page_of(self, sheet: Sheet) -> SheetPage:
         look = Look(
             has_colours=terminal_has_colours()
             and not self.app.no_color
@@ -243,13 +267,12 @@ class Samples(Scrolling, Screen[None]):
         )
         is_corrupted = self._shown_place.is_corrupted
         words = (
-            f"class {self._sheet.labels[0]}: plain, and with each corruption at severities 1 to 5"
+            f"class {sheet.labels[0]}: plain, and with each corruption at severities 1 to 5"
             if is_corrupted
             else "what training will be shown, drawn exactly as that epoch will draw it"
         )
         together = CORRUPTED_TOGETHER if is_corrupted else IMAGES_TOGETHER
-        page = SheetPage(self._sheet, look, words, together, ZOOMS[self._zoom])
-        (self._page.show if from_top else self._page.update)(page)
+        return SheetPage(sheet, look, words, together, ZOOMS[self._zoom])
 
     def _offers(self) -> list[Offer]:
         place, counts = self._place, self._counts
@@ -265,6 +288,8 @@ class Samples(Scrolling, Screen[None]):
         if not place.is_corrupted:
             can = place.epoch < counts.get("epochs", 1)
             offers.append(Offer(keys.shown(keys.NEXT_EPOCH), keys.NEXT_EPOCH.short, can))
+        if self._graphics in PIXELS and self._sheet is not None:
+            offers.append(Offer(keys.shown(keys.PIXELS), keys.PIXELS.short))
         rest = (keys.SAMPLES_SIZE, keys.HELP)
         offers += [Offer(keys.shown(key), key.short) for key in rest]
         return [*offers, Offer(keys.shown(last), f"{unit} before", number > 1)]

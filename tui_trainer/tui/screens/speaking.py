@@ -17,7 +17,7 @@ from tui_trainer.record.remarks import LONGEST_NOTE, fault_of_score, is_tag, sco
 from tui_trainer.spec.find import find_project
 from tui_trainer.tui import deeds, keys
 from tui_trainer.tui.screens.acting import Acting, Operated, failure
-from tui_trainer.tui.screens.ask import WRITE_IT, Ask, AskForNote
+from tui_trainer.tui.screens.ask import WRITE_IT, Ask, AskForFolder, AskForNote
 from tui_trainer.tui.terminal import is_in_browser
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tui_trainer.launch.unattended import Answer, What
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.tui.deeds import Deed
-    from tui_trainer.tui.store import RunView
+    from tui_trainer.tui.views import RunView
 
 DOING = {"evaluate": "evaluating", "predict": "predicting with"}
 DONE = {"evaluate": "evaluated", "predict": "predicted with"}
@@ -162,10 +162,9 @@ class Speaking(Acting):
         able = [run for run in meant if run.epochs]
         runs = [run for run in able if (what, run.key) not in self._store.assessed]
         if what == "predict" and (unnamed := [run for run in runs if not _names_images(run)]):
-            # One folder for all of them: what is asked for is to be predicted by each.
-            question = f"images to predict with {deeds.named(unnamed)}:"
-            hint = "a folder of distortion00.npy and so on; ood.folder is not set"
-            ask = Ask(question, hint, self._glyphs, partial(_fault_of_images, runs[0]))
+            question = f"images to predict with {deeds.named(runs)}:"
+            hint = f"a folder of distortion00.npy and so on; {_why_asked(runs, unnamed)}"
+            ask = AskForFolder(question, hint, self._glyphs, partial(_fault_of_images, runs[0]))
             self._push_question(ask, partial(self._predict_on, runs))
         elif runs:
             self._begin_to_assess(what, runs)
@@ -186,6 +185,14 @@ class Speaking(Acting):
         work = partial(_assess, begin, runs, what, self)
         # A daemon: whoever leaves the app does not wait for it.
         threading.Thread(target=work, args=(self.app,), daemon=True, name=what).start()
+
+
+def _why_asked(runs: Sequence[RunView], unnamed: Sequence[RunView]) -> str:
+    """That the experiments do not say it, and for whom else the answer is."""
+    if len(runs) == 1:
+        return "ood.folder is not set"
+    those = "none of them" if len(unnamed) == len(runs) else "not all of them"
+    return f"one for all, as {those} set ood.folder"
 
 
 def _names_images(run: RunView) -> bool:

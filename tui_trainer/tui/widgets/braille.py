@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
 Dot = tuple[int, int]
 """Column from the left and row from the top, in dots."""
+Dash = tuple[int, int]
+"""Dots that are drawn, and dots that are left out after them."""
+SOLID: Dash = (1, 0)
 
 DOTS_ACROSS, DOTS_DOWN = 2, 4
 _BLANK = 0x2800
@@ -38,13 +41,15 @@ class Canvas:
         """Dots from top to bottom."""
         return self.rows * self.down
 
-    def draw(self, points: Sequence[Dot], owner: int) -> None:
+    def draw(self, points: Sequence[Dot], owner: int, dash: Dash = SOLID) -> None:
         """Join the points, which go from left to right, for series number `owner`."""
         points = list(thin_out(points))
         if len(points) == 1:
             self._set(points[0], owner)
-        for begin, end in pairwise(points):
-            for dot in straight_line(begin, end):
+        drawn, left_out = dash
+        lines = (straight_line(begin, end) for begin, end in pairwise(points))
+        for index, dot in enumerate(chain.from_iterable(lines)):
+            if self.down == 1 or index % (drawn + left_out) < drawn:  # signs tell lines apart
                 self._set(dot, owner)
 
     def cell(self, column: int, row: int, signs: Sequence[str]) -> tuple[str, int | None]:

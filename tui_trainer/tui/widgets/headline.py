@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tui_trainer.tui.glyphs import Glyphs
-    from tui_trainer.tui.store import View
+    from tui_trainer.tui.views import View
 
 STATE_INKS = {
     State.QUEUED: "muted",

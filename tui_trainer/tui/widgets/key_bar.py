@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from tui_trainer.tui.glyphs import Glyphs
 
+# Columns from which on keys stand further apart, whether or not all of them have room then.
+ROOM_FOR_GAPS = 100
+
 
 class Offer(NamedTuple):
     """A key and its word."""
@@ -37,11 +40,13 @@ class KeyBar(LineView):
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """One line; what has no room is left out whole."""
+        all_of_them = sum(width_of([Span(f"{key} {word}   ")]) for key, word, _ in self._offers)
+        gap = " " * (2 if width < ROOM_FOR_GAPS and 1 + all_of_them - 3 > width else 3)
         line: list[Span] = [Span(" ")]
         for offer in self._offers:
             key, word = ("key", "muted") if offer.is_possible else ("faint", "faint")
-            piece = [Span(offer.key, key), Span(f" {offer.word}   ", word)]
-            if width_of(line) + width_of(piece) - 3 > width:
+            piece = [Span(offer.key, key), Span(f" {offer.word}{gap}", word)]
+            if width_of(line) + width_of(piece) - len(gap) > width:
                 break
             line += piece
         return [tuple(line)][:height]

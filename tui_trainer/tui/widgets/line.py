@@ -40,6 +40,14 @@ def fit(text: str, width: int, ellipsis: str = "…", *, right: bool = False) ->
     return " " * missing + text if right else text + " " * missing
 
 
+def end_of(text: str, width: int) -> str:
+    """The end of a text, as much of it as has room in `width` cells."""
+    end = text[-width:]  # no character but a combining one covers less than a cell
+    while cell_len(end) > width:
+        end = end[1:]
+    return end
+
+
 def fit_line(line: Iterable[Span], width: int, ellipsis: str = "…") -> Line:
     """The line in at most `width` cells, cut with an ellipsis where more than blanks is cut."""
     line = tuple(line)

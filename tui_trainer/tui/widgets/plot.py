@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from tui_trainer.tui.widgets.braille import Canvas
+from tui_trainer.tui.widgets.braille import SOLID, Canvas, Dash
 from tui_trainer.tui.widgets.line import Line, Span, fit, fit_line
 from tui_trainer.tui.widgets.line_view import LineView
 
@@ -39,6 +39,7 @@ class Series:
     """What its label says in place of its last point: a smoothed line's newest true value."""
     sign: str = ""
     """Stands on the line here and there, where colour alone would not tell it from others."""
+    dash: Dash = SOLID
 
     @property
     def is_behind(self) -> bool:
@@ -211,7 +212,7 @@ def _picture(chart: Chart, scale: Scale, width: int, height: int, glyphs: Glyphs
     canvas = Canvas(columns, rows, is_ascii=glyphs.is_ascii)
     for owner, series in enumerate(chart.series):
         for points in _pieces(series, chart, scale, canvas):
-            canvas.draw(points, owner)
+            canvas.draw(points, owner, series.dash)
     ticks = dict(zip((_row(tick, scale, rows) for tick in scale.ticks), labels, strict=True))
     ends = _end_rows(chart, scale, rows)
     marks = _Marks.of(chart, scale, canvas, glyphs)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tui_trainer.tui.glyphs import Glyphs
-    from tui_trainer.tui.store import RunView
+    from tui_trainer.tui.views import RunView
 
 
 class RunHeading(LineView):

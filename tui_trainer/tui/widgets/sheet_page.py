@@ -38,10 +38,13 @@ class SheetPage:
     def rows(self, width: int, glyphs: Glyphs) -> Sequence[Line]:
         """The pictures, in the size that was asked for, as far as there is room and more to see."""
         del glyphs
+        return self.look.lines(self.sheet, self.side(width), width)
+
+    def side(self, width: int) -> int:
+        """Of a picture, in cells."""
         fitting = side_for(self.sheet, width, self.together)
         largest = min(self.sheet.side, even(width - 1))
-        side = even(min(largest, int(fitting * self.zoom)))
-        return self.look.lines(self.sheet, side, width)
+        return even(min(largest, int(fitting * self.zoom)))
 
 
 @dataclass(frozen=True)

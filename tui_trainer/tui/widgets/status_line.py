@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tui_trainer.record.state import State
 from tui_trainer.tui import figures, keys
-from tui_trainer.tui.store import ExperimentView, Row, RunView
+from tui_trainer.tui.views import ExperimentView, Row, RunView
 from tui_trainer.tui.widgets.bar import bar
 from tui_trainer.tui.widgets.headline import STATE_INKS
 from tui_trainer.tui.widgets.line import Line, Span, as_text, chop, fit_line, width_of, wrap
@@ -165,6 +165,8 @@ def _facts(row: Row, glyphs: Glyphs) -> Iterator[Line]:
             yield Span(f"{glyphs.invalid} invalid: ", "bad"), Span(row.fault)
         elif not row.is_defined:
             yield (Span("no longer in experiments.toml; its runs stay", "muted"),)
+        elif row.missing:
+            yield Span(f"{glyphs.warning} no data: ", "warn"), Span(row.missing)
         elif not row.runs:
             enter = keys.shown(keys.OPEN)
             yield Span(enter, "key"), Span(f" launches it: {row.planned_epochs} epochs", "muted")

@@ -17,7 +17,11 @@ from enum import Enum
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from tui_trainer.tui.terminal import terminal_has_colours, terminal_speaks_unicode
+from tui_trainer.tui.terminal import (
+    is_in_browser,
+    terminal_has_colours,
+    terminal_speaks_unicode,
+)
 from tui_trainer.tui.widgets.pictures import GAP
 
 if TYPE_CHECKING:
@@ -36,6 +40,7 @@ _LEVELS = 6
 _PIXEL_OF_PNG = 4
 
 Canvas = list[list["tuple[int, int, int] | None"]]
+_KITTY_FORGET = "\x1b_Ga=d,q=2;\x1b\\"
 
 
 class Graphics(str, Enum):
@@ -46,6 +51,11 @@ class Graphics(str, Enum):
     SIXEL = "sixel"
     BLOCKS = "blocks"
     ASCII = "ascii"
+
+
+PIXELS = {Graphics.KITTY, Graphics.SIXEL}
+FORGET_PICTURES = {Graphics.KITTY: _KITTY_FORGET, Graphics.SIXEL: ""}
+"""What takes pictures off the screen, where clearing its cells does not."""
 
 
 def terminals_graphics(environment: Mapping[str, str], *, is_terminal: bool) -> Graphics:
@@ -147,12 +157,17 @@ def sheet_in_pixels(
     for row in sheet.rows:
         pictures = row.pictures[:columns]
         if graphics is Graphics.KITTY:
-            cells = len(pictures) * (side + GAP * side // pictures[0].side)
+            cells = len(pictures) * (side + GAP)  # as the labels below stand
             yield row.name, as_kitty(strip_of(pictures), cells, side // 2)
             continue
         width, height = cell_size()
         pixels = [picture.scaled(side) for picture in pictures]
         yield row.name, as_sixel(strip_of(pixels), width, max(1, height // 2))
+
+
+def graphics_here() -> Graphics:
+    """The best that the terminal of this process is known to draw, while a screen is on it."""
+    return terminals_graphics(os.environ, is_terminal=not is_in_browser())
 
 
 def environment() -> Mapping[str, str]:
