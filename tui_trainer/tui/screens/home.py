@@ -16,6 +16,7 @@ from tui_trainer.tui.screens.compare import Compare
 from tui_trainer.tui.screens.deriving import Deriving
 from tui_trainer.tui.screens.launch import WantedLaunch
 from tui_trainer.tui.screens.palette import Asked  # noqa: TC001 - Textual looks at it
+from tui_trainer.tui.screens.queue import Queue
 from tui_trainer.tui.screens.run import RunPage
 from tui_trainer.tui.screens.samples import Samples, subject_of
 from tui_trainer.tui.screens.scrolling import Scrolling
@@ -159,8 +160,7 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
         if isinstance(row, GroupView):
             self._list.fold(folded=not self._list.folded.get(row.key[0], False))
         if isinstance(row, RunView):
-            acting = (self._store, self._operations, self._operating, self._glyphs)
-            self.app.push_screen(RunPage(*acting, row))
+            self.app.push_screen(RunPage(*self._acting, row))
         elif isinstance(row, ExperimentView):
             self._launch_or_ask(row)
 
@@ -211,6 +211,11 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
             self._say(f"mark two runs or more with {keys.shown(keys.MARK)}, then compare them")
             return
         self.app.push_screen(Compare(self._marked, self._glyphs))
+
+    def action_queue(self) -> None:
+        """Show who waits; what is marked here is marked there."""
+        marked = [run.folder.path for run in self._marked]
+        self.app.push_screen(Queue(*self._acting, marked))
 
     def action_next_plot(self) -> None:
         """Show the other plot, where only one has room."""
