@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tui_trainer.spec.project import Project
     from tui_trainer.tui.keys import Key
 
-SECONDS_TO_SHOW = 6.0
+SECONDS_TO_SHOW = 30.0
 FINDINGS = [
     {"subject": "data", "level": "ok", "found": "digits: 1,257 to train on", "cure": ""},
     {

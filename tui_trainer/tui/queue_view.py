@@ -71,7 +71,7 @@ class QueueView:
 
 
 class TheQueue:
-    """The question that the screen of the queue asks of the store; equal to any other of its kind."""
+    """The question that the screen of the queue asks of the store."""
 
     def __init__(self) -> None:
         self._pool: Pool | None = None

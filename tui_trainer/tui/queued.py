@@ -1,4 +1,4 @@
-"""Who has slots and who waits for some, in their order, and what each has, waits for, and when ends."""
+"""Who has slots and who waits for some, in their order, and what moves them in it."""
 
 from __future__ import annotations
 

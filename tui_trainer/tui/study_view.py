@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from tui_trainer.errors import TuiTrainerError, told
@@ -11,10 +11,10 @@ from tui_trainer.record.plain_text import LONGEST_SHOWN_LINE, plain_line
 from tui_trainer.study.metrics import Metric
 from tui_trainer.study.outcome import outcome_of
 from tui_trainer.study.points import Standing, by_fingerprint
-from tui_trainer.study.trials import Levels, trials_of
+from tui_trainer.study.trials import reference_of, trials_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tui_trainer.record.index import Run
     from tui_trainer.record.state import State
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tui_trainer.spec.study import Study
     from tui_trainer.study.complexity import Size
     from tui_trainer.study.effects import Effect, Spread
-    from tui_trainer.study.outcome import Outcome, PointOutcome, Trial
+    from tui_trainer.study.outcome import Outcome, Trial
 
 METRICS = (Metric.TEST, Metric.OOD, Metric.GAP, Metric.BEST, Metric.VALIDATION, Metric.LOSS)
 """What effects are shown of, in the order in which a key goes through it."""
@@ -62,13 +62,12 @@ class StudyView:
 
 @dataclass
 class TheStudy:
-    """The question that the screen of a study asks of the store: reckoned anew where runs changed."""
+    """The question that the screen of a study asks of the store: reckoned where runs changed."""
 
     name: str
     metric: Metric
     _project: Project | None = field(default=None, compare=False)
     _fingerprints: tuple[str, ...] = field(default=(), compare=False)
-    _levels: Levels | None = field(default=None, compare=False)
     _seen: object = field(default=None, compare=False)
     _view: StudyView = field(default_factory=StudyView, compare=False)
 
@@ -87,16 +86,14 @@ class TheStudy:
             for point, fingerprint in zip(study.points, self._fingerprints, strict=True)
         ]
         # A live run is another one at each look, and says nothing yet.
-        seen = [(each.status, each.run if each.status == "done" else _state(each)) for each in standings]
+        seen = [each.run if each.status == "done" else _state(each) for each in standings]
         if seen != self._seen:
             self._seen, self._view = seen, self._reckoned(project, study, standings)
         return self._view
 
-    def _reckoned(
-        self, project: Project, study: Study, standings: Sequence[Standing]
-    ) -> StudyView:
+    def _reckoned(self, project: Project, study: Study, standings: Sequence[Standing]) -> StudyView:
         trials = trials_of(study, standings)
-        outcome = outcome_of(study.name, trials, self.metric, _reference(project, study))
+        outcome = outcome_of(study.name, trials, self.metric, reference_of(project, study))
         return StudyView(
             metric=self.metric,
             done=sum(each.status == "done" for each in standings),
@@ -107,3 +104,34 @@ class TheStudy:
             noise=outcome.effects.noise,
             warnings=tuple(plain_line(each, LONGEST_SHOWN_LINE) for each in outcome.warnings),
         )
+
+
+def _state(standing: Standing) -> State | None:
+    return None if standing.run is None else standing.run.state
+
+
+def _rows(
+    outcome: Outcome, trials: Sequence[Trial], standings: Sequence[Standing]
+) -> Iterator[PointRow]:
+    """A row for each point, with what became of its seeds that are not done."""
+    states: dict[frozenset[tuple[str, str]], list[State | None]] = {}
+    for trial, standing in zip(trials, standings, strict=True):
+        undone = states.setdefault(frozenset(trial.levels.items()), [])
+        if standing.status != "done":
+            undone.append(_state(standing))
+    for point in outcome.points:
+        undone = states[frozenset(point.levels.items())]
+        yield PointRow(
+            label=plain_line(point.label),
+            done=len(point.runs),
+            planned=point.planned,
+            spreads=point.spreads,
+            size=point.size,
+            states=tuple(Counter(state for state in undone if state is not None).items()),
+            missing=undone.count(None),
+        )
+
+
+def _plain(effect: Effect) -> Effect:
+    factor, reference, level = map(plain_line, (effect.factor, effect.reference, effect.level))
+    return replace(effect, factor=factor.rpartition(".")[2], reference=reference, level=level)

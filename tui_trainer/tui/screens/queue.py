@@ -75,6 +75,7 @@ class Queue(Scrolling, Acting):
         yield Rule(glyphs, widget_id="above-queue")
         yield Words(glyphs, widget_id="said-of-queue")
         yield CursorRows(glyphs)
+        yield Words(glyphs, widget_id="cause")
         yield Rule(glyphs, widget_id="above-slots")
         yield Words(glyphs, widget_id="slots")
         yield Words(glyphs, widget_id="notice")
@@ -247,10 +248,13 @@ class Queue(Scrolling, Acting):
         idle = self._idle_keys
         offers = [Offer(keys.shown(key), key.short, key not in idle) for key in FOOTER]
         self.query_one(KeyBar).show(offers)
+        cause = "" if self._row is None else self._row.run.cause
+        lines = [(Span(f" {each}", "muted"),) for each in wrap(cause, self.size.width - 2)]
+        self.query_one("#cause", Words).show(lines)
 
 
 def _deed(verb: str, done: str, do: Callable[[RunFolder], None]) -> deeds.Deed:
-    """Something that is done to runs that wait; it is asked nothing, for it is taken back as easily."""
+    """Something that is done to runs that wait; nothing is asked: it is taken back as easily."""
     return deeds.Deed(
         verb=verb,
         doing=f"{verb}: {{}}",

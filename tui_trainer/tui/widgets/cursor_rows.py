@@ -68,8 +68,12 @@ class CursorRows(Scrolled):
         """Put the cursor on a row, or on the next one that it can stand on."""
         row = max(0, min(row, self._count - 1))
         step = 1 if row >= self._cursor else -1
-        beyond = [at for at in range(row, self._count if step > 0 else -1, step) if self._is_one(at)]
-        before = [at for at in range(row, -1 if step > 0 else self._count, -step) if self._is_one(at)]
+        beyond = [
+            at for at in range(row, self._count if step > 0 else -1, step) if self._is_one(at)
+        ]
+        before = [
+            at for at in range(row, -1 if step > 0 else self._count, -step) if self._is_one(at)
+        ]
         self._cursor = next(iter(beyond or before), 0)
         self.redraw()
         self.post_message(self.Moved())

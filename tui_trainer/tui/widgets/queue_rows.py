@@ -97,7 +97,9 @@ def slot_lines(slots: Sequence[Kind], width: int, glyphs: Glyphs) -> list[Line]:
 def _slot_line(kind: Kind, longest: int, glyphs: Glyphs) -> Iterator[Span]:
     yield Span(f" {fit(kind.name, longest, glyphs.ellipsis)}  ", "strong")
     yield from bar(kind.taken / max(1, kind.of), SLOT_BAR, glyphs)
-    counts = f"{kind.taken} of {kind.of} taken" if kind.of > 1 else "taken" if kind.taken else "free"
+    counts = (
+        f"{kind.taken} of {kind.of} taken" if kind.of > 1 else "taken" if kind.taken else "free"
+    )
     yield Span(f"  {counts}", "muted")
     dot = f" {glyphs.dot} "
     times = (f"{name} {count}" if count > 1 else name for name, count in kind.holders)
