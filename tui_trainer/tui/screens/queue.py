@@ -42,6 +42,8 @@ FOOTER = (
     *(keys.CLOSE_QUEUE, keys.HOLD, keys.RELEASE, keys.SOONER, keys.LATER_ON, keys.FIRST),
     *(keys.LAST, keys.PRIORITY, keys.HELP, keys.STOP, keys.SHOW_RUN, keys.MARK),
 )
+# Narrower, the cause of the selected run is told below the rows.
+WIDTH_FOR_CAUSES = 100
 
 
 class Queue(Scrolling, Acting):
@@ -248,7 +250,8 @@ class Queue(Scrolling, Acting):
         idle = self._idle_keys
         offers = [Offer(keys.shown(key), key.short, key not in idle) for key in FOOTER]
         self.query_one(KeyBar).show(offers)
-        cause = "" if self._row is None else self._row.run.cause
+        is_cut = self.size.width < WIDTH_FOR_CAUSES
+        cause = self._row.run.cause if is_cut and self._row is not None else ""
         lines = [(Span(f" {each}", "muted"),) for each in wrap(cause, self.size.width - 2)]
         self.query_one("#cause", Words).show(lines)
 

@@ -30,7 +30,7 @@ def point_lines(
         for each in dict.fromkeys((metric, *SHOWN))
         if each is metric or any(point.spreads[each] for point in points)
     ]
-    columns = {each: _width(each, points) for each in measured}
+    columns = {each: _width(each, points, glyphs) for each in measured}
     room = width - 1 - COUNT_WIDTH - STATUS_WIDTH - min(longest, LONGEST_LABEL)
     while len(columns) > 1 and sum(columns.values()) + len(GAP) * len(columns) > room:
         columns.popitem()
@@ -42,7 +42,8 @@ def point_lines(
     ]
     for point in points:
         spreads = "".join(
-            f"{GAP}{_said(point.spreads[each], each):>{column}}" for each, column in columns.items()
+            f"{GAP}{_said(point.spreads[each], each, glyphs):>{column}}"
+            for each, column in columns.items()
         )
         lines.append(
             (
@@ -56,18 +57,19 @@ def point_lines(
     return lines
 
 
-def _width(metric: Metric, points: Sequence[PointRow]) -> int:
-    said = (len(_said(point.spreads[metric], metric)) for point in points)
+def _width(metric: Metric, points: Sequence[PointRow], glyphs: Glyphs) -> int:
+    said = (len(_said(point.spreads[metric], metric, glyphs)) for point in points)
     return max(len(metric.heading), *said) if points else len(metric.heading)
 
 
-def _said(spread: Spread | None, metric: Metric) -> str:
+def _said(spread: Spread | None, metric: Metric, glyphs: Glyphs) -> str:
     """`96.2 ± 0.4`; of a single seed no spread."""
     if spread is None:
         return "-"
     if spread.std is None:
         return metric.spell(spread.mean)
-    return f"{metric.spell(spread.mean)} ± {metric.spell_difference(spread.std).lstrip('+')}"
+    sign = "+-" if glyphs.is_ascii else "±"
+    return f"{metric.spell(spread.mean)} {sign} {metric.spell_difference(spread.std).lstrip('+')}"
 
 
 def _undone(point: PointRow, glyphs: Glyphs) -> Iterator[Span]:
