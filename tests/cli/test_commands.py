@@ -383,7 +383,8 @@ def test_runs_has_the_fields_that_programs_rely_on(tui_trainer: CommandLine) -> 
     tui_trainer.fake()("run", "one")
     (run,) = tui_trainer.json("runs")
     assert run["best"] == {"epoch": 4, "validation_accuracy": pytest.approx(0.8)}
-    assert {key: run[key] for key in run if key not in {"path", "best", "fingerprint"}} == {
+    measured = {"path", "best", "fingerprint", "trained_seconds"}
+    assert {key: run[key] for key in run.keys() - measured} == {
         "run": "one/1",
         "experiment": "one",
         "state": "finished",
@@ -401,6 +402,8 @@ def test_runs_has_the_fields_that_programs_rely_on(tui_trainer: CommandLine) -> 
         "tags": [],
         "note": "",
         "scores": [],
+        "parameters": None,
+        "flops": None,
     }
 
 
@@ -539,9 +542,12 @@ def test_without_command_and_terminal_the_list_is_printed(tui_trainer: CommandLi
     assert "tui-trainer run EXPERIMENT" in done.stdout
 
 
-def test_completion_knows_experiments_and_runs(tui_trainer: CommandLine) -> None:
+def test_completion_knows_experiments_studies_and_runs(tui_trainer: CommandLine) -> None:
     tui_trainer.fake()("run", "one")
-    for words, found in (("run ", {"one", "two"}), ("show ", {"one/1"})):
+    with (tui_trainer.folder / "experiments.toml").open("a") as file:
+        file.write('[studies.wide]\nbase = "one"\nseeds = 2\n')
+    known = {"run ": {"one", "two", "wide"}, "study ": {"wide"}, "show ": {"one/1"}}
+    for words, found in known.items():
         environment = {
             **tui_trainer.environment,
             "_TUI_TRAINER_COMPLETE": "complete_bash",

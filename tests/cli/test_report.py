@@ -44,7 +44,7 @@ def test_a_report_of_a_study_says_its_effects_and_what_is_missing(tmp_path: Path
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "depth.md").read_text()
     assert "| model.depth | 2 | 4 | +3.0 |" in text
-    assert "1 of 4 runs are not done (1 missing): depth.depth-4.seed-1" in text
+    assert "1 of 4 runs (1 missing): depth.depth-4.seed-1" in text
     assert "other/1" not in text
     unknown = command("report", "--study", "dept", "-o", "no.md")
     assert unknown.returncode == 2
@@ -59,7 +59,7 @@ def test_what_cannot_be_drawn_is_said(tmp_path: Path) -> None:
         (("confusion", "flat", "deep", "-o", "a.png"), "confusion shows one run, not 2"),
         (("comparison", "flat", "--metric", "oood", "-o", "a.png"), "did you mean `ood`"),
         (("curves", "flat", "--by", "depth", "-o", "a.png"), "--by says nothing of curves"),
-        (("effects", "flat", "-o", "a.png"), "effects are those of a study"),
+        (("effects", "-o", "a.png"), "effects are those of a study"),
     ):
         done = command("plot", *arguments)
         assert (done.returncode, done.stdout) == (2, "")

@@ -95,7 +95,7 @@ def test_one_crash_ends_no_other_point_and_changes_make_other_runs(
     crashed = tui_trainer.fake(seconds=0.01, crash_at=2)("run", "s", "--set", "epochs=2")
     assert crashed.returncode == 1
     assert crashed.stdout.count("RuntimeError: planted at epoch 2") == 4
-    assert "complete it: tui-trainer run s" in crashed.stderr
+    assert "complete it: tui-trainer run s --set epochs=2\n" in crashed.stderr
     assert set(statuses(tui_trainer).values()) == {"missing"}
     varied = tui_trainer("run", "s", "--set", "model.depth=3")
     assert varied.returncode == 2

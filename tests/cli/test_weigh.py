@@ -66,11 +66,14 @@ def test_a_planted_effect_is_found_by_a_study(project: Path, tui_trainer: Comman
     file.write_text(file.read_text() + STUDY)
     planted = {"model.width": {"2": 0.1, "4": 0.3}, "noise": 0.01}
     points = [point.name for point in load_project(file).studies["wide"].points]
-    assert tui_trainer.fake(seconds=0, planted=planted)("run", *points).returncode == 0
+    core = tui_trainer.fake(seconds=0, planted=planted, parameters=1234, flops=56_000)
+    assert core("run", *points).returncode == 0
+    assert "1,234 parameters, 56 k FLOPs for an image\n" in core("show", points[0]).stdout
 
     told = tui_trainer.json("study", "wide")
     assert told["warnings"] == []
     assert [(row["n"], row["planned"]) for row in told["points"]] == [(2, 2)] * 4
+    assert [(row["parameters"], row["flops"]) for row in told["complexity"]] == [(1234, 56_000)] * 4
     width, batch = told["effects"]
     assert (width["factor"], width["reference"], width["level"]) == ("model.width", "2", "4")
     assert width["low"] <= 0.2 <= width["high"]
@@ -102,3 +105,4 @@ def test_a_study_of_which_nothing_ran_says_so(project: Path, tui_trainer: Comman
     assert "no effects yet" in done.stdout
     assert "beware: not done are 8 of 8 runs (8 missing)" in done.stderr
     assert tui_trainer("study", "narrow").returncode == ExitCode.USAGE
+    assert tui_trainer("study", "wide", "--json", "--table", "points").returncode == ExitCode.USAGE

@@ -18,6 +18,7 @@ Its behaviour is set by TUI_TRAINER_FAKE, a JSON object:
     drifts          weights depend on the attempt
     noise           text to print at the start
     ood             accuracy of every epoch's probe, and of the result out of distribution
+    parameters, flops    of the network, as counted when training begins
     dull            what every epoch's validation accuracy is multiplied with
     planted         accuracy on the test images as a function of the settings, {"model.depth": {"4":
                     0.1}}: what each value adds to 0.5; "noise" is the deviation of each seed
@@ -74,7 +75,14 @@ def main() -> int:
     done = len(read_epochs(folder.epochs_file))
     append_event(
         folder.events_file,
-        TrainingBegan(attempt=attempt, epoch=done + 1, step=0, checkpoint=""),
+        TrainingBegan(
+            attempt=attempt,
+            epoch=done + 1,
+            step=0,
+            checkpoint="",
+            parameters=knobs.get("parameters", 0),
+            flops=knobs.get("flops", 0),
+        ),
     )
     for epoch in range(done + 1, planned + 1):
         misbehave(epoch, attempt)

@@ -243,8 +243,7 @@ def test_a_run_that_is_not_to_wait_begins_at_once(site: Site) -> None:
     first = site.launch(hang_at=1)
     site.wait_for_core(first)
     site.core()
-    second = launch(site.project, "one", queue=False)
-    site.wait(second, State.FINISHED)
+    assert site.command_line()("run", "one", "--no-queue").returncode == 0
     assert look(first).state.is_live
 
 
@@ -270,7 +269,8 @@ def test_the_commands_show_and_change_the_queue(site: Site) -> None:
     for waiting in (second, third):
         site.wait(waiting, State.QUEUED)
     assert tui_trainer("queue", "move", "two/1", "--first").returncode == 0
-    assert tui_trainer("queue", "hold", "one/2").stdout == "one/2 held\n"
+    held = tui_trainer("queue", "hold", "one/1", "one/2")  # the first does not wait
+    assert (held.returncode, held.stdout) == (2, "one/2 held\n")
     wait_until(lambda: look(second).cause.startswith("held"))
     told = tui_trainer("queue").stdout
     assert re.search(r"1  two/1 .*1st in the queue; one/1 has the slots", told)
@@ -298,17 +298,15 @@ def test_the_commands_show_and_change_the_queue(site: Site) -> None:
 
 
 def test_what_died_is_resumed_in_the_order_of_the_queue(site: Site) -> None:
-    first = site.launch(hang_at=1)
-    second, third = site.launch("two"), site.launch()
+    first = site.launch("two", hang_at=1)  # not the first by its name
+    second, third = site.launch(), site.launch()
     for waiting in (second, third):
         site.wait(waiting, State.QUEUED)
     for folder in (first, second, third):
         kill_supervisor(folder)
     kill_core(first)
     site.core(seconds=0.01)
-    assert (
-        site.command_line()("resume", "--all", "--detach").stdout.split("\n")[0].startswith("one/1")
-    )
+    assert site.command_line()("resume", "--all", "--detach").stdout.startswith("two/1")
     for folder in (first, second, third):
         site.wait(folder, State.FINISHED)
     starts = [look(folder).history.attempts[2].started or 0 for folder in (first, second, third)]

@@ -235,11 +235,26 @@ def test_where_slots_cannot_be_kept_a_run_begins_all_the_same_and_says_so(
     assert "started without a place in the queue" in turn.share().warnings[-1]
 
 
+def test_a_slot_that_cannot_be_looked_at_is_waited_for_in_words(
+    own_slots: Path, stand: Callable[..., InLine]
+) -> None:
+    turn = stand(pool_of(own_slots, 1), "cnn/1")
+    (own_slots / "cpu-0").symlink_to("/dev/null")
+    assert not turn.has_come()
+    assert turn.cause.startswith(f"the slots of this machine cannot be taken: {own_slots}/cpu-0: ")
+    (own_slots / "cpu-0").unlink()
+    assert turn.has_come()
+
+
 def test_a_job_of_a_scheduler_has_slots_of_its_own(
     own_slots: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert job_name({"JOB_ID": "7"}) == ""  # anybody may have such a variable
     assert job_name({"JOB_ID": "7", "NSLOTS": "4", "SGE_TASK_ID": "3"}) == "7.3"
+    step = {"SLURM_JOB_ID": "7", "SLURM_STEP_ID": "0", "SLURM_PROCID": "3"}
+    assert job_name(step) == "7.0.3"  # srun gives each task cores of its own
+    assert job_name({"SLURM_JOB_ID": "7", "SLURM_PROCID": "0"}) == "7"
+    monkeypatch.delenv("SLURM_STEP_ID", raising=False)
     monkeypatch.setenv("SLURM_JOB_ID", "123")
     pool = Pool.here()
     assert pool.folder == own_slots / "job-123"

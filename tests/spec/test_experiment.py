@@ -253,9 +253,13 @@ NOT_DECIDING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "Resources.device": ({}, {"resources": {"device": "cpu"}}),
     "Resources.max_restarts": ({}, {"resources": {"max_restarts": 0}}),
     "Resources.walltime": ({}, {"resources": {"walltime": "12:00:00"}}),
+    "Resources.memory": ({}, {"resources": {"memory": "16G"}}),
+    "Resources.gpus": ({}, {"resources": {"gpus": 1}}),
+    "Resources.cluster": ({}, {"resources": {"cluster": "big"}}),
+    "launcher": ({}, {"launcher": "slurm"}),
 }
 # One value only, so nothing can be changed.
-WITHOUT_CHOICE = {"CrossEntropy.name", "launcher"}
+WITHOUT_CHOICE = {"CrossEntropy.name"}
 
 
 @pytest.mark.parametrize("key", DECIDING)

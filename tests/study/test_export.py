@@ -6,6 +6,7 @@ import csv
 import gc
 import importlib.util
 import json
+import shutil
 import struct
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from tui_trainer.record.remarks import add_to_note, tag
 from tui_trainer.record.run_folder import RunFolder, all_runs
 from tui_trainer.study.export.content import figures, file_name, key_name, results
 from tui_trainer.study.export.target import Target, export
-from tui_trainer.study.export.targets import TOOLS
+from tui_trainer.study.export.targets import TOOLS, bundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -187,6 +188,9 @@ def records_of(folder: Path) -> dict[str, list[dict[str, Any]]]:
 
 @needs("mlflow")
 def test_mlflow_reads_what_was_measured(runs: Path, finished: Run, tmp_path: Path) -> None:
+    # Each store has an experiment of this name already.
+    shutil.copytree(runs / "cnn2", shutil.copytree(runs, tmp_path / "runs") / "Default")
+    runs = tmp_path / "runs"
     script = (
         "import json, sys\nfrom pathlib import Path\n"
         "from tests.study.test_export import exported\n"
@@ -214,6 +218,7 @@ def test_mlflow_reads_what_was_measured(runs: Path, finished: Run, tmp_path: Pat
         for epoch in finished.epochs
     ]
     assert {status for status, *_ in by_name.values()} == {"FINISHED", "FAILED"}
+    assert by_name["Default/1"][3] == metrics
     assert all(place.startswith((tmp_path / "mlruns").as_uri()) for place in places)
 
 
@@ -240,6 +245,12 @@ def test_a_second_export_is_refused(runs: Path, tmp_path: Path) -> None:
         exported("csv", runs, place)
     assert (place / "epochs.csv").stat().st_mtime_ns == before
     assert list(tmp_path.iterdir()) == [place]
+
+
+def test_no_runs_are_no_export(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no runs to export"):
+        export(bundle("needed"), [], tmp_path / "place")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_export_that_fails_leaves_nothing(runs: Path, tmp_path: Path) -> None:

@@ -157,6 +157,18 @@ def test_an_effect_on_what_was_not_measured_is_none(project: Path) -> None:
     assert same == ("every seed gave the same test at base; augment none; batch_size 32",)
 
 
+def test_the_probe_of_an_epoch_is_no_result(project: Path) -> None:
+    for point in points_of(project, "recipe"):
+        writer = RunWriter(project, point.name).start().train(3, ood_gap=0.4).evaluate(0.8)
+        if point.is_base:
+            writer.evaluate_ood(0.5 + point.seed / 100, 0.3)
+        writer.end(0)
+    outcome = found(project, "recipe", Metric.OOD)
+    assert outcome.effects.effects == ()
+    assert outcome.warnings == ("ood was not measured of augment none; batch_size 32",)
+    assert [point.size.ood is None for point in outcome.points] == [False, True, True]
+
+
 def test_two_changes_at_once_are_not_told_apart(project: Path) -> None:
     for point in points_of(project, "both"):
         finish(project, point, 0.8)
@@ -164,7 +176,8 @@ def test_two_changes_at_once_are_not_told_apart(project: Path) -> None:
     assert outcome.effects.effects == ()
     assert outcome.warnings[-1] == (
         "two things or more changed at once: batch_size 32, lr 0.01; batch_size 128, lr 0.2 differ "
-        "from every other measured point in several factors, so no effect is told from them"
+        "in several factors from every measured point that they could be compared with, so no "
+        "effect is told from them"
     )
 
 

@@ -58,6 +58,16 @@ def test_the_best_score_of_a_board_is_a_height_to_reach(tmp_path: Path) -> None:
     assert not comparison([runs["cnn2/1"]], "loss", [0.5]).panels[0].targets
 
 
+def test_an_absurd_number_leaves_the_others_to_be_seen(tmp_path: Path) -> None:
+    writer = RunWriter(write_project(tmp_path), "cnn2").start().train(3)
+    file = writer.folder.epochs_file
+    lines = file.read_text().splitlines()
+    lines[1] = json.dumps({**json.loads(lines[1]), "validation": {"loss": 1e300, "accuracy": 0.1}})
+    file.write_text("\n".join(lines) + "\n")
+    loss, _ = curves([looks(tmp_path)["cnn2/1"]]).panels
+    assert [x for x, _ in loss.lines[1].points] == [1, 3]
+
+
 def test_more_runs_than_can_be_told_apart_are_refused(tmp_path: Path) -> None:
     run = looks(write_robust_study(tmp_path))["cnn2/1"]
     with pytest.raises(UsageError, match="8 runs in one figure cannot be told apart"):
@@ -116,7 +126,7 @@ def test_thinned_lines_keep_their_extremes() -> None:
 def test_effects_stand_by_their_size_beside_the_noise_of_seeds() -> None:
     values = {"2": (0.90, 0.92), "4": (0.92, 0.94), "8": (0.80, 0.81)}
     samples = [
-        Sample({"depth": level}, seed, value)
+        Sample({"model.name": level}, seed, value)
         for level, pair in values.items()
         for seed, value in enumerate(pair)
     ]
@@ -124,7 +134,7 @@ def test_effects_stand_by_their_size_beside_the_noise_of_seeds() -> None:
         study="depth", metric=Metric.TEST, points=(), effects=effects_of(samples), warnings=()
     )
     figure = effects_figure(outcome)
-    assert [bar.label for bar in figure.bars] == ["depth: 2 → 8", "depth: 2 → 4"]
+    assert [bar.label for bar in figure.bars] == ["model: 2 → 8", "model: 2 → 4"]
     assert [bar.value for bar in figure.bars] == [pytest.approx(-10.5), pytest.approx(2.0)]
     assert all(bar.interval and bar.interval[0] < bar.value for bar in figure.bars)
     assert not figure.bars[1].is_clear

@@ -16,10 +16,12 @@ from tests.tui.run_folders import RunWriter, write_project, write_study
 from tui_trainer.errors import UsageError
 from tui_trainer.record import remarks
 from tui_trainer.record.owner import Owner
-from tui_trainer.study import report
-from tui_trainer.study.document import Caveat, Document, Paragraph, Section, Table
+from tui_trainer.study import plots, report
+from tui_trainer.study.cost_figure import complexity
+from tui_trainer.study.document import Caveat, Document, Paragraph, Plate, Section, Table
 from tui_trainer.study.rendering import render
 from tui_trainer.study.report import make_report
+from tui_trainer.study.setups import result_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,6 +60,20 @@ def test_a_repetition_of_a_seed_counts_once_and_a_crash_not_at_all(tmp_path: Pat
     rows = {row[0]: row for row in first_table(report_of(project), "Results").rows}
     assert rows["flat"][1] == "2 of 4"
     assert rows["flat"][3] == "92.00 ± 2.83"
+
+
+def test_what_decides_nothing_splits_no_setup(tmp_path: Path) -> None:
+    project = write_made(tmp_path)
+    elsewhere = '[experiments.there]\nbase = "flat"\nseed = 2\ncheckpoint_minutes = 1\n'
+    with (project / "experiments.toml").open("a") as file:
+        file.write(f"{elsewhere}resources.slots = 1\n")
+    RunWriter(project, "there").start().train(6).evaluate(0.92).end(0)
+    found = looks(project).values()
+    rows = {row[0]: row for row in first_table(make_report(found, "A study"), "Results").rows}
+    assert rows["flat"][1:4:2] == ("3", "92.00 ± 2.00")
+    assert "there" not in rows
+    accuracy, _ = complexity(list(map(result_of, found))).panels
+    assert [x for x, _ in accuracy.lines[0].points] == [2, 4]
 
 
 def test_what_was_not_measured_is_said(tmp_path: Path) -> None:
@@ -108,6 +124,8 @@ def test_different_code_is_warned_of(tmp_path: Path) -> None:
     for name, commit in (("flat/1", "a" * 40), ("deep/1", "b" * 40)):
         file = project / "runs" / name / "experiment.toml"
         facts = f'[provenance]\ntui_trainer = "1.0"\ngit_commit = "{commit}"\n'
+        # Of a run without a record nobody knows that its code was another.
+        assert "different code versions" not in words(report_of(project), "Summary")
         file.write_text(file.read_text().replace("[provenance]\n", facts))
     document = report_of(project)
     assert "different code versions" in words(document, "Summary")
@@ -134,6 +152,15 @@ def test_of_many_setups_the_best_are_listed_and_the_rest_summed_up(
 def test_no_runs_are_no_report() -> None:
     with pytest.raises(UsageError, match="no runs to report"):
         make_report([], "nothing")
+
+
+def test_figures_of_runs_with_almost_one_name_are_files_of_their_own(tmp_path: Path) -> None:
+    figure = plots.curves([looks(write_made(tmp_path))["flat/1"]])
+    plates = tuple(Plate(figure, f"curves-{name}/1", name) for name in ("a_b", "a-b"))
+    document = Document("A study", "", (Section("Tracking summary", plates),))
+    page, *figures = render(document, tmp_path / "r.md").items()
+    named = re.findall(r"\]\(r-figures/(.*)\)", page[1].decode())
+    assert [path.name for path, _ in figures] == named == ["curves-a-b-1.png", "curves-a-b-1-2.png"]
 
 
 HOSTILE = "<script>alert(1)</script> \x1b[2J **bold** | $x$ `tick` [a](http://evil.example)"

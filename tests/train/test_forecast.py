@@ -129,6 +129,13 @@ def test_what_slurm_says_of_the_job_counts_more_than_what_was_declared(
     assert "the wall-time is 2 h: it will be resumed once" in finding.found
 
 
+def test_a_job_that_goes_on_by_itself_is_nothing_to_warn_of() -> None:
+    experiment = experiment_of(launcher="slurm", resources={"walltime": "6:00:00"})
+    finding = time_needed(experiment, 516.0, 50)
+    assert finding.level == "ok"
+    assert "it will take 2 jobs" in finding.found
+
+
 def test_checkpoints_that_stand_at_once_are_counted() -> None:
     assert Need(MB, 1, 0).total == pytest.approx(2 * MB, rel=0.01)
     assert Need(MB, 50, 0).total == pytest.approx(4 * MB, rel=0.1)

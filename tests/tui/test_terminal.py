@@ -149,7 +149,7 @@ def test_q_leaves_and_says_what_goes_on(study: Path) -> None:
         shown.press("q")
         shown.read(3)
         assert shown.process.wait(timeout=60) == 0
-    assert b"cnn4/3, cnn8/1 go on; tui-trainer shows them again" in shown.sent
+    assert b"cnn4/3, cnn8/2, cnn8/1 go on; tui-trainer shows them again" in shown.sent
 
 
 # As soon as it is told to, the disk answers the app's threads nothing.
@@ -190,7 +190,7 @@ def test_a_signal_ends_it_and_gives_the_terminal_back(
         assert time.monotonic() - began < 3
         assert termios.tcgetattr(shown.master) == before
     ends = [shown.sent.rindex(sequence) for sequence in GIVEN_BACK]
-    words = b"cnn4/3, cnn8/1 go on; tui-trainer shows them again"
+    words = b"cnn4/3, cnn8/2, cnn8/1 go on; tui-trainer shows them again"
     assert shown.sent.count(words) == 1
     assert max(ends) < shown.sent.index(words)
     for sequence in GIVEN_BACK:
@@ -209,7 +209,7 @@ def test_a_signal_ends_it_while_its_own_thread_waits(study: Path) -> None:
         assert shown.process.wait(timeout=1) == 128 + signal.SIGTERM
     for sequence in GIVEN_BACK:
         assert sequence in shown.sent
-    assert shown.sent.endswith(b"cnn4/3, cnn8/1 go on; tui-trainer shows them again\r\n")
+    assert shown.sent.endswith(b"cnn4/3, cnn8/2, cnn8/1 go on; tui-trainer shows them again\r\n")
 
 
 def test_what_is_no_terminal_cannot_show_it() -> None:

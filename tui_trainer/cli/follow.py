@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tui_trainer.cli.words import closing_line, errors, results, state_text, time_left
+from tui_trainer.errors import TuiTrainerError
 from tui_trainer.record.index import Run, RunReader
 from tui_trainer.record.plain_text import plain_line, plain_text
 from tui_trainer.record.state import State
@@ -112,7 +113,7 @@ def follow(folder: RunFolder, interrupts: Sequence[int]) -> Run:
         folder: The run.
         interrupts: Signals as they come, from `interrupts_noted`.
     """
-    with _display() as display:
+    with _display() as display, _asking_schedulers(folder):
         reader, asked = RunReader(folder), False
         run = reader.look()
         while run.state.is_live and not (asked and len(interrupts) > 1):
@@ -193,10 +194,31 @@ def _print_end_of_log(folder: RunFolder) -> None:
 
 def _ask_to_stop(folder: RunFolder) -> bool:
     attempt = folder.newest_attempt()
+    if RunReader(folder).look().awaited_job is not None:
+        return _cancel(folder)
     if attempt is not None:
         attempt.ask_to_stop(at_once=False)
     errors.say(f"asked {folder.run} to stop after a checkpoint; Ctrl-C again leaves it to itself")
     return True
+
+
+def _cancel(folder: RunFolder) -> bool:
+    from tui_trainer.launch.launcher import stop
+
+    try:
+        stop(folder)
+    except TuiTrainerError as error:
+        errors.tell(error)
+    return True
+
+
+def _asking_schedulers(folder: RunFolder) -> contextlib.AbstractContextManager[None]:
+    """Meanwhile a scheduler that the run waits for is asked."""
+    from tui_trainer.launch.clusters.watch import watching
+
+    reader = RunReader(folder)
+    is_a_job = reader.look().history.job is not None
+    return watching(lambda: [reader.look()]) if is_a_job else contextlib.nullcontext()
 
 
 @contextlib.contextmanager
@@ -269,7 +291,7 @@ def follow_silently(folder: RunFolder) -> Run:
     """Wait until the run is no longer live; Ctrl-C ends the waiting only."""
     reader = RunReader(folder)
     run = reader.look()
-    with interrupts_noted() as interrupts:
+    with interrupts_noted() as interrupts, _asking_schedulers(folder):
         while run.state.is_live and not interrupts:
             time.sleep(SECONDS_PER_LOOK)
             run = reader.look()

@@ -84,9 +84,10 @@ def runs(
 ) -> None:
     """List the runs and the state each is in."""
     from tui_trainer.cli.for_programs import print_json
+    from tui_trainer.launch.clusters.watch import look_and_ask
     from tui_trainer.record.index import Index
 
-    found = Index(runs_folder(context.obj)).look_until_sure()
+    found = look_and_ask(Index(runs_folder(context.obj)).look_until_sure)
     listed = taken(found, wanted)
     if as_json:
         print_json([run.summary() for run in listed])
@@ -101,9 +102,11 @@ def runs(
 def show(context: typer.Context, run: RunArgument, as_json: JsonOption = False) -> None:
     """Show one run whole."""
     from tui_trainer.cli.for_programs import print_json
+    from tui_trainer.launch.clusters.watch import look_and_ask
     from tui_trainer.record.index import RunReader, look_until_sure
 
-    found = look_until_sure([RunReader(find(context, run))])[0]
+    reader = RunReader(find(context, run))
+    found = look_and_ask(lambda: look_until_sure([reader]))[0]
     if as_json:
         print_json(_whole(found))
     else:
@@ -205,6 +208,7 @@ def _whole(run: Run) -> dict[str, Any]:
         "imported": None if imported is None else imported.as_record(),
         "progress": None if run.progress is None else run.progress.as_record(),
         "usage": None if run.usage is None else run.usage._asdict(),
+        "job": _job(run),
         "epochs_measured": [epoch.as_record() for epoch in run.epochs],
         "attempts_made": [asdict(attempt) for attempt in run.attempts],
         "evaluations": {name: asdict(event) for name, event in run.history.evaluations.items()},
@@ -215,6 +219,19 @@ def _whole(run: Run) -> dict[str, Any]:
             for alarm in run.history.alarms
         ],
         "files": [str(path.relative_to(run.folder.path)) for path in _files(run.folder)],
+    }
+
+
+def _job(run: Run) -> dict[str, str] | None:
+    job = run.history.job
+    if job is None:
+        return None
+    script = run.folder.job(job.requested.number).script
+    return {
+        "id": job.job_id,
+        "kind": job.requested.kind,
+        "name": job.name,
+        "script": str(script.relative_to(run.folder.path)),
     }
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
+import shlex
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional, Protocol
 
 import typer
 
 from tui_trainer.cli.ends import exit_code, worst
 from tui_trainer.cli.look import RunArgument, RunsOrAllArgument, find
-from tui_trainer.cli.project import load, runs_folder
+from tui_trainer.cli.project import load, project_at_prompt, runs_folder
 from tui_trainer.errors import ExitCode, TuiTrainerError, UsageError, told
 
 if TYPE_CHECKING:
@@ -35,23 +34,16 @@ MOST_EPOCHS = 1_000_000
 
 def complete_experiments(context: typer.Context, incomplete: str) -> list[str]:
     """Names of experiments for the shell's completion."""
-    project = _project(context)
+    project = project_at_prompt(context)
     return [] if project is None else _beginning(incomplete, project.experiments)
 
 
 def complete_launchable(context: typer.Context, incomplete: str) -> list[str]:
     """Names of experiments and studies for the shell's completion."""
-    project = _project(context)
+    project = project_at_prompt(context)
     if project is None:
         return []
     return _beginning(incomplete, (*project.experiments, *project.studies))
-
-
-def _project(context: typer.Context) -> Project | None:
-    folder = context.find_root().params.get("folder") or Path.cwd()
-    with contextlib.suppress(TuiTrainerError):  # a prompt is no place for errors
-        return load(Path(folder))
-    return None
 
 
 def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
@@ -94,15 +86,31 @@ def run(  # noqa: PLR0917  typer's parameters are options
     ] = False,
     detach: DetachOption = False,
     no_queue: NoQueueOption = False,
+    launcher: Annotated[
+        Optional[str],  # noqa: UP045  typer evaluates this, also on Python 3.10
+        typer.Option(
+            "--launcher",
+            metavar="local|slurm|grid_engine",
+            help="Where: on this machine, or as a job; as --set launcher=...",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Print the job's script and command, and submit nothing."),
+    ] = False,
 ) -> None:
     """Launch a new run of each experiment, or what a study lacks, and show it to its end."""
     from tui_trainer.cli.words import errors
     from tui_trainer.launch.launcher import launch
 
-    project, wanted = load(context.obj), changes or ()
+    chosen = () if launcher is None else (f"launcher={launcher}",)
+    project, wanted = load(context.obj), (*(changes or ()), *chosen)
     studies = {
         name: project.study(name, wanted) for name in experiments if project.defines_study(name)
     }
+    if dry_run:
+        _print_jobs(project, [name for name in experiments if name not in studies], wanted)
+        return
     for name in experiments:
         if name not in studies:
             project.experiment(name, wanted)
@@ -183,6 +191,21 @@ def stop(
     raise typer.Exit(ExitCode.DONE if code is ExitCode.STOPPED else code)
 
 
+def _print_jobs(project: Project, experiments: Sequence[str], changes: Sequence[str]) -> None:
+    from tui_trainer.cli.words import results
+    from tui_trainer.launch.launcher import preview
+
+    if not experiments:
+        raise UsageError(
+            "each point of a study is a job of its own",
+            hint="name one of them: tui-trainer list --study NAME",
+        )
+    for name in experiments:
+        previewed = preview(project, name, changes)
+        results.say(previewed.script)
+        results.say(f"submitted by: {shlex.join(previewed.command)}")
+
+
 def _each(jobs: Sequence[Job]) -> ExitCode:
     """Do one after the other, whatever becomes of each; the worst exit code of all.
 
@@ -201,7 +224,7 @@ def _of_study(
     if study.search is None:
         from tui_trainer.cli.run_study import run_study
 
-        return partial(run_study, project, study, preflight=preflight, detach=detach)
+        return partial(run_study, project, study, changes, preflight=preflight, detach=detach)
     if detach:
         raise UsageError(
             f"{study.name} is a search, which this command drives to its end",

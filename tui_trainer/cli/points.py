@@ -125,14 +125,19 @@ def _row(standing: Standing, prediction: Prediction) -> _Row:
 
 
 def _trials(project: Project, study: Study) -> list[Trial]:
-    """What a search has chosen so far."""
+    """What a search has chosen so far; one whose record cannot be read hides no other study."""
+    from tui_trainer.cli.words import errors
     from tui_trainer.launch.planning import SEARCHES
     from tui_trainer.study.search import recorded_trials
 
     if study.search is None:
         return []
     base, folder = project.experiment(study.base), project.folder / "runs" / SEARCHES
-    return recorded_trials(study.name, study.search, base, folder)
+    try:
+        return recorded_trials(study.name, study.search, base, folder)
+    except TuiTrainerError as error:
+        errors.tell(error)
+        return []
 
 
 def _trial_record(study: str, trial: Trial) -> dict[str, Any]:
@@ -148,7 +153,6 @@ def _trial_record(study: str, trial: Trial) -> dict[str, Any]:
 def _print_trials(study: Study, trials: Sequence[Trial]) -> None:
     from tui_trainer.cli.words import print_table, results
     from tui_trainer.record.words import ABSENT
-    from tui_trainer.spec.summary import in_words
 
     wanted = 0 if study.search is None else study.search.table.trials
     over = sum(trial.state != "under way" for trial in trials)
@@ -159,7 +163,7 @@ def _print_trials(study: Study, trials: Sequence[Trial]) -> None:
             [
                 [
                     str(trial.number),
-                    ", ".join(f"{key} {in_words(value)}" for key, value in trial.changes.items()),
+                    trial.words,
                     trial.state,
                     ABSENT if trial.value is None else f"{trial.value:.4g}",
                 ]

@@ -70,12 +70,18 @@ def init(context: typer.Context) -> None:
     typer.echo(f"wrote {target}\nnext: tui-trainer list, then tui-trainer run digits-cnn2")
 
 
-def complete_studies(context: typer.Context, incomplete: str) -> list[str]:
-    """Names of studies for the shell's completion."""
+def project_at_prompt(context: typer.Context) -> Project | None:
+    """Whose names the shell completes; None where it cannot be read."""
     folder = context.find_root().params.get("folder") or Path.cwd()
     with contextlib.suppress(TuiTrainerError):  # a prompt is no place for errors
-        return [name for name in load(Path(folder)).studies if name.startswith(incomplete)]
-    return []
+        return load(Path(folder))
+    return None
+
+
+def complete_studies(context: typer.Context, incomplete: str) -> list[str]:
+    """Names of studies for the shell's completion."""
+    project = project_at_prompt(context)
+    return [] if project is None else [n for n in project.studies if n.startswith(incomplete)]
 
 
 def list_(

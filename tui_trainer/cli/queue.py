@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from tui_trainer.cli.ends import worst
 from tui_trainer.cli.look import RunArgument, RunsArgument, find
 from tui_trainer.cli.project import JsonOption, runs_folder
-from tui_trainer.errors import UsageError
+from tui_trainer.errors import ExitCode, TuiTrainerError, UsageError, told
 from tui_trainer.record.place import MOST_PRIORITY
 
 if TYPE_CHECKING:
@@ -113,9 +114,22 @@ def priority(
 def _each(
     context: typer.Context, names: Sequence[str], do: Callable[[RunFolder], None], done: str
 ) -> None:
-    for folder in [find(context, name) for name in names]:
+    """Do it to each run, whatever becomes of the others."""
+    folders = [find(context, name) for name in names]
+    raise typer.Exit(worst([_one(folder, do, done) for folder in folders]))
+
+
+def _one(folder: RunFolder, do: Callable[[RunFolder], None], done: str) -> ExitCode:
+    from tui_trainer.cli.words import errors
+
+    try:
         do(folder)
-        typer.echo(f"{folder.run} {done}")
+    except (TuiTrainerError, OSError) as error:
+        said = told(error)
+        errors.tell(said)
+        return said.exit_code
+    typer.echo(f"{folder.run} {done}")
+    return ExitCode.DONE
 
 
 def _row(each: Queued) -> dict[str, Any]:

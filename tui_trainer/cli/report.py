@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from tui_trainer.cli.look import complete_runs, find
-from tui_trainer.cli.project import runs_folder
+from tui_trainer.cli.project import complete_studies, runs_folder
 from tui_trainer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ StudyOption = Annotated[
         "--study",
         metavar="NAME",
         help="In place of names: the runs of a study of experiments.toml.",
+        autocompletion=complete_studies,
         show_default=False,
     ),
 ]
@@ -115,6 +116,8 @@ def plot(
         raise UsageError(
             f"{output} is of no form that can be drawn", hint="-o FILE with .png, .svg or .pdf"
         )
+    if kind is Kind.EFFECTS and not study:
+        raise UsageError("effects are those of a study", hint="--study NAME")
     _check_is_meant(kind, {"--metric": metric, "--by": by, "--target": target, "--log": log})
     folders = _folders(context, runs or (), wanted, study, all_if_none=kind is Kind.COMPLEXITY)
     if kind.is_of_one_run and len(folders) != 1:
@@ -185,8 +188,6 @@ def _effects_figure(
     from tui_trainer.study.effects_figure import effects_figure
     from tui_trainer.study.metrics import Metric
 
-    if not study:
-        raise UsageError("effects are those of a study", hint="--study NAME")
     known = tuple(each.value for each in Metric)
     if metric not in known:
         raise UsageError(f"a study has no metric {quote(metric)}; there are {listed(known)}")

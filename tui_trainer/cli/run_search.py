@@ -6,9 +6,15 @@ import time
 from typing import TYPE_CHECKING
 
 from tui_trainer.cli.ends import exit_code, worst
+from tui_trainer.cli.run_study import SECONDS_PER_LOOK, ask_to_stop
 from tui_trainer.cli.words import closing_line, errors, results
-from tui_trainer.errors import ExitCode, TuiTrainerError, UsageError, told
-from tui_trainer.launch.launcher import stop
+from tui_trainer.errors import (
+    ExitCode,
+    InvalidExperimentsError,
+    TuiTrainerError,
+    UsageError,
+    told,
+)
 from tui_trainer.launch.planning import driving
 from tui_trainer.record.index import Index
 from tui_trainer.record.state import State
@@ -28,8 +34,6 @@ if TYPE_CHECKING:
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.spec.project import Project
     from tui_trainer.spec.study import Study
-
-SECONDS_PER_LOOK = 0.5
 
 
 def run_search(
@@ -84,6 +88,7 @@ class _Driver:
         self._live: dict[int, RunFolder] = {}
         self._condemned: set[int] = set()
         self._codes: list[ExitCode] = []
+        self._was_refused = False
 
     def drive(self, interrupts: Sequence[int]) -> ExitCode:
         """Until nothing is under way and nothing is to be asked for."""
@@ -100,7 +105,7 @@ class _Driver:
                 is_asked_to_stop = True
                 errors.say("asks the runs under way to stop; the same command goes on with them")
                 for folder in self._live.values():
-                    self._stop(folder)
+                    ask_to_stop(folder, self._index)
             for number, folder in list(self._live.items()):
                 self._look_at(number, self._index.look_at(folder))
             time.sleep(SECONDS_PER_LOOK)
@@ -116,20 +121,30 @@ class _Driver:
 
     def _take_up(self, trial: Trial) -> None:
         """Start the run of a trial, resume it, or find it."""
-        point = self._point(trial)
+        try:
+            point = self._point(trial)
+        except InvalidExperimentsError as error:
+            # Each value is allowed; that these are not together shows only now.
+            self._trials.tell_failed(trial.number)
+            results.say(f"trial {trial.number}: failed; {trial.words}")
+            errors.tell(error)
+            return
         if trial.is_to_be_pruned:
-            self._condemned.add(trial.number)
-            if self._is_pruned_already(point):
-                self._trials.tell_pruned(trial.number)
-                return
+            self._end(trial.number, point)
+            return
         folder, how = bring_on(self._project, point, self._index, preflight=self._preflight)
-        words = ", ".join(f"{key} {label}" for key, label in point.labels.items())
-        results.say(f"trial {trial.number}: {folder.run} {how}: {words}")
+        results.say(f"trial {trial.number}: {folder.run} {how}: {trial.words}")
         self._live[trial.number] = folder
 
-    def _is_pruned_already(self, point: Point) -> bool:
-        known = standing(point, by_fingerprint(self._index.look()))
-        return known.status != "live"
+    def _end(self, number: int, point: Point) -> None:
+        """Stop a trial that was to be stopped when whoever drove the search was killed."""
+        now = standing(point, by_fingerprint(self._index.look()))
+        if now.run is None or now.status != "live":
+            self._trials.tell_pruned(number)
+            return
+        self._condemned.add(number)
+        self._live[number] = now.run.folder
+        ask_to_stop(now.run.folder, self._index)
 
     def _point(self, trial: Trial) -> Point:
         own = [f"{key}={written(value)}" for key, value in trial.changes.items()]
@@ -151,7 +166,7 @@ class _Driver:
             self._settle(number, run)
         elif number not in self._condemned and self._is_worth_stopping(number, run):
             self._condemned.add(number)
-            self._stop(run.folder)
+            ask_to_stop(run.folder, self._index)
 
     def _is_worth_stopping(self, number: int, run: Run) -> bool:
         is_almost_done = len(run.epochs) >= run.planned_epochs
@@ -166,26 +181,24 @@ class _Driver:
         elif number in self._condemned:
             self._trials.tell_pruned(number)
             results.say(f"trial {number}: pruned after epoch {len(run.epochs)}; {run.name}")
-        elif run.state is State.CRASHED:
+        elif run.state is State.CRASHED or self._is_refused_alone(run):
             # Its supervisor has tried as often as there was hope.
             self._trials.tell_failed(number)
             results.say(f"trial {number}: failed; {closing_line(run)}")
         else:
             results.say(closing_line(run))
             self._codes.append(exit_code(run))
+        self._was_refused = run.state is State.FAILED
 
-    def _stop(self, folder: RunFolder) -> None:
-        try:
-            stop(folder)
-        except (TuiTrainerError, OSError) as error:
-            if self._index.look_at(folder).state.is_live:
-                errors.tell(told(error))
+    def _is_refused_alone(self, run: Run) -> bool:
+        """Whether a preflight refused what was chosen, and not what every other run would meet."""
+        is_refused = exit_code(run) is ExitCode.PREFLIGHT
+        return is_refused and not self._was_refused and self._trials.best() is not None
 
     def _told_best(self) -> ExitCode:
         """Say which trial came to most; a search of which none came to anything has failed."""
         best = self._trials.best()
         if best is None:
             return ExitCode.DONE if self._trials.under_way() else ExitCode.CRASHED
-        words = ", ".join(f"{key} {each}" for key, each in self._point(best).labels.items())
-        results.say(f"best so far: trial {best.number}, {best.value:.4g}: {words}")
+        results.say(f"best so far: trial {best.number}, {best.value:.4g}: {best.words}")
         return ExitCode.DONE

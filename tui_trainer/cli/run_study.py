@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections import deque
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from tui_trainer.cli.ends import exit_code, worst
 from tui_trainer.cli.points import counted
 from tui_trainer.cli.words import closing_line, errors, results, time_left
 from tui_trainer.errors import ExitCode, TuiTrainerError, told
+from tui_trainer.launch.clusters.watch import watching
 from tui_trainer.launch.launcher import stop
 from tui_trainer.record.index import Index
 from tui_trainer.record.state import State
@@ -35,6 +37,7 @@ SECONDS_PER_LOOK = 0.5
 def run_study(
     project: Project,
     study: Study,
+    changes: Sequence[str],
     *,
     preflight: bool,
     detach: bool,
@@ -47,6 +50,7 @@ def run_study(
     Args:
         project: Whose it is.
         study: With the changes laid over its points.
+        changes: `--set`, which makes other runs of them.
         preflight: Whether new runs begin with one.
         detach: Whether to return once all is launched.
         interrupts: Signals as they come, from `interrupts_noted`.
@@ -57,10 +61,13 @@ def run_study(
     undone = deque(each.point for each in standing if each.status != "done")
     work = _Work(project, index, undone, preflight=preflight)
     work.launch(interrupts)
+    again = shlex.join(
+        ["tui-trainer", "run", study.name, *(word for each in changes for word in ("--set", each))]
+    )
     if detach:
-        work.tell_rest(study)
+        work.tell_rest(again)
         return worst(work.codes)
-    return _follow(study, work, interrupts)
+    return _follow(work, interrupts, again)
 
 
 class _Work:
@@ -113,32 +120,34 @@ class _Work:
 
     def stop(self) -> int:
         """Ask what was started here to stop after a checkpoint; how many runs that are."""
-        return sum(map(self._stop, self._own & self.live.keys()))
-
-    def _stop(self, folder: RunFolder) -> bool:
-        try:
-            stop(folder)
-        except (TuiTrainerError, OSError) as error:
-            if self._index.look_at(folder).state.is_live:
-                errors.tell(told(error))
-            return False
-        return True
+        return sum(ask_to_stop(folder, self._index) for folder in self._own & self.live.keys())
 
     def waits_for_own(self) -> bool:
         """Whether something that was started here is live."""
         return bool(self._own & self.live.keys())
 
-    def tell_rest(self, study: Study) -> None:
-        """Say what was not launched yet."""
+    def tell_rest(self, again: str) -> None:
+        """Say what was not launched yet, and which command does it."""
         if self._undone:
             rest = plural(len(self._undone), "point")
-            errors.say(f"{rest} more once these are done: tui-trainer run {study.name}")
+            errors.say(f"{rest} more once these are done: {again}")
 
 
-def _follow(study: Study, work: _Work, interrupts: Sequence[int]) -> ExitCode:
+def ask_to_stop(folder: RunFolder, index: Index) -> bool:
+    """Ask a run to stop after a checkpoint; whether it was asked, and had not ended meanwhile."""
+    try:
+        stop(folder)
+    except (TuiTrainerError, OSError) as error:
+        if index.look_at(folder).state.is_live:
+            errors.tell(told(error))
+        return False
+    return True
+
+
+def _follow(work: _Work, interrupts: Sequence[int], again: str) -> ExitCode:
     """Show each end until all have come, or until somebody has had enough."""
     is_asked = False
-    with _moving_line() as show:
+    with _moving_line() as show, watching(lambda: list(work.live.values())):
         while work.live and len(interrupts) < 2:
             for run in work.ended():
                 results.say(closing_line(run))
@@ -152,8 +161,7 @@ def _follow(study: Study, work: _Work, interrupts: Sequence[int]) -> ExitCode:
                 time.sleep(SECONDS_PER_LOOK)
     code = worst([*work.codes, *([ExitCode.STOPPED] if interrupts else [])])
     if code is not ExitCode.DONE:
-        errors.say(f"how each point stands: tui-trainer list --study {study.name}")
-        errors.say(f"complete it: tui-trainer run {study.name}")
+        errors.say(f"complete it: {again}")
     return code
 
 

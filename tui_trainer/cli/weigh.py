@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from tui_trainer.cli.look import complete_runs, find, taken
-from tui_trainer.cli.project import JsonOption, runs_folder
+from tui_trainer.cli.project import JsonOption, complete_studies, runs_folder
 from tui_trainer.errors import UsageError
 from tui_trainer.study.metrics import Metric
 from tui_trainer.study.scoreboard import By
@@ -74,7 +74,14 @@ def compare(
 def study(
     context: typer.Context,
     *,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A study of experiments.toml.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A study of experiments.toml.",
+            autocompletion=complete_studies,
+        ),
+    ],
     metric: Annotated[
         Metric, typer.Option("--metric", help="What its points are compared by.")
     ] = Metric.TEST,
@@ -89,12 +96,15 @@ def study(
     from tui_trainer.cli.for_programs import print_json
     from tui_trainer.cli.words import errors
 
+    is_for_programs = as_json or form is Format.JSON
+    if is_for_programs and part is not None:
+        raise UsageError("JSON has every table; --table chooses among those for people")
     outcome = _outcome(context, name, metric)
-    if part is None and form is Format.CSV:
-        part = Part.POINTS
-    if as_json or form is Format.JSON:
+    if is_for_programs:
         print_json(outcome.as_record())
         return
+    if part is None and form is Format.CSV:
+        part = Part.POINTS
     tables = [table for table in outcome.tables() if part in {None, table.title}]
     if form in {Format.MARKDOWN, Format.LATEX}:  # a table is pasted somewhere, talk is not
         tables[0] = tables[0].with_notes(f"beware: {each}" for each in outcome.warnings)
@@ -168,7 +178,6 @@ def scores(
     """Rank runs by accuracy out of distribution, another figure, or what a leaderboard said."""
     from tui_trainer.cli.for_programs import print_json
     from tui_trainer.cli.words import errors
-    from tui_trainer.errors import UsageError
     from tui_trainer.record.index import Index
     from tui_trainer.study.facts import facts_of
     from tui_trainer.study.scoreboard import scoreboard

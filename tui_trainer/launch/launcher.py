@@ -9,18 +9,21 @@ import signal
 from typing import TYPE_CHECKING
 
 from tui_trainer.errors import OwnedByAnotherError, TuiTrainerError, UsageError
+from tui_trainer.launch.clusters.submission import cancel, submit
+from tui_trainer.launch.clusters.submission import preview as preview_of_job
 from tui_trainer.launch.core_question import Question
 from tui_trainer.launch.local import start_supervisor
 from tui_trainer.launch.provenance import provenance
 from tui_trainer.launch.unattended import begin
+from tui_trainer.record.claim import check_free
 from tui_trainer.record.durable import write_once
 from tui_trainer.record.events import Extended, Launched, LaunchFailed, append_event
-from tui_trainer.record.experiment_file import read_experiment_to_train
+from tui_trainer.record.experiment_file import read_experiment, read_experiment_to_train
 from tui_trainer.record.heartbeat import Heartbeat
-from tui_trainer.record.index import RunReader, look_until_sure
+from tui_trainer.record.index import RunReader, has_a_job, look_until_sure
 from tui_trainer.record.owner import Owner, Presence
 from tui_trainer.record.place import Place
-from tui_trainer.record.run_folder import AttemptFolder, RunFolder, claim_run, give_back
+from tui_trainer.record.run_folder import AttemptFolder, RunFolder, claim_run, give_back, next_run
 from tui_trainer.record.state import State
 from tui_trainer.spec.learning import CosineAnnealingLR
 from tui_trainer.spec.snapshot import experiment_to_toml
@@ -29,7 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from tui_trainer.launch.clusters.submission import Preview
     from tui_trainer.launch.unattended import Answer, What
+    from tui_trainer.record.job import Job
     from tui_trainer.spec.experiment import Experiment
     from tui_trainer.spec.project import Project
 
@@ -207,12 +212,17 @@ def extend(folder: RunFolder, epochs: int, *, queue: bool = True) -> None:
 
 
 def stop(folder: RunFolder, *, at_once: bool = False) -> None:
-    """Ask a run to stop: after a checkpoint, or `at_once` without one.
+    """Ask a run to stop: after a checkpoint, or `at_once` without one; cancel a job that waits.
 
     Raises:
+        RefusedError: its scheduler does not cancel its job.
+        UnreachableError: its scheduler does not answer; its job ends once it begins.
         UsageError: the run is not running, or there is no room to ask and nobody here to signal.
     """
     run = look_until_sure([RunReader(folder)])[0]
+    if has_a_job(run) and run.history.job:
+        _stop_job(folder, run.history.job)
+        return
     attempt = folder.newest_attempt()
     if run.state.is_live and attempt is None:
         raise UsageError(f"{run.name} waits for its supervisor", hint="try again in a moment")
@@ -295,7 +305,38 @@ def _signal_instead(
             os.kill(here[-1].pid, signal.SIGKILL)
 
 
+def preview(project: Project, name: str, changes: Sequence[str] = ()) -> Preview:
+    """The script of the job that `launch` would submit, and the command that would submit it.
+
+    Raises:
+        UsageError: there is no such experiment or cluster, or it is launched on this machine.
+        InvalidExperimentsError: the experiment or a change is wrong.
+    """
+    experiment = project.experiment(name, changes)
+    if experiment.launcher == "local":
+        raise UsageError(
+            f"{name} is launched on this machine; no job would be submitted",
+            hint="as a job: --launcher slurm, or --launcher grid_engine",
+        )
+    cluster = project.cluster_for(experiment)
+    return preview_of_job(next_run(project.folder / "runs", name), experiment, cluster)
+
+
+def _stop_job(folder: RunFolder, job: Job) -> None:
+    """Take a run out of its scheduler's queue, whatever has become of its job meanwhile."""
+    cancel(folder, job)
+    if RunReader(folder).look().state.is_live:
+        attempt = folder.newest_attempt()
+        if attempt is not None:
+            attempt.ask_to_stop(at_once=False)
+
+
 def _start(folder: RunFolder, *, queue: bool = True) -> None:
+    experiment = read_experiment(folder).experiment
+    if experiment.launcher != "local":
+        check_free(look_until_sure([RunReader(folder)])[0])
+        submit(folder, experiment)
+        return
     try:
         start_supervisor(folder, queue=queue)
     except TuiTrainerError as error:

@@ -185,9 +185,10 @@ class Pool:
 
 
 def job_name(environment: Mapping[str, str]) -> str:
-    """The scheduler's job that this process lives in; empty outside of one."""
+    """The scheduler's job, or task of one with cores of its own; empty outside of any."""
     if job := environment.get("SLURM_JOB_ID"):
-        return job
+        step, task = environment.get("SLURM_STEP_ID"), environment.get("SLURM_PROCID", "0")
+        return f"{job}.{step}.{task}" if step else job  # a batch script is no step
     if environment.get("NSLOTS") and (job := environment.get("JOB_ID")):
         task = environment.get("SGE_TASK_ID", "")
         return f"{job}.{task}" if task.isdigit() else job
@@ -219,10 +220,14 @@ def locked(path: Path, content: Mapping[str, object]) -> int | None:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether some process holds the file: it lives, or what it started does."""
+    """Whether some process holds the file: it lives, or what it started does.
+
+    Raises:
+        OSError: That cannot be seen.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+    except FileNotFoundError:
         return False
     try:
         # Shared: who only looks is in nobody's way who only looks.

@@ -32,6 +32,8 @@ from tui_trainer.record.owner import Owner
 from tui_trainer.record.run_folder import VERIFICATIONS, RunFolder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tui_trainer.launch.restarts import Ending
     from tui_trainer.launch.turn import Turn
     from tui_trainer.record.run_folder import AttemptFolder
@@ -66,13 +68,21 @@ class Supervisor:
         resources: What the experiment may use.
         turn: When it may begin.
         signals: What this process is sent.
+        goes_on: Whether the run goes on elsewhere by itself after an attempt with this number that
+            ended so; asked before the end is recorded.
     """
 
     def __init__(
-        self, folder: RunFolder, resources: Resources, turn: Turn, signals: Signals
+        self,
+        folder: RunFolder,
+        resources: Resources,
+        turn: Turn,
+        signals: Signals,
+        goes_on: Callable[[int, Ending], bool] = lambda _attempt, _ending: False,
     ) -> None:
         self._folder = folder
         self._turn = turn
+        self._goes_on = goes_on
         self._restarts = Restarts(resources.max_restarts)
         self._signals = signals
 
@@ -92,8 +102,9 @@ class Supervisor:
                 decision = Decision(ending.cause)
             if following is None:
                 self._turn.step_back()
+            goes_on = following is None and self._goes_on(attempt.folder.number, ending)
             attempt.record_end(ending, decision.cause, now_owned_by=following or attempt)
-            if following is None and self._is_over_with(attempt):
+            if following is None and not goes_on and self._is_over_with(attempt):
                 run_on_end(self._folder, log)
             attempt = following
 

@@ -145,7 +145,8 @@ def verify_resume(  # noqa: PLR0917  one experiment, and how it is tried
         InvalidExperimentsError: The experiment or a change is wrong.
         RunCrashedError: A run did not come to its end.
     """
-    experiment = project.experiment(name, changes)
+    # On this machine, wherever its own runs are trained: what is proved is proved here.
+    experiment = project.experiment(name, [*changes, "launcher=local"])
     straight, killed = (
         prepare(project, VERIFICATIONS, experiment, preflight=False) for _ in range(2)
     )

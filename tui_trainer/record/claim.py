@@ -13,29 +13,27 @@ from tui_trainer.record.index import RunReader, look_until_sure
 from tui_trainer.record.owner import Owner
 
 if TYPE_CHECKING:
+    from tui_trainer.record.index import Run
     from tui_trainer.record.run_folder import AttemptFolder, RunFolder
 
 MOVED = "nothing was written elsewhere; put the folder back and resume the run"
 
 
-def claim(folder: RunFolder) -> tuple[AttemptFolder, Owner]:
+def claim(folder: RunFolder, job: str = "") -> tuple[AttemptFolder, Owner]:
     """Make this process the owner of the run's next attempt.
 
     What is claimed is the attempt after the one that was judged to be over: who claims in between
     makes this claim fail.
 
+    Args:
+        folder: The run.
+        job: The token of the scheduler's job that this process is, if it is one.
+
     Raises:
         OwnedByAnotherError: the run has a living owner, or another process claimed it first.
     """
     run = look_until_sure([RunReader(folder)])[0]
-    # Without an attempt it is this very process that it waits for.
-    if run.state.is_live and run.newest_attempt:
-        attempt = folder.attempt(run.newest_attempt)
-        why = f" ({run.cause})" if run.cause else ""
-        raise OwnedByAnotherError(
-            f"{run.name} is {run.state.value}{why}: {attempt.owner()} owns it",
-            hint=f"watch it: tui-trainer logs -f {run.name}",
-        )
+    check_free(run, job)
     owner = Owner.of_process(os.getpid())
     attempt = folder.claim_attempt(owner, after=run.newest_attempt)
     for swept in (folder.path, folder.attempts):
@@ -45,6 +43,31 @@ def claim(folder: RunFolder) -> tuple[AttemptFolder, Owner]:
         with contextlib.suppress(OSError):
             append_event(folder.events_file, run.unrecorded_end)
     return attempt, owner
+
+
+def check_free(run: Run, job: str = "") -> None:
+    """Make sure that a run can be started: nothing works on it, and it waits for nothing else.
+
+    Args:
+        run: As it was seen.
+        job: The token of the scheduler's job that would start it; empty for none.
+
+    Raises:
+        OwnedByAnotherError: It cannot.
+    """
+    if run.awaited_job is not None and run.awaited_job.token != job:
+        raise OwnedByAnotherError(
+            f"{run.name} is {run.state.value}: {run.cause}",
+            hint=f"take it out of that queue first: tui-trainer stop {run.name}",
+        )
+    # Where none has begun it is this very process that it waits for.
+    if run.state.is_live and run.newest_attempt and run.awaited_job is None:
+        attempt = run.folder.attempt(run.newest_attempt)
+        why = f" ({run.cause})" if run.cause else ""
+        raise OwnedByAnotherError(
+            f"{run.name} is {run.state.value}{why}: {attempt.owner()} owns it",
+            hint=f"watch it: tui-trainer logs -f {run.name}",
+        )
 
 
 def check_ownership(folder: RunFolder, attempt: int, owner: Owner | None) -> None:

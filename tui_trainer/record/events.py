@@ -41,6 +41,65 @@ class LaunchFailed(_Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class JobRequested(_Event):
+    """A scheduler is about to be asked for a job that brings the run on."""
+
+    token: str
+    """Names this submission; the job's name ends in it."""
+    kind: str
+    """`slurm` or `grid_engine`."""
+    scheduler: str
+    """Which of several: where its answers are kept."""
+    name: str
+    """What the scheduler calls the job."""
+    number: int
+    """The submission's, from 1: its script stands in `jobs/`."""
+    after: int
+    """The newest attempt at that time; 0 for none."""
+    owner: Owner
+    """The process that submits it."""
+    seconds: float | None = None
+    """After how long the job is to save, end and begin anew; None where nothing limits it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobSubmitted(_Event):
+    """The scheduler has the job."""
+
+    token: str
+    job_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobContinues(_Event):
+    """An attempt ends, and the job begins anew by itself."""
+
+    token: str
+    attempt: int
+    host: str
+    """Whose clock the event's time is."""
+    cause: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobCancelled(_Event):
+    """Somebody took the job out of the queue; should it begin all the same, it ends at once."""
+
+    token: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobEnded(_Event):
+    """The job is over, and the run has no record of its own of that."""
+
+    token: str
+    outcome: str
+    """`refused`, `interrupted`, `failed` or, where nobody knows, empty."""
+    cause: str
+    """In words."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AttemptStarted(_Event):
     """A supervisor owns the run and starts the core."""
 
@@ -156,6 +215,11 @@ class Evaluated(_Event):
 Event = (
     Launched
     | LaunchFailed
+    | JobRequested
+    | JobSubmitted
+    | JobContinues
+    | JobCancelled
+    | JobEnded
     | AttemptStarted
     | AttemptEnded
     | TrainingBegan

@@ -28,7 +28,8 @@ from tui_trainer.record.owner import Presence
 from tui_trainer.record.place import Place
 from tui_trainer.record.remarks import Remarks
 from tui_trainer.record.run_folder import RunFolder, all_runs
-from tui_trainer.record.state import Attempt, Complexity, Evidence, History, State, judge
+from tui_trainer.record.sighting import UNSEEN, Word
+from tui_trainer.record.state import Attempt, Complexity, Evidence, History, State, Verdict, judge
 from tui_trainer.record.tail import Tail, identity, read_json, read_small
 from tui_trainer.spec.summary import Summary, read_summary
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from tui_trainer.record.job import Job
     from tui_trainer.record.owner import Owner
     from tui_trainer.record.run_folder import AttemptFolder
 
@@ -74,7 +76,9 @@ class Run:
     remarks: Remarks
     """What people said of it."""
     queue: Place | None = None
-    """Where it stands among those that wait; None where it does not."""
+    """Where it stands among those that wait for this machine; None where it does not."""
+    awaited_job: Job | None = None
+    """The scheduler's job that it waits for; None where it does not."""
 
     @property
     def name(self) -> str:
@@ -228,6 +232,7 @@ class RunReader:
                 heartbeat=heartbeat,
                 is_beating=self._is_beating(number, heartbeat),
                 stop_request=None if attempt is None else attempt.stop_request(),
+                sighting=history.job.sighting() if history.job else UNSEEN,
             )
         )
         beat = _own(heartbeat, number) if verdict.state.is_live else None
@@ -247,8 +252,13 @@ class RunReader:
             ood=self._read_result("ood"),
             skipped_lines=self._events.skipped + self._epochs.skipped + self._said.skipped,
             remarks=self._remarks,
-            queue=Place.read(self.folder.queue_file) if verdict.state is State.QUEUED else None,
+            queue=self._read_place(verdict),
+            awaited_job=history.job if verdict.awaits_job else None,
         )
+
+    def _read_place(self, verdict: Verdict) -> Place | None:
+        waits_here = verdict.state is State.QUEUED and not verdict.awaits_job
+        return Place.read(self.folder.queue_file) if waits_here else None
 
     def _unrecorded_end(
         self, attempt: AttemptFolder, owner: Owner | None, heartbeat: Heartbeat | None
@@ -274,6 +284,8 @@ class RunReader:
 
     def _has_recorded_end(self, run: Run) -> bool:
         """Whether its state rests on a record, and not on what /proc said at one moment."""
+        if run.awaited_job is not None:
+            return False
         attempt = self._history.attempts.get(run.newest_attempt)
         return attempt is not None and attempt.exit_code is not None
 
@@ -387,6 +399,18 @@ class Index:
         """
         self.look()
         return look_until_sure(self._readers.values())
+
+
+def has_a_job(run: Run) -> bool:
+    """Whether a scheduler has a job for the run that nothing of the run itself can end."""
+    job = run.history.job
+    if job is None or run.awaited_job is not None:
+        return job is not None
+    attempt = run.history.attempts.get(run.newest_attempt)
+    is_over = attempt is not None and attempt.exit_code is not None
+    if run.state.is_live or (is_over and run.newest_attempt > job.awaited_after):
+        return False
+    return job.sighting().word in {Word.WAITS, Word.HELD, Word.CANNOT, Word.BEGUN}
 
 
 def _is_over(alarm: Alarmed, epochs: Sequence[Epoch]) -> bool:

@@ -145,6 +145,24 @@ class AttemptFolder:
 
 
 @dataclass(frozen=True)
+class JobFolder:
+    """`jobs/N`: what a scheduler was asked to run."""
+
+    path: Path
+    number: int
+
+    @property
+    def script(self) -> Path:
+        """What the job does, and what it needs for that."""
+        return self.path / "job.sh"
+
+    @property
+    def log_file(self) -> Path:
+        """What the job printed while no attempt was there to print into its own log."""
+        return self.path / "log.txt"
+
+
+@dataclass(frozen=True)
 class RunFolder:
     """`runs/<experiment>/<number>/`, spoken of as `<experiment>/<number>`."""
 
@@ -240,6 +258,33 @@ class RunFolder:
         return self.path / f"results-until-epoch-{epoch:04d}"
 
     @property
+    def jobs(self) -> Path:
+        """Folder of what schedulers were asked to run, by submission."""
+        return self.path / "jobs"
+
+    def job(self, number: int) -> JobFolder:
+        """The folder of submission `number`, which may not exist."""
+        return JobFolder(self.jobs / str(number), number)
+
+    def claim_job(self) -> JobFolder:
+        """Make the folder of the run's next submission, which no other process gets.
+
+        Raises:
+            OwnedByAnotherError: Another process submits the run at this moment.
+        """
+        # Not the run folder itself: one that was removed must not come into being again.
+        self.jobs.mkdir(exist_ok=True)
+        job = self.job(max(_numbers_in(self.jobs), default=0) + 1)
+        try:
+            job.path.mkdir()
+        except FileExistsError as error:
+            raise OwnedByAnotherError(
+                f"{self.run} is submitted by another process at this moment",
+                hint=f"see what became of it: tui-trainer show {self.run}",
+            ) from error
+        return job
+
+    @property
     def attempts(self) -> Path:
         """Folder of the attempts."""
         return self.path / "attempts"
@@ -297,7 +342,7 @@ def claim_run(runs: Path, experiment_name: str) -> RunFolder:
     family = runs / experiment_name
     while True:
         family.mkdir(parents=True, exist_ok=True)
-        claimed = RunFolder(family / str(_next_number(runs, experiment_name)))
+        claimed = next_run(runs, experiment_name)
         try:
             claimed.path.mkdir()
         except (FileExistsError, FileNotFoundError):
@@ -313,12 +358,19 @@ def claim_run(runs: Path, experiment_name: str) -> RunFolder:
         return claimed
 
 
+def next_run(runs: Path, experiment_name: str) -> RunFolder:
+    """The folder that the experiment's next run would get if nobody claims one before."""
+    family = runs / experiment_name
+    taken = _numbers_in(family) | _numbers_in(runs / TRASH / experiment_name)
+    return RunFolder(family / str(max(taken, default=0) + 1))
+
+
 def settle_run(runs: Path, experiment_name: str, prepared: Path) -> RunFolder:
     """Give a run that was prepared whole, below `runs`, the experiment's next number."""
     family = runs / experiment_name
     while True:
         family.mkdir(parents=True, exist_ok=True)
-        settled = RunFolder(family / str(_next_number(runs, experiment_name)))
+        settled = next_run(runs, experiment_name)
         try:
             give_name(prepared, settled.path)
         except FileExistsError:
@@ -330,12 +382,6 @@ def give_back(claimed: RunFolder) -> None:
     """Remove a run folder of one's own in which nothing began, and its family if it is empty."""
     shutil.rmtree(claimed.path, ignore_errors=True)
     _remove_if_empty(claimed.path.parent)
-
-
-def _next_number(runs: Path, experiment_name: str) -> int:
-    # One in the trash is not given to another run: it could not be restored.
-    taken = _numbers_in(runs / experiment_name) | _numbers_in(runs / TRASH / experiment_name)
-    return max(taken, default=0) + 1
 
 
 def _remove_if_empty(family: Path) -> None:

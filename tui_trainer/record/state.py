@@ -19,12 +19,19 @@ from tui_trainer.record.events import (
     Evaluated,
     Event,
     Extended,
+    JobCancelled,
+    JobContinues,
+    JobEnded,
+    JobRequested,
+    JobSubmitted,
     Launched,
     LaunchFailed,
     TrainingBegan,
     Warned,
 )
+from tui_trainer.record.job import Job
 from tui_trainer.record.owner import Owner, Presence
+from tui_trainer.record.sighting import UNSEEN, Sighting, Word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -122,6 +129,8 @@ class History:
 
     launched: Launched | None = None
     launch_failure: str = ""
+    job: Job | None = None
+    """With a scheduler, the newest one; None for a run that was never submitted."""
     attempts: dict[int, Attempt] = field(default_factory=dict)
     checkpoint: CheckpointSaved | None = None
     rejected: list[CheckpointRejected] = field(default_factory=list)
@@ -153,6 +162,42 @@ class History:
     @apply.register(LaunchFailed)
     def _(self, event: LaunchFailed) -> None:
         self.launch_failure = event.cause
+
+    @apply.register(JobRequested)
+    def _(self, event: JobRequested) -> None:
+        self.job = Job(
+            event,
+            replaces=self.job,
+            awaited_after=event.after,
+            since=event.time,
+            since_host=event.owner.host,
+        )
+
+    @apply.register(JobSubmitted)
+    def _(self, event: JobSubmitted) -> None:
+        if self.job is not None and self.job.token == event.token:
+            self.job.job_id = event.job_id
+
+    @apply.register(JobContinues)
+    def _(self, event: JobContinues) -> None:
+        if self.job is not None and self.job.token == event.token:
+            self.job.awaited_after, self.job.ended = event.attempt, None
+            self.job.since, self.job.since_host = event.time, event.host
+            self.job.begins_anew_because = event.cause
+
+    @apply.register(JobCancelled)
+    def _(self, event: JobCancelled) -> None:
+        if self.job is not None and self.job.token == event.token:
+            self.job.was_cancelled = True
+
+    @apply.register(JobEnded)
+    def _(self, event: JobEnded) -> None:
+        if self.job is None or self.job.token != event.token:
+            return
+        if event.outcome == "refused" and self.job.replaces is not None:
+            self.job = self.job.replaces
+        else:
+            self.job.ended = event
 
     @apply.register(AttemptStarted)
     def _(self, event: AttemptStarted) -> None:
@@ -202,7 +247,8 @@ class History:
     def and_then(self, event: Event) -> History:
         """The history with one more event, beside this one."""
         attempts = {number: replace(attempt) for number, attempt in self.attempts.items()}
-        history = replace(self, attempts=attempts)
+        job = None if self.job is None else replace(self.job)
+        history = replace(self, attempts=attempts, job=job)
         history.apply(event)
         return history
 
@@ -242,6 +288,8 @@ class Evidence:
     """Whether the heartbeat changes; None while it has not been watched for long enough."""
     stop_request: bool | None
     """None: nobody asked the newest attempt to stop."""
+    sighting: Sighting = UNSEEN
+    """What the scheduler says of the run's job, if it has one."""
 
 
 @dataclass(frozen=True)
@@ -250,10 +298,26 @@ class Verdict:
 
     state: State
     cause: str = ""
+    awaits_job: bool = False
+    """Whether the run waits for its scheduler's job to begin."""
 
 
 def judge(evidence: Evidence) -> Verdict:
     """Conclude the state of a run."""
+    verdict, job = _of_attempts(evidence), evidence.history.job
+    if job is None or not (evidence.is_there and evidence.was_prepared):
+        return verdict
+    if evidence.newest_attempt and (verdict.state.is_live or verdict.state is State.FINISHED):
+        return verdict
+    if evidence.newest_attempt <= job.awaited_after:
+        return _awaited(job, evidence)
+    attempt = evidence.history.attempts.get(evidence.newest_attempt)
+    is_told = attempt is not None and attempt.exit_code is not None
+    return verdict if is_told else _vanished(verdict, job, evidence.sighting)
+
+
+def _of_attempts(evidence: Evidence) -> Verdict:
+    """What the run itself tells, without its scheduler."""
     if not evidence.newest_attempt:
         return _without_attempt(evidence)
     attempt = evidence.history.attempts.get(evidence.newest_attempt)
@@ -329,6 +393,85 @@ def _without_attempt(evidence: Evidence) -> Verdict:
     if launched is None or launched.owner.presence() is Presence.DEAD:
         return Verdict(State.FAILED, "its launch was cut off before a supervisor took it")
     return Verdict(State.QUEUED, "waits for its supervisor")
+
+
+def _awaited(job: Job, evidence: Evidence) -> Verdict:
+    """A run whose next attempt is for its job to begin."""
+    sighting = evidence.sighting
+    if job.was_cancelled:
+        return Verdict(State.STOPPED, f"{job} was cancelled before it began")
+    if job.ended is not None:
+        return _job_ended(job, job.ended)
+    if sighting.word is Word.CANNOT:
+        return Verdict(State.FAILED, f"{job} cannot begin: {sighting.reason or 'nobody says why'}")
+    if sighting.word is Word.OVER:
+        return Verdict(State.CRASHED, f"{_unmet(job)}: {sighting.reason}")
+    if sighting.word is Word.GONE:
+        return Verdict(State.LOST, f"{_unmet(job)}: its scheduler knows nothing of it any more")
+    why = f"; it begins anew: {job.begins_anew_because}" if job.begins_anew_because else ""
+    cause = f"{_waiting(job, sighting)}{_silence(job, sighting)}{why}"
+    return Verdict(State.QUEUED, cause, awaits_job=True)
+
+
+def _job_ended(job: Job, ended: JobEnded) -> Verdict:
+    state = _STATE_OF_OUTCOME.get(ended.outcome, State.LOST)
+    if ended.outcome == "refused":
+        return Verdict(state, ended.cause)
+    why = ended.cause or "neither it nor the scheduler says why"
+    return Verdict(state, f"{_unmet(job)}: {why}")
+
+
+def _unmet(job: Job) -> str:
+    did_not = "did not begin anew" if job.begins_anew_because else "ended before it began to train"
+    return f"{job} {did_not}"
+
+
+def _vanished(verdict: Verdict, job: Job, sighting: Sighting) -> Verdict:
+    """An attempt that ended without a word, and what its scheduler makes of that."""
+    if sighting.word in {Word.WAITS, Word.HELD}:
+        return Verdict(State.QUEUED, _waiting(job, sighting), awaits_job=True)
+    if sighting.word is Word.CANNOT:
+        return Verdict(State.FAILED, f"{job} cannot begin again: {sighting.reason}")
+    over = job.ended.cause if job.ended else sighting.reason if sighting.word is Word.OVER else ""
+    if over:
+        return Verdict(State.CRASHED, f"{job} ended: {over}")
+    more = {
+        Word.GONE: f"; {job} is gone without a word",
+        Word.BEGUN: f"; {job} still runs, its scheduler says",
+    }.get(sighting.word, _silence(job, sighting))
+    return (
+        replace(verdict, cause=f"{verdict.cause}{more}") if verdict.state is State.LOST else verdict
+    )
+
+
+def _waiting(job: Job, sighting: Sighting) -> str:
+    """What a job waits for, in words."""
+    what = {
+        Word.WAITS: "waits",
+        Word.HELD: "is held",
+        Word.BEGUN: "begins",
+        Word.ENDS: "ends, or is put back",
+    }.get(sighting.word)
+    if what is not None:
+        return f"{job} {what}: {sighting.reason}" if sighting.reason else f"{job} {what}"
+    if not job.job_id:
+        was_cut_off = job.requested.owner.presence() is Presence.DEAD
+        rest = "; it was cut off, and whether the scheduler has the job is asked"
+        return f"{job} is being submitted{rest if was_cut_off else ''}"
+    has_been = "put back into the queue" if job.begins_anew_because else "submitted"
+    return f"{job} was {has_been}, and has not been seen there yet"
+
+
+def _silence(job: Job, sighting: Sighting) -> str:
+    seconds = sighting.silent_seconds
+    return f"; {job.kind} has not answered for {_seconds(seconds)}" if seconds else ""
+
+
+_STATE_OF_OUTCOME = {
+    "refused": State.FAILED,
+    "interrupted": State.INTERRUPTED,
+    "failed": State.CRASHED,
+}
 
 
 def _ended(attempt: Attempt, evidence: Evidence) -> Verdict:

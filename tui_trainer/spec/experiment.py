@@ -18,6 +18,7 @@ from tui_trainer.spec.evaluation import Evaluation
 from tui_trainer.spec.learning import CrossEntropy, NoScheduler, Optimizer, Scheduler, Sgd
 from tui_trainer.spec.model import Cnn, Model
 from tui_trainer.spec.ood import Ood
+from tui_trainer.spec.summary import BESIDE_THE_RESULT
 from tui_trainer.spec.table import Positive, Seed, Table, plain
 from tui_trainer.spec.training import Ema, Training, Warmup
 
@@ -34,6 +35,12 @@ class Resources(Table, frozen=True):
     walltime: str | None = None
     """Hours, minutes and seconds that one attempt may take, such as "12:00:00"; before training the
     time that is needed is compared with it."""
+    memory: str | None = None
+    """What a cluster's job may use of its node's memory, such as "16G"."""
+    gpus: Annotated[int, Meta(ge=1, le=64)] | None = None
+    """GPUs that a cluster's job asks for."""
+    cluster: str | None = None
+    """Which table of `[clusters]` is meant, where several are of the launcher's kind."""
 
     @property
     def wall_seconds(self) -> int | None:
@@ -70,7 +77,8 @@ class Experiment(Table, frozen=True, kw_only=True):
     checkpoint_minutes: Positive = 5.0
     """Within an epoch a checkpoint is saved this often: what a kill costs at the most. The end of
     an epoch always saves one."""
-    launcher: Literal["local"] = "local"
+    launcher: Literal["local", "slurm", "grid_engine"] = "local"
+    """Where its runs are started: on this machine, or as jobs of a cluster's scheduler."""
     resources: Resources = Resources()
 
     @property
@@ -82,8 +90,7 @@ class Experiment(Table, frozen=True, kw_only=True):
     def fingerprint(self) -> str:
         """16 hexadecimal digits over everything that decides the result, and nothing else."""
         deciding = plain(self)
-        for key in ("description", "checkpoint_minutes", "launcher", "resources"):
-            del deciding[key]
-        for key in ("root", "verify", "stage"):
-            deciding["data"].pop(key, None)
+        for key in BESIDE_THE_RESULT:
+            table, _, last = key.rpartition(".")
+            (deciding[table] if table else deciding).pop(last, None)
         return hashlib.sha256(msgspec.json.encode(deciding, order="sorted")).hexdigest()[:16]

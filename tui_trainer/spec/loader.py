@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from msgspec import Meta, Struct, structs
 
 from tui_trainer.spec.check import check, check_experiment, check_part, is_certain
+from tui_trainer.spec.cluster import Cluster
 from tui_trainer.spec.layers import Layer, Layers, placed
 from tui_trainer.spec.problem import Problem
 from tui_trainer.spec.study import MOST_POINTS_IN_ALL
@@ -32,7 +33,7 @@ _NAME_RULE = (
     "a name has 1 to 64 ASCII letters, digits, `.`, `_` or `-`, begins with a letter or digit "
     "and does not end in `.`"
 )
-_TOP_LEVEL = ("project", "defaults", "experiments", "studies")
+_TOP_LEVEL = ("project", "cluster", "clusters", "defaults", "experiments", "studies")
 _LATER = {
     "studies": "an experiment has no studies; a study stands in [studies.NAME]",
     "script": "scripts of your own cannot be run by this version",
@@ -76,6 +77,7 @@ class Loader:
         self.bases: dict[str, str | None] = {}
         self.resolved: dict[str, Resolved] = {}
         self.experiments: dict[str, Experiment] = {}
+        self.clusters: dict[str, Cluster] = {}
         self.studies: dict[str, Study] = {}
         self.study_problems: dict[str, list[Problem]] = {}
         self.points: dict[str, Resolved] = {}
@@ -97,6 +99,7 @@ class Loader:
     def _read(self) -> None:
         self._read_top_level()
         self._read_project()
+        self._read_clusters()
         self._read_defaults()
         self._read_experiments()
         for name in self._tables:
@@ -121,6 +124,20 @@ class Loader:
         for problem in checked.problems:
             self._report(("project", *problem.keys), problem.message)
         self.project = checked.table or self.project
+
+    def _read_clusters(self) -> None:
+        """`[cluster]` is the one that has no name; a bad table leaves its name unknown."""
+        if "cluster" in self._document.tree:
+            self._read_cluster("", ("cluster",))
+        for name in islice(self._table(("clusters",)), MAX_EXPERIMENTS):
+            self._read_cluster(name, ("clusters", name))
+
+    def _read_cluster(self, name: str, keys: tuple[str, ...]) -> None:
+        checked = check(Cluster, self._table(keys))
+        for problem in checked.problems:
+            self._report((*keys, *problem.keys), problem.message)
+        if checked.table is not None:
+            self.clusters[name] = checked.table
 
     def _read_defaults(self) -> None:
         table = dict(self._table(("defaults",)))

@@ -9,6 +9,7 @@ from msgspec import Struct, structs
 from tui_trainer.errors import InvalidExperimentsError, UsageError
 from tui_trainer.spec.changes import change_layer, refused
 from tui_trainer.spec.check import check_experiment, check_part
+from tui_trainer.spec.cluster import Cluster
 from tui_trainer.spec.loader import Loader, located
 from tui_trainer.spec.toml_file import TomlDocument, read
 from tui_trainer.spec.wording import listed, quote, show_keys, suggestion
@@ -35,6 +36,8 @@ class Project(Struct, frozen=True):
     """Those without a problem, in the order of the file."""
     bases: dict[str, str | None]
     """Every experiment of the file, good or bad, and what it inherits from."""
+    clusters: dict[str, Cluster]
+    """Those without a problem, by name; the one of `[cluster]` has an empty one."""
     studies: dict[str, Study]
     """Those whose base can be run; what is wrong with one, it says itself."""
     points: dict[str, Point]
@@ -90,6 +93,30 @@ class Project(Struct, frozen=True):
             lines = (problem.text(self.path.name) for problem in problems)
             raise InvalidExperimentsError([*refusals, *lines])
         return checked.table
+
+    def cluster_for(self, experiment: Experiment) -> Cluster:
+        """The cluster that an experiment's launcher means.
+
+        Raises:
+            UsageError: The file has none of that name and kind, or several that could be meant.
+        """
+        kind, wanted = experiment.launcher, experiment.resources.cluster
+        fitting = {name: each for name, each in self.clusters.items() if each.kind == kind}
+        if wanted is not None and wanted not in fitting:
+            raise UsageError(
+                f"{self.path.name} has no cluster {quote(wanted)} of the kind {kind}",
+                hint=f'name it in a table: [clusters.{wanted}] kind = "{kind}"',
+            )
+        if wanted is None and len(fitting) > 1 and "" not in fitting:
+            raise UsageError(
+                f"several clusters are of the kind {kind}: {listed(tuple(fitting))}",
+                hint="say which is meant: --set resources.cluster=NAME",
+            )
+        if kind == "local":
+            raise UsageError("the launcher is local; no cluster is meant")
+        if wanted is None and not fitting:
+            return Cluster(kind=kind)
+        return fitting[wanted or ("" if "" in fitting else next(iter(fitting)))]
 
     def defines_study(self, name: str) -> bool:
         """Whether the file has a study of that name, good or bad."""
@@ -162,6 +189,7 @@ def load_project(path: Path) -> Project:
         on_end=loader.project.on_end,
         experiments=loader.experiments,
         bases=loader.bases,
+        clusters=loader.clusters,
         studies=loader.studies,
         points={point.name: point for study in loader.studies.values() for point in study.points},
         problems=loader.problems,

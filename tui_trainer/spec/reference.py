@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tui_trainer.spec.check import annotated_keys, is_own, kinds, names_of, open_package
+from tui_trainer.spec.cluster import Cluster
 from tui_trainer.spec.experiment import Experiment
 from tui_trainer.spec.study import RandomTable, Range, SearchTable, StudyTable
 from tui_trainer.spec.table import OPEN, plain
@@ -149,7 +150,15 @@ Besides these, `base` names the experiment to start from.
 
 def reference() -> str:
     """The whole page."""
-    return "\n".join([_INTRODUCTION, *_key_table(Experiment), *_sections(), *_study_sections()])
+    return "\n".join(
+        [
+            _INTRODUCTION,
+            *_key_table(Experiment),
+            *_sections(),
+            *_study_sections(),
+            *_cluster_section(),
+        ]
+    )
 
 
 def _sections() -> Iterator[str]:
@@ -170,6 +179,12 @@ def _study_sections() -> Iterator[str]:
     yield from _section(SearchTable)
     yield "### ranges in a `space`\n"
     yield from _section(Range)
+
+
+def _cluster_section() -> Iterator[str]:
+    yield "\n## Keys of a cluster\n"
+    yield "`[cluster]`, or a `[clusters.NAME]` for each; more in [clusters.md](clusters.md).\n"
+    yield from _section(Cluster)
 
 
 def _section(table: type[Struct]) -> Iterator[str]:

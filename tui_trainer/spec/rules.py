@@ -16,6 +16,7 @@ from tui_trainer.spec.augmentation import (
     RandomErasing,
 )
 from tui_trainer.spec.choices import OUT_OF_PLACE, names_a_file, weights_of
+from tui_trainer.spec.cluster import Cluster
 from tui_trainer.spec.data import OwnData
 from tui_trainer.spec.experiment import Experiment, Resources
 from tui_trainer.spec.learning import MultiStepLR, Sgd, TorchOptimizer, TorchScheduler
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from tui_trainer.spec.wording import Keys
 
 
+_MEMORY = re.compile(r"[1-9][0-9]{0,6}[KMGT]")
+_RESOURCES_OF_GRID_ENGINE = ("gpu_resource", "memory_resource")
 _WALLTIME = re.compile(r"[0-9]{1,5}:[0-5][0-9]:[0-5][0-9]")
 
 
@@ -157,6 +160,31 @@ def _walltime(table: Resources) -> Iterator[Broken]:
         yield Broken((("walltime",),), message)
 
 
+def _memory(table: Resources) -> Iterator[Broken]:
+    if table.memory is not None and not _MEMORY.fullmatch(table.memory):
+        message = f'must be a number and K, M, G or T such as "16G", not {quote(table.memory)}'
+        yield Broken((("memory",),), message)
+
+
+def _one_word(table: Cluster) -> Iterator[Broken]:
+    for one, other in (("queue", "partition"), ("account", "project")):
+        if getattr(table, one) and getattr(table, other):
+            yield Broken(((one,), (other,)), f"{one} and {other} mean the same; say one of them")
+
+
+def _words_of_a_script(table: Cluster) -> Iterator[Broken]:
+    """What stands in a line of a job's script must not begin another one, or another word."""
+    for key in ("queue", "partition", "account", "project", "pe", *_RESOURCES_OF_GRID_ENGINE):
+        if any(
+            character.isspace() or not character.isprintable() for character in getattr(table, key)
+        ):
+            yield Broken(((key,),), f"must be one word, not {quote(getattr(table, key))}")
+    for position, directive in enumerate(table.extra):
+        if not directive.startswith("-") or not directive.isprintable():
+            message = f"must be one directive such as `--qos=long`, not {quote(directive)}"
+            yield Broken((("extra", position),), message)
+
+
 def _warmup_ends(experiment: Experiment) -> Iterator[Broken]:
     length, epochs = experiment.warmup.epochs, experiment.epochs
     if length > epochs:
@@ -224,7 +252,8 @@ _RULES: dict[type[Struct], tuple[Callable[[Any], Iterator[Broken]], ...]] = {
     TorchScheduler: (_usable_class, _finite_parameters),
     Training: (_one_clipping,),
     Warmup: (_one_length,),
-    Resources: (_walltime,),
+    Resources: (_walltime, _memory),
+    Cluster: (_one_word, _words_of_a_script),
     Ood: (_something_to_measure, _no_repetition, _enough_to_adapt),
     Experiment: (
         _crop_shows_something,

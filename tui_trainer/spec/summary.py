@@ -21,6 +21,11 @@ SNAPSHOT_HINT: Final = "the snapshot was edited, or written by another version o
 
 Setting = bool | int | float | str
 _NO_SETTINGS = ("fingerprint", "description")
+BESIDE_THE_RESULT: Final = (
+    *("description", "checkpoint_minutes", "launcher", "resources"),
+    *("data.root", "data.verify", "data.stage"),
+)
+"""Keys and tables that decide nothing of a result: no fingerprint knows them."""
 
 
 class Summary(NamedTuple):
@@ -70,6 +75,11 @@ def summary_of(experiment: Experiment) -> Summary:
         description=experiment.description,
         settings={k: value for k, value in _flat(plain(experiment), "") if k not in _NO_SETTINGS},
     )
+
+
+def decides(key: str) -> bool:
+    """Whether what is set there decides anything of a result."""
+    return not any(key == each or key.startswith(f"{each}.") for each in BESIDE_THE_RESULT)
 
 
 def snapshot_table(document: TomlDocument, name: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from tui_trainer.record.words import about, amount
 from tui_trainer.spec.summary import said
 from tui_trainer.study import tables
+from tui_trainer.study.facts import PROBE_NOTE
 from tui_trainer.study.tables import Cell, Column, Table
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ _FIGURES: Final = (
 _NOTES: Final = (
     "best, last: validation accuracy of the best and of the newest epoch",
     "test, OOD: accuracy of the best epoch's weights; gap: how far OOD is below clean",
+    PROBE_NOTE,
     "FLOPs: of a forward pass of one image",
 )
 

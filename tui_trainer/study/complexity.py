@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tui_trainer.record.words import amount
 from tui_trainer.study import tables
 from tui_trainer.study.effects import Spread
+from tui_trainer.study.facts import final_figures
 from tui_trainer.study.tables import Column, Table, spread_column
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def size_of(label: str, runs: Sequence[Run]) -> Size:
         epochs=max((len(run.epochs) for run in runs), default=0),
         train=Spread.of(train),
         test=Spread.of(test),
-        ood=Spread.of(run.ood_accuracy for run in runs),
+        ood=Spread.of(final_figures(run)["ood"] for run in runs),
         train_test_gap=Spread.of(gaps),
     )
 

@@ -9,7 +9,7 @@ from tui_trainer.record.plain_text import plain_line
 from tui_trainer.spec.wording import listed
 from tui_trainer.study.complexity import depth_of
 from tui_trainer.study.picture import LONGEST_LABEL, MOST_RUNS, Key, Line, Lines, Panel, Style
-from tui_trainer.study.setups import SEED, Setup, setups_of
+from tui_trainer.study.setups import Setup, deciding, setups_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -80,15 +80,13 @@ class _Axis(NamedTuple):
 
     def rest(self, settings: Mapping[str, Setting]) -> object:
         """What runs on one line have in common."""
-        return tuple(
-            item for item in settings.items() if item[0] != SEED and not self.is_of_axis(item[0])
-        )
+        return tuple(item for item in deciding(settings).items() if not self.is_of_axis(item[0]))
 
 
 def _number_at(key: str) -> Callable[[Result], float | None]:
     def of(result: Result) -> float | None:
         value = result.settings.get(key)
-        return float(value) if isinstance(value, int | float) and value is not True else None
+        return None if isinstance(value, bool | str | None) else float(value)
 
     return of
 

@@ -95,7 +95,8 @@ class Effects:
     noise: float | None
     """Seed noise: the standard deviation within cells, pooled over them; None without seeds."""
     unpaired: tuple[Mapping[str, str], ...]
-    """Cells that differ from every other in two factors or more: what did what cannot be told."""
+    """Cells that differ in two factors or more from every other that they could be measured by:
+    what did what cannot be told."""
 
 
 Levels = frozenset[tuple[str, str]]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tui_trainer.errors import UsageError
 from tui_trainer.record.plain_text import plain_line
+from tui_trainer.spec.point_names import short_keys
 from tui_trainer.study.effects import LEVEL
 from tui_trainer.study.picture import LONGEST_LABEL, Bar, Bars
 
@@ -32,18 +33,20 @@ def effects_figure(outcome: Outcome) -> Bars:
     noise = outcome.effects.noise
     unit = outcome.metric.unit.replace("pt", "points")
     name, _, _ = outcome.metric.heading.partition(" (")
+    names = short_keys(tuple(dict.fromkeys(effect.factor for effect in effects)))
     left_out = len(effects) - MOST_BARS
     return Bars(
         x_label=f"effect on {name}{f' ({unit})' if unit else ''}",
-        bars=tuple(_bar(effect, scale) for effect in effects[:MOST_BARS]),
+        bars=tuple(_bar(effect, names[effect.factor], scale) for effect in effects[:MOST_BARS]),
         noise=None if noise is None else scale * noise,
-        note=f"{1 - LEVEL:.0%} intervals" + (f"; {left_out} smaller ones" if left_out > 0 else ""),
+        note=f"{1 - LEVEL:.0%} intervals"
+        + (f"; {left_out} smaller ones are left out" if left_out > 0 else ""),
     )
 
 
-def _bar(effect: Effect, scale: float) -> Bar:
+def _bar(effect: Effect, name: str, scale: float) -> Bar:
     low, high = effect.low, effect.high
-    change = f"{effect.factor.rpartition('.')[2]}: {effect.reference} → {effect.level}"
+    change = f"{name}: {effect.reference} → {effect.level}"
     return Bar(
         label=plain_line(change, LONGEST_LABEL),
         value=scale * effect.difference,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tui_trainer.record.plain_text import LONGEST_SHOWN_LINE, plain_line
 
@@ -25,6 +25,9 @@ the time trained.
 
 A score is what a leaderboard said, on a scale of its own.
 """
+
+PROBE_NOTE: Final = "OOD of a run that is not evaluated yet: the newest epoch's probe"
+"""What is to be known of `ood` and `gap` wherever they are shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +88,14 @@ def facts_of(run: Run) -> Facts:
         settings={} if run.plan is None else run.plan.settings,
         scores={plain_line(score.board): score.value for score in run.remarks.scores},
     )
+
+
+def final_figures(run: Run) -> dict[str, float | None]:
+    """The figures that a run is weighed by in the end: the probe of an epoch is none."""
+    figures = dict(facts_of(run).figures)
+    if run.ood is None:
+        figures |= {"ood": None, "gap": None}
+    return figures
 
 
 def settings_of(runs: Iterable[Facts]) -> frozenset[str]:

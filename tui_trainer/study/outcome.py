@@ -17,7 +17,7 @@ from tui_trainer.spec.wording import counted
 from tui_trainer.study import tables
 from tui_trainer.study.complexity import Size, complexity_table, size_of
 from tui_trainer.study.effects import LEVEL, Effect, Effects, Sample, Spread, effects_of
-from tui_trainer.study.facts import facts_of
+from tui_trainer.study.facts import final_figures
 from tui_trainer.study.metrics import Metric
 from tui_trainer.study.tables import Cell, Column, Table, spread_column
 
@@ -173,7 +173,7 @@ def outcome_of(
         metric: What they are compared by.
         reference: The level of each factor that others are measured by: the base's.
     """
-    figures = {trial.name: facts_of(trial.run).figures for trial in trials if trial.run}
+    figures = {trial.name: final_figures(trial.run) for trial in trials if trial.run}
     points = tuple(_points(trials, figures))
     samples = [
         Sample(trial.levels, trial.seed, value)
@@ -264,8 +264,8 @@ def _unpaired(points: Sequence[PointOutcome], effects: Effects) -> Iterator[str]
     if effects.unpaired:
         labels = [point.label for point in points if point.levels in effects.unpaired]
         yield (
-            f"two things or more changed at once: {_some(labels)} differ from every other measured "
-            "point in several factors, so no effect is told from them"
+            f"two things or more changed at once: {_some(labels)} differ in several factors from "
+            "every measured point that they could be compared with, so no effect is told from them"
         )
 
 

@@ -56,6 +56,8 @@ MEASURES: Mapping[str, Measure] = {
 }
 """What runs are compared by, by the names that commands take."""
 
+# A network that diverged, or a damaged line: nothing of the others would be seen beside it.
+_ABSURD = 1e12
 _SERIES = (("train", Style(0, 1, 0)), ("validation", Style(1, 0, 1)), ("OOD", Style(2, 2, 2)))
 _LOSSES = (MEASURES["train_loss"], MEASURES["loss"])
 _ACCURACIES = (MEASURES["train"], MEASURES["validation"], MEASURES["ood"])
@@ -172,7 +174,11 @@ def _style(index: int, kind: int, runs: Sequence[Run]) -> Style:
 
 
 def _curve(run: Run, of: Callable[[Epoch], float | None], style: Style) -> Line:
-    known = [(float(each.epoch), y) for each in run.epochs if (y := of(each)) is not None]
+    known = [
+        (float(each.epoch), y)
+        for each in run.epochs
+        if (y := of(each)) is not None and abs(y) < _ABSURD
+    ]
     return Line(thinned(known), style)
 
 
@@ -180,7 +186,9 @@ def _bests(runs: Sequence[Run], measure: Measure) -> tuple[tuple[Point, int | No
     return tuple(
         ((float(best.epoch), y), index if len(runs) > 1 else 1)
         for index, run in enumerate(runs)
-        if (best := run.best) is not None and (y := measure.of(best)) is not None
+        if (best := run.best) is not None
+        and (y := measure.of(best)) is not None
+        and abs(y) < _ABSURD
     )
 
 

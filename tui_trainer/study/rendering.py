@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from tui_trainer.spec.point_names import unlike
 from tui_trainer.study.document import Caveat, Facts, Paragraph, Plate, Table
 from tui_trainer.study.tables import markdown_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from jinja2 import Environment
@@ -51,17 +53,24 @@ def _markdown(document: Document, output: Path) -> dict[Path, bytes]:
 
     folder = output.with_name(f"{output.stem}-figures")
     plates = [b for section in document.sections for b in section.blocks if isinstance(b, Plate)]
+    names = _file_names([plate.name for plate in plates])
     files = {
-        folder / f"{_file_name(plate.name)}.png": draw(plate.figure, "png", inches=PAGE_INCHES)
+        folder / names[plate.name]: draw(plate.figure, "png", inches=PAGE_INCHES)
         for plate in plates
     }
     environment = _environment()
     environment.filters["md"] = lambda words: Markup(markdown_text(_in_a_line(words)))  # noqa: S704
-    environment.filters["place"] = lambda plate: (
-        f"{quote(folder.name)}/{_file_name(plate.name)}.png"
-    )
+    environment.filters["place"] = lambda plate: f"{quote(folder.name)}/{names[plate.name]}"
     text = environment.get_template("report.md").render(document=document)
     return {output: text.encode(), **files}
+
+
+def _file_names(plates: Sequence[str]) -> dict[str, str]:
+    """A file for each plate; runs `a_b/1` and `a-b/1` would be told apart by no letter."""
+    names = dict[str, str]()
+    for plate in plates:
+        names[plate] = unlike(_file_name(plate), [*names.values()])
+    return {plate: f"{name}.png" for plate, name in names.items()}
 
 
 def _in_a_line(words: str) -> str:

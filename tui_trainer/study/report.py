@@ -23,7 +23,7 @@ from tui_trainer.study.report_history import (
     states_in_words,
 )
 from tui_trainer.study.report_settings import settings_sections
-from tui_trainer.study.setups import Result, result_of, setups_of
+from tui_trainer.study.setups import Result, deciding, result_of, setups_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -137,7 +137,8 @@ def _caveats(setups: Sequence[Setup], launches: Sequence[Launch]) -> Iterable[st
         yield f"{counted(without_ood, 'finished setup')} not measured out of distribution (OOD)."
     if len({setup.shown.planned for setup in finished} - {0}) > 1:
         yield "Setups were trained for different numbers of epochs."
-    versions = {(launch.origin.version, launch.origin.commit) for launch in launches}
+    known = [launch.origin for launch in launches if launch.has_record]
+    versions = {(origin.version, origin.commit) for origin in known}
     if len(versions) > 1:
         yield "Runs of different code versions stand together; see Provenance."
 
@@ -257,14 +258,10 @@ def _by_single_changes(setups: Sequence[Setup]) -> Iterable[Block]:
 def _single_changes(base: Setup, setups: Sequence[Setup]) -> list[tuple[str, str, str, Setup]]:
     found = []
     for setup in setups:
-        keys = dict.fromkeys([*base.settings, *setup.settings])
-        changed = [
-            key
-            for key in keys
-            if key != "seed" and base.settings.get(key) != setup.settings.get(key)
-        ]
+        mine, other = deciding(base.settings), deciding(setup.settings)
+        changed = [key for key in {**mine, **other} if mine.get(key) != other.get(key)]
         if len(changed) == 1:
-            before, after = (each.settings.get(changed[0], ABSENT) for each in (base, setup))
+            before, after = (each.get(changed[0], ABSENT) for each in (mine, other))
             found.append((changed[0], plain_line(str(before)), plain_line(str(after)), setup))
     return found
 

@@ -8,7 +8,7 @@ from tui_trainer.record.plain_text import plain_line
 from tui_trainer.record.words import ABSENT
 from tui_trainer.spec.summary import said
 from tui_trainer.study.document import Facts, Paragraph, Section, table
-from tui_trainer.study.setups import Setup
+from tui_trainer.study.setups import Setup, deciding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,13 +26,11 @@ _REGULARISES = (
     "training.gradient_clip_norm",
     "training.gradient_clip_value",
 )
-# What decides nothing of a result, and the seed, which every table has its place for.
-_ELSEWHERE = ("seed", "checkpoint_minutes", "launcher", "resources.", "data.root", "data.verify")
 
 
 def settings_sections(setups: Sequence[Setup]) -> list[Section]:
     """What was trained, how, and with what against overfitting."""
-    keys = list(dict.fromkeys(key for setup in setups for key in setup.settings))
+    keys = list(dict.fromkeys(key for setup in setups for key in deciding(setup.settings)))
     parts: dict[str, Callable[[str], bool]] = {
         "Data": lambda key: key.startswith(("data.", "pipeline.")),
         "Hyper-parameters": _is_hyper_parameter,
@@ -40,10 +38,7 @@ def settings_sections(setups: Sequence[Setup]) -> list[Section]:
         "Augmentation": lambda key: key == "augment" or key.startswith("augment."),
         "Evaluation": lambda key: key.startswith(("ood", "evaluation.")),
     }
-    named = {
-        title: [key for key in keys if is_part(key) and not key.startswith(_ELSEWHERE)]
-        for title, is_part in parts.items()
-    }
+    named = {title: [key for key in keys if is_part(key)] for title, is_part in parts.items()}
     models = [key for key in keys if key.startswith("model.") and key not in _REGULARISES]
     return [
         Section("Models", tuple(_models(setups, models))),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tui_trainer.errors import UsageError
 from tui_trainer.spec.wording import listed, quote, suggestion
 from tui_trainer.study import tables
+from tui_trainer.study.facts import PROBE_NOTE
 from tui_trainer.study.tables import Cell, Column, Table
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
 HINT: Final = "record one: tui-trainer score RUN VALUE --board NAME"
 _TITLES: Final = {"ood": "OOD (%)", "gap": "gap (pt)", "test": "test (%)", "best": "best (%)"}
-
-
-_NOTES: Final = ("OOD of a run that is not evaluated yet: the newest epoch's probe",)
 
 
 class By(str, Enum):
@@ -65,7 +63,10 @@ class Scoreboard:
             Column("tags", ("tags",), is_figure=False),
         )
         return Table(
-            title="scores", columns=columns, rows=tuple(map(self._row, self.ranked)), notes=_NOTES
+            title="scores",
+            columns=columns,
+            rows=tuple(map(self._row, self.ranked)),
+            notes=(PROBE_NOTE,),
         )
 
     def _row(self, ranked: Ranked) -> tuple[Cell, ...]:

@@ -15,6 +15,7 @@ import msgspec
 
 from tui_trainer.errors import TuiTrainerError, UsageError
 from tui_trainer.spec.study import Range
+from tui_trainer.spec.summary import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,6 +46,11 @@ class Trial(NamedTuple):
     """What it came to."""
     is_to_be_pruned: bool
     """Whether it was decided to stop it."""
+
+    @property
+    def words(self) -> str:
+        """What it changes, for people."""
+        return ", ".join(f"{key} {_short(value)}" for key, value in self.changes.items())
 
 
 def open_trials(name: str, search: Search, base: Experiment, folder: Path) -> Trials:
@@ -207,6 +213,10 @@ class Trials:
         if isinstance(within, Range):
             return chosen
         return within[self._search.words[key].index(chosen)]
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else in_words(value)
 
 
 def value_of(metric: SearchMetric, run: Run) -> float | None:

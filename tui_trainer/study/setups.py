@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.record.state import State
+from tui_trainer.spec.summary import decides
 from tui_trainer.study.effects import Spread
+from tui_trainer.study.facts import final_figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.spec.summary import Setting
 
-SEED = "seed"
+_SEED = "seed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +92,7 @@ class Setup:
 def result_of(run: Run) -> Result:
     """What of a run is kept once its epochs were seen."""
     best, newest = run.best, (run.epochs[-1] if run.epochs else None)
-    complexity, plan = run.complexity, run.plan
+    complexity, plan, figures = run.complexity, run.plan, final_figures(run)
     return Result(
         folder=run.folder,
         name=plain_line(run.name),
@@ -108,8 +110,8 @@ def result_of(run: Run) -> Result:
         probe=best.ood_accuracy if best else None,
         last_validation=newest.validation_accuracy if newest else None,
         test=run.clean_accuracy,
-        ood=run.ood_accuracy if run.ood is not None else None,
-        gap=run.ood_gap if run.ood is not None else None,
+        ood=figures["ood"],
+        gap=figures["gap"],
         seconds=run.trained_seconds,
         parameters=complexity.parameters if complexity else None,
         flops=complexity.flops if complexity else None,
@@ -127,7 +129,11 @@ def setups_of(results: Iterable[Result]) -> list[Setup]:
     ]
 
 
+def deciding(settings: Mapping[str, Setting]) -> dict[str, Setting]:
+    """What decides the result but the seed; where data lie, say, splits no setup."""
+    return {key: value for key, value in settings.items() if key != _SEED and decides(key)}
+
+
 def _identity(result: Result) -> object:
-    """All that was trained with but the seed; a run of which that is unknown stands alone."""
-    rest = tuple(item for item in result.settings.items() if item[0] != SEED)
-    return rest or result.name
+    """What was trained; a run of which that is unknown stands alone."""
+    return tuple(deciding(result.settings).items()) or result.name

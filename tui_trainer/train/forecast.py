@@ -196,6 +196,9 @@ def time_needed(experiment: Experiment, epoch_seconds: float, epochs: int) -> Fi
     more = math.ceil(needed / wall) - 1
     if not more:
         return Finding("time", "ok", found)
+    if experiment.launcher != "local":
+        jobs = f"{more + 1} jobs, each of which begins by itself when the one before ends"
+        return Finding("time", "ok", f"{found}: it will take {jobs}")
     times = _TIMES.get(more, f"{more} times")
     return Finding(
         "time",

@@ -32,6 +32,8 @@ class QueueRow:
     run: RunView
     position: int | None
     """Among those in line; None for one that is not."""
+    waits: bool
+    """For slots of this machine; a scheduler's job has no place that anybody could change."""
     is_held: bool
     priority: int
     slots: str
@@ -96,6 +98,7 @@ def _row(each: Queued, project: Project) -> QueueRow:
     return QueueRow(
         run=run_view(each.run, ()),
         position=each.position,
+        waits=each.run.queue is not None,
         is_held=each.is_held,
         priority=each.priority,
         slots=slots_in_words(each.want),

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from tui_trainer.launch.clusters.watch import Watch
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.tui.form import Form
 
@@ -154,6 +155,7 @@ class Store:
     _end: EndOfAll = field(default_factory=EndOfAll)
     _wake: threading.Event = field(default_factory=threading.Event)
     _closed: bool = False
+    _schedulers: Watch | None = None
 
     def watch(self, tell: Callable[[Message], object]) -> None:
         """Look until `close`, and tell of each change; for a thread of its own."""
@@ -169,6 +171,7 @@ class Store:
                 tell(ViewChanged(view))
             self._tell_of_focus()
             self._answer_questions()
+            self._ask_schedulers()
             spent, worked = time.monotonic() - began, time.thread_time() - worked
             is_quiet = not any(run.state.is_live for run in view.runs)
             seconds = POLL_SECONDS * (QUIET_POLLS if is_quiet else 1)
@@ -203,6 +206,16 @@ class Store:
         """End `watch`."""
         self._closed = True
         self._wake.set()
+        if self._schedulers is not None:
+            self._schedulers.end()
+
+    def _ask_schedulers(self) -> None:
+        """From the first run on that is a scheduler's job; in a thread, as one may hang."""
+        if self._schedulers is None and any(run.history.job for run in self._runs):
+            from tui_trainer.launch.clusters.watch import Watch
+
+            self._schedulers = Watch(lambda: self._runs)
+            self._schedulers.begin()
 
     def look(self) -> View:
         """The project as it is now; what cannot be read now is shown as it last was."""

@@ -251,12 +251,11 @@ def _point_view(
     known: PointView, finished: Mapping[str, str], missing: str, family: list[RunView]
 ) -> ExperimentView:
     point, experiment = known.point, known.point.experiment
-    changes = (f"{key}={label}" for key, label in point.labels.items())
     trained_as = finished.get(known.fingerprint, "")
     return ExperimentView(
         name=point.name,
         label=plain_line(point.name),
-        description=plain_line(" ".join(changes) or "as its base"),
+        description=plain_line(experiment.description),
         planned_epochs=experiment.epochs,
         fault="",
         is_defined=True,

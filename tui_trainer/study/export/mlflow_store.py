@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # What MLflow takes at once, and what of a text it keeps.
 _METRICS_AT_ONCE, _OTHERS_AT_ONCE, _LONGEST_VALUE = 1000, 100, 5000
+# A store has an experiment for runs that are of none, and no second one of its name.
+_UNNAMED = {"Default": "0"}
 
 
 def write(runs: Iterable[Run], place: Path, destination: Path) -> None:
@@ -41,7 +43,7 @@ def write(runs: Iterable[Run], place: Path, destination: Path) -> None:
 
     final = destination.absolute().as_uri()
     client = MlflowClient(tracking_uri=place.absolute().as_uri())
-    experiments = dict[str, str]()
+    experiments = dict(_UNNAMED)
     for run in runs:
         name = run.folder.experiment_name
         if name not in experiments:
@@ -52,8 +54,8 @@ def write(runs: Iterable[Run], place: Path, destination: Path) -> None:
         except MlflowException as error:
             words = plain_line(error.message)
             raise UsageError(f"MLflow does not take {run.name}: {words}") from error
-    # The store made an experiment for those that have none, where it stands at this moment.
-    unnamed = place / "0" / "meta.yaml"
+    # The store made this one, where it stands at this moment.
+    unnamed = place / _UNNAMED["Default"] / "meta.yaml"
     unnamed.write_text(unnamed.read_text().replace(place.absolute().as_uri(), final))
 
 

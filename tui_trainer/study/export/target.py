@@ -55,12 +55,15 @@ def export(target: Target, folders: Iterable[RunFolder], destination: Path) -> N
     """Write runs for a tool; nothing stands at `destination` before all is written.
 
     Raises:
-        UsageError: Something stands there already, the tool's package is not installed, or the
-            runs cannot be written in this form.
+        UsageError: Something stands there already, the tool's package is not installed, there are
+            no runs, or they cannot be written in this form.
         OSError: The disk is full, read-only or failing; nothing stands there.
     """
     _check_installed(target)
     _refuse_second(destination)
+    folders = list(folders)
+    if not folders:
+        raise UsageError("there are no runs to export", hint="tui-trainer run EXPERIMENT")
     destination.parent.mkdir(parents=True, exist_ok=True)
     place = temporary_beside(destination)
     try:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tui_trainer.launch import queue
 from tui_trainer.record.place import MOST_PRIORITY
-from tui_trainer.record.state import State
 from tui_trainer.tui import deeds, figures, keys
 from tui_trainer.tui.queue_view import QueueView, TheQueue
 from tui_trainer.tui.queued import Move, first, last, later, sooner
@@ -125,11 +124,11 @@ class Queue(Scrolling, Acting):
 
     def action_hold(self) -> None:
         """Let all others go by."""
-        self._do(_deed("hold", "held {}", queue.hold))
+        self._do(_deed("hold", "held {}", queue.hold, self._line))
 
     def action_release(self) -> None:
         """Let them go on."""
-        self._do(_deed("release", "released {}", queue.release))
+        self._do(_deed("release", "released {}", queue.release, self._line))
 
     def action_sooner(self) -> None:
         """One place up."""
@@ -149,7 +148,8 @@ class Queue(Scrolling, Acting):
 
     def action_priority(self) -> None:
         """Ask for a priority."""
-        runs = [run for run in self._meant if run.state is State.QUEUED]
+        line = self._line
+        runs = [run for run in self._meant if run.folder in line]
         if not runs or not self._may_write():
             self._open_nothing()
             self._say("only a run that waits has a priority")
@@ -199,11 +199,12 @@ class Queue(Scrolling, Acting):
     @property
     def _line(self) -> list[RunFolder]:
         """All that wait for slots of this machine, held ones at their places among them."""
-        return [row.run.folder for row in self._queue.rows if row.run.state is State.QUEUED]
+        return [row.run.folder for row in self._queue.rows if row.waits]
 
     @property
     def _waiting_meant(self) -> list[RunFolder]:
-        return [run.folder for run in self._meant if run.state is State.QUEUED]
+        line = set(self._line)
+        return [run.folder for run in self._meant if run.folder in line]
 
     @property
     def _keys_here(self) -> tuple[keys.Key, ...]:
@@ -231,7 +232,7 @@ class Queue(Scrolling, Acting):
             value = int(words)
             done = f"{{}}: priority {value}"
             do = partial(queue.prioritise, priority=value)
-            self._do(_deed("give a priority to", done, do))
+            self._do(_deed("give a priority to", done, do, self._line))
 
     # What is shown.
 
@@ -256,14 +257,16 @@ class Queue(Scrolling, Acting):
         self.query_one("#cause", Words).show(lines)
 
 
-def _deed(verb: str, done: str, do: Callable[[RunFolder], None]) -> deeds.Deed:
+def _deed(
+    verb: str, done: str, do: Callable[[RunFolder], None], line: Sequence[RunFolder]
+) -> deeds.Deed:
     """Something that is done to runs that wait; nothing is asked: it is taken back as easily."""
     return deeds.Deed(
         verb=verb,
         doing=f"{verb}: {{}}",
         done=done,
         question="",
-        is_possible=lambda run: run.state is State.QUEUED,
+        is_possible=lambda run: run.folder in line,
         do=lambda run: do(run.folder),
     )
 
