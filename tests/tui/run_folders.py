@@ -118,6 +118,7 @@ class RunWriter:
         idle_seconds: float = 0.2,
         stage: str = "training",
         usage: Usage = USAGE,
+        waits_for: str = "",
     ) -> RunWriter:
         """Say where the epoch in progress stands."""
         progress = Progress(
@@ -132,6 +133,7 @@ class RunWriter:
             idle_seconds=idle_seconds,
             step_seconds=0.4,
             usage=usage,
+            waits_for=waits_for,
         ).write(self.folder.heartbeat_file)
         return self
 

@@ -16,9 +16,12 @@ from tui_trainer.tui.screens.home import Home
 from tui_trainer.tui.screens.launch import LaunchScreen
 from tui_trainer.tui.screens.new import NewExperiment
 from tui_trainer.tui.screens.palette import Palette
+from tui_trainer.tui.screens.queue import Queue
 from tui_trainer.tui.screens.run import RunPage
 from tui_trainer.tui.screens.samples import Samples
+from tui_trainer.tui.screens.scores import Scores
 from tui_trainer.tui.screens.search import Search
+from tui_trainer.tui.screens.study import StudyPage
 
 DOCS = Path(__file__).parents[2] / "docs" / "keys.md"
 
@@ -47,6 +50,9 @@ def test_every_key_has_an_action_and_no_key_has_two() -> None:
         (Help, keys.HELP_KEYS),
         (Compare, keys.COMPARE_KEYS),
         (Samples, keys.SAMPLES_KEYS),
+        (Queue, keys.QUEUE_KEYS),
+        (StudyPage, keys.STUDY_KEYS),
+        (Scores, keys.SCORES_KEYS),
         (Palette, keys.PALETTE_KEYS),
         (Search, keys.SEARCH_KEYS),
         (LaunchScreen, keys.LAUNCH_KEYS),

@@ -257,9 +257,9 @@ def _totals(study: Study, rows: Sequence[_Row], runs: Sequence[Run]) -> list[str
 
 def _end(rows: Sequence[_Row], runs: Sequence[Run]) -> str:
     """When the queue would have done all of it, launched now; nothing where that cannot be told."""
-    from tui_trainer.cli.words import clock
     from tui_trainer.launch.queue import standing
     from tui_trainer.launch.slots import Pool
+    from tui_trainer.record.words import clock
     from tui_trainer.study.queue_forecast import Job, outlook
 
     try:

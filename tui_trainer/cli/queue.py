@@ -10,17 +10,17 @@ from tui_trainer.cli.ends import worst
 from tui_trainer.cli.look import RunArgument, RunsArgument, find
 from tui_trainer.cli.project import JsonOption, runs_folder
 from tui_trainer.errors import ExitCode, TuiTrainerError, UsageError, told
+from tui_trainer.record.place import MOST_PRIORITY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from tui_trainer.launch.queue import Standing
     from tui_trainer.record.index import Run
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.study.queue_forecast import Outlook
-
-MOST_PRIORITY = 1000
+    from tui_trainer.tui.queued import Queued
 
 app = typer.Typer(
     name="queue",
@@ -132,33 +132,25 @@ def _one(folder: RunFolder, do: Callable[[RunFolder], None], done: str) -> ExitC
     return ExitCode.DONE
 
 
-def _rows(now: Standing, runs: dict[Path, Run], ends: Outlook) -> Iterable[dict[str, Any]]:
-    """Those that have slots, then those that wait in their order."""
-    waiting = {each.folder.path: each for each in now.waiting}
-    working = [path for path, run in runs.items() if run.state.is_live and run.queue is None]
-    elsewhere = [path for path, run in runs.items() if run.queue is not None]
-    positions = list(now.line)
-    for path in dict.fromkeys([*now.taken, *working, *waiting, *elsewhere]):
-        run = runs.get(path)
-        if run is None:
-            continue
-        want = waiting[path].want if path in waiting else now.taken.get(path)
-        seconds = ends.expected.ends.get(str(path))
-        yield {
-            "run": run.name,
-            "project": str(run.folder.project),
-            "state": run.state.value,
-            "cause": run.cause,
-            "position": positions.index(path) + 1 if path in positions else None,
-            "priority": None if run.queue is None else run.queue.priority,
-            "held": run.queue is not None and run.queue.held,
-            "cpu_slots": 0 if want is None else want.cpus,
-            "gpus": 0 if want is None else want.gpus,
-            "ends_in_seconds": None if seconds is None else round(seconds, 1),
-        }
+def _row(each: Queued) -> dict[str, Any]:
+    run, want, seconds = each.run, each.want, each.ends_in
+    return {
+        "run": run.name,
+        "project": str(run.folder.project),
+        "state": run.state.value,
+        "cause": run.cause,
+        "position": each.position,
+        "priority": None if run.queue is None else run.queue.priority,
+        "held": each.is_held,
+        "cpu_slots": 0 if want is None else want.cpus,
+        "gpus": 0 if want is None else want.gpus,
+        "ends_in_seconds": None if seconds is None else round(seconds, 1),
+    }
 
 
 def _document(now: Standing, runs: dict[Path, Run], ends: Outlook) -> dict[str, Any]:
+    from tui_trainer.tui.queued import queued
+
     latest = None if ends.by_wall_time is None else ends.by_wall_time.all_done
     return {
         "slots": [
@@ -169,61 +161,41 @@ def _document(now: Standing, runs: dict[Path, Run], ends: Outlook) -> dict[str, 
             }
             for slot in now.slots
         ],
-        "runs": list(_rows(now, runs, ends)),
+        "runs": list(map(_row, queued(now, runs, ends))),
         "done_in_seconds": ends.expected.all_done,
         "done_in_seconds_by_wall_time": latest,
     }
 
 
 def _print(now: Standing, runs: dict[Path, Run], ends: Outlook, here: Path) -> None:
-    from tui_trainer.cli.words import clock, print_table, results, state_text
+    from tui_trainer.cli.words import print_table, results, state_text
+    from tui_trainer.record.words import clock
+    from tui_trainer.tui.queued import all_done, queued, slots_in_words
 
-    by_name = {(run.name, str(run.folder.project)): run for run in runs.values()}
-    rows = list(_rows(now, runs, ends))
-    if rows:
+    every = list(queued(now, runs, ends))
+    if every:
         print_table(
             [">", "run", "state", "slots", "done", "priority", "cause"],
             [
                 [
-                    "" if row["position"] is None else str(row["position"]),
-                    row["run"] + _elsewhere(row["project"], here),
-                    state_text(by_name[row["run"], row["project"]]),
-                    _slots(row),
-                    clock(row["ends_in_seconds"]),
-                    str(row["priority"] or ""),
-                    row["cause"],
+                    "" if each.position is None else str(each.position),
+                    each.run.name + _elsewhere(each.run.folder.project, here),
+                    state_text(each.run),
+                    slots_in_words(each.want),
+                    clock(each.ends_in),
+                    str(each.priority or ""),
+                    each.run.cause,
                 ]
-                for row in rows
+                for each in every
             ],
         )
     else:
         results.say("nothing runs and nothing waits")
     free = [slot for slot in now.slots if slot.holder is None]
     words = f"{len(now.slots) - len(free)} of {len(now.slots)} slots taken"
-    done = _all_done(ends, held=sum(row["held"] for row in rows)) if rows else ""
+    done = all_done(ends, held=sum(each.is_held for each in every)) if every else ""
     results.say(f"{words}{done and '; '}{done}")
 
 
-def _all_done(ends: Outlook, held: int) -> str:
-    from tui_trainer.cli.words import clock
-    from tui_trainer.tui.figures import plural
-
-    done = ends.expected.all_done
-    words = f"all done by {clock(done)}"
-    if done is None:
-        words = "when all is done cannot be told yet: of some runs no epoch is known yet"
-    elif ends.by_wall_time is not None and ends.by_wall_time.all_done is not None:
-        words += f"; by {clock(ends.by_wall_time.all_done)} if each takes its whole wall-time"
-    return words + (
-        f"; without {plural(held, 'run')} that {'is' if held == 1 else 'are'} held" if held else ""
-    )
-
-
-def _slots(row: dict[str, Any]) -> str:
-    words = [f"{row['cpu_slots']} CPU"] if row["cpu_slots"] else []
-    words += [f"{row['gpus']} GPU"] if row["gpus"] else []
-    return ", ".join(words)
-
-
-def _elsewhere(project: str, here: Path) -> str:
-    return "" if project == str(here.parent) else f" ({project})"
+def _elsewhere(project: Path, here: Path) -> str:
+    return "" if project == here.parent else f" ({project})"

@@ -20,7 +20,7 @@ from tui_trainer.launch.launcher import stop
 from tui_trainer.record.index import Index
 from tui_trainer.record.state import State
 from tui_trainer.study.points import standings
-from tui_trainer.tui.bring_on import bring_on
+from tui_trainer.tui.bring_on import MOST_LAUNCHED, bring_on
 from tui_trainer.tui.figures import plural
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from tui_trainer.spec.study import Point, Study
 
 SECONDS_PER_LOOK = 0.5
-# A run that waits is a process of some twenty megabytes; a queue needs no longer line.
-MOST_LAUNCHED = 100
 
 
 def run_study(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -142,15 +141,12 @@ def find_study(project: Project, name: str) -> Study:
 
 def outcome_among(runs: Sequence[Run], project: Project, study: Study, metric: Metric) -> Outcome:
     """What the study found in these runs."""
-    from tui_trainer.errors import TuiTrainerError
     from tui_trainer.study.outcome import outcome_of
     from tui_trainer.study.points import standings
-    from tui_trainer.study.trials import Levels, trials_of
+    from tui_trainer.study.trials import reference_of, trials_of
 
-    reference: dict[str, str] = {}
-    with contextlib.suppress(TuiTrainerError):  # a base need not be able to run itself
-        reference = Levels(study).of(project.experiment(study.base))
-    return outcome_of(study.name, trials_of(study, standings(study, runs)), metric, reference)
+    trials = trials_of(study, standings(study, runs))
+    return outcome_of(study.name, trials, metric, reference_of(project, study))
 
 
 def scores(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -78,16 +77,6 @@ def state_text(run: Run) -> Text:
 def time_left(run: Run) -> str:
     """The predicted time until the last epoch ends."""
     return ABSENT if run.eta_seconds is None else duration(run.eta_seconds)
-
-
-def clock(seconds: float | None) -> str:
-    """The time of day, with the day where it is another one."""
-    if seconds is None:
-        return ""
-    now = time.time()
-    then = time.localtime(now + seconds)
-    is_today = then[:3] == time.localtime(now)[:3]
-    return time.strftime("%H:%M" if is_today else "%a %H:%M", then)
 
 
 def closing_line(run: Run) -> str:

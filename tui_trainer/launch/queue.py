@@ -163,8 +163,14 @@ def _others(folder: RunFolder) -> dict[RunFolder, Place]:
     """The places of all others that wait: in this project, and on this machine."""
     known = {run.folder: run.queue for run in Index(folder.runs).look() if run.queue is not None}
     with contextlib.suppress(TuiTrainerError, OSError):
-        known |= {each.folder: each.place for each in waiting(Pool.here())}
+        known |= {each.folder: _wanted(each) for each in waiting(Pool.here())}
     return {each: place for each, place in known.items() if each.path != folder.path}
+
+
+def _wanted(each: Waiting) -> Place:
+    """Where it was put last: its ticket follows within a second, in which others are moved, too."""
+    file = each.folder.queue_file
+    return Place.read(file) if file.is_file() else each.place
 
 
 def _place(folder: RunFolder) -> Place:

@@ -14,6 +14,8 @@ from tui_trainer.record.tail import read_json
 if TYPE_CHECKING:
     from pathlib import Path
 
+MOST_PRIORITY = 1000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Place:

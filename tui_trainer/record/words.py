@@ -110,6 +110,16 @@ def amount(count: float) -> str:
     return f"{count / 1e3:.0f} k" if count >= 1e3 else f"{count:.0f}"
 
 
+def clock(seconds: float | None) -> str:
+    """What time it is in so many seconds, with the day where it is another one."""
+    if seconds is None:
+        return ""
+    now = time.time()
+    then = time.localtime(now + seconds)
+    is_today = then[:3] == time.localtime(now)[:3]
+    return time.strftime("%H:%M" if is_today else "%a %H:%M", then)
+
+
 def moment(seconds: float | None) -> str:
     """When something was, in local time: `2026-11-25 15:40`."""
     if not seconds:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from tui_trainer.errors import TuiTrainerError
 from tui_trainer.spec.point_names import short_keys
 from tui_trainer.spec.summary import in_words
 from tui_trainer.spec.table import plain
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tui_trainer.spec.experiment import Experiment
+    from tui_trainer.spec.project import Project
     from tui_trainer.spec.study import Point, Study
     from tui_trainer.study.points import Standing
 
@@ -41,6 +43,14 @@ class Levels:
         value = _value(experiment, key)
         known = self._labels.get((key, value))
         return in_words(json.loads(value)) if known is None else known
+
+
+def reference_of(project: Project, study: Study) -> dict[str, str]:
+    """The base's level of each factor; none where the base cannot be told, which need not run."""
+    try:
+        return Levels(study).of(project.experiment(study.base))
+    except TuiTrainerError:
+        return {}
 
 
 def trials_of(study: Study, standings: Iterable[Standing]) -> list[Trial]:

@@ -43,6 +43,10 @@ class Glyphs:
     unlike: str
     best: str
     begin: str
+    point: str
+    band: str
+    low_end: str
+    high_end: str
 
 
 UNICODE = Glyphs(
@@ -87,6 +91,10 @@ UNICODE = Glyphs(
     unlike="≠",
     best="◆",
     begin="┊",
+    point="●",
+    band="░",
+    low_end="├",
+    high_end="┤",
 )
 ASCII = Glyphs(
     is_ascii=True,
@@ -130,4 +138,8 @@ ASCII = Glyphs(
     unlike="!",
     best="^",
     begin=":",
+    point="o",
+    band=":",
+    low_end="[",
+    high_end="]",
 )

@@ -26,8 +26,9 @@ class Key(NamedTuple):
 MOVE, RUNS, LOOK, APP = "Move", "Runs", "Look", "App"
 PAGE, COMPARISON, QUESTION = "Page", "Comparison", "Question"
 PICTURES, FORM = "Pictures", "Form"
+QUEUE, STUDY, SCORES = "Queue", "Study", "Scoreboard"
 
-OPEN = Key("enter", "open", "launch the experiment; open the run's page", RUNS, "launch")
+OPEN = Key("enter", "open", "launch the experiment; open the run's page, the study", RUNS, "launch")
 PLAN = Key("L", "plan_launch", "launch with changes: settings, preflight, forecast", RUNS, "plan")
 NEW = Key("N", "new", "write a new experiment from this run or experiment", RUNS, "new")
 RESUME = Key("r", "resume", "resume the run from its last good checkpoint", RUNS, "resume")
@@ -90,6 +91,27 @@ SAMPLES_KIND = Key("tab", "kind", "corrupted test images, and back", PICTURES)
 SAMPLES_SIZE = Key("z", "size", "larger, smaller, as many as fit", PICTURES, "size")
 PIXELS = Key("enter", "pixels", "in pixels, where the terminal draws them", PICTURES, "pixels")
 CLOSE_SAMPLES = Key("escape,v,q,ctrl+c", "back", "back to where one was", PICTURES, "back")
+TO_QUEUE = Key("Q", "queue", "the queue: who waits, in which order, to when", LOOK, "queue")
+TO_SCORES = Key("B", "scores", "the scoreboard: by OOD, by what a board said", LOOK, "scores")
+SHOW_RUN = Key("enter", "open", "the run's page", RUNS, "show")
+HOLD = Key("h", "hold", "let all others go by it", QUEUE, "hold")
+RELEASE = Key("r", "release", "let it go on, at the place that it had", QUEUE, "release")
+SOONER = Key("K,shift+up", "sooner", "one place up", QUEUE, "up")
+LATER_ON = Key("J,shift+down", "later", "one place down", QUEUE, "down")
+FIRST = Key("<", "first", "before all others", QUEUE, "first")
+LAST = Key(">", "last", "behind all others", QUEUE, "last")
+PRIORITY = Key("p", "priority", "give it a priority: who has more goes first", QUEUE, "priority")
+CLOSE_QUEUE = Key("escape,Q,q,ctrl+c", "close", "back to where one was", QUEUE, "back")
+COMPLETE_STUDY = Key("L", "complete", "start what is missing, resume what died", STUDY, "start")
+NEXT_PART = Key("tab", "next_part", "figure and points, effects, all points", STUDY, "effects")
+NEXT_AXIS = Key("x", "next_axis", "over depth, parameters, FLOPs, epochs", STUDY, "axis")
+LOG_AXIS = Key("|", "log_axis", "that axis logarithmic, and back", STUDY, "log axis")
+NEXT_METRIC = Key("m", "next_metric", "effects on OOD, gap, loss and so on", STUDY, "metric")
+CLOSE_STUDY = Key("escape,q,ctrl+c", "close", "back to the list", STUDY, "back")
+TARGET = Key("t", "target", "a line at an accuracy or a score to reach", SCORES, "target")
+NEXT_RANKING = Key("o,tab", "next_ranking", "rank by the next figure or board", SCORES, "rank by")
+LOWEST_FIRST = Key("O", "reverse", "the lowest first, as of an error, and back", SCORES)
+CLOSE_SCORES = Key("escape,B,q,ctrl+c", "close", "back to the list", SCORES, "back")
 PALETTE = Key(":", "palette", "find anything: what keys do, runs, colours", APP, "find")
 YES = Key("y", "answer(True)", "yes, do it", QUESTION)
 NO = Key("n,escape,q,ctrl+c", "answer(False)", "no, leave everything as it is", QUESTION)
@@ -135,6 +157,7 @@ HOME_KEYS = (
     *(OPEN, PLAN, NEW, RESUME, RESUME_DEAD, STOP, STOP_NOW, TRASH, UNDO, MARK, UNMARK, COMPARE),
     *SPOKEN_KEYS,
     *(FILTER, SORT, REVERSE, GROUP, HIDE_FINISHED, NEXT_PLOT, LOG_SCALE, BACK, THEME, SAMPLES),
+    *(TO_QUEUE, TO_SCORES),
     *(*SCROLL_KEYS, FOLD, UNFOLD),
     *(PALETTE, HELP, LEAVE),
 )
@@ -142,7 +165,7 @@ HOME_KEYS = (
 # after NEW. The way back stands where the way there stood.
 HOME_FOOTER = (
     *(BACK, OPEN, RESUME, STOP, COMPARE, PLAN, FILTER, PALETTE, HELP, LEAVE, NEW, MARK),
-    *(SAMPLES, SORT, TAG, NOTE, FOLD, NEXT_PLOT, LOG_SCALE, EVALUATE, GROUP),
+    *(TO_QUEUE, SAMPLES, SORT, TAG, NOTE, FOLD, NEXT_PLOT, LOG_SCALE, EVALUATE, TO_SCORES, GROUP),
 )
 RUN_KEYS = (
     *(BACK, RESUME, STOP, STOP_NOW, PLAN),
@@ -158,6 +181,18 @@ SAMPLES_KEYS = (
     *(CLOSE_SAMPLES, NEXT_SAMPLES, LAST_SAMPLES, NEXT_EPOCH, LAST_EPOCH),
     *(SAMPLES_KIND, SAMPLES_SIZE, PIXELS, *SCROLL_KEYS, PALETTE, HELP),
 )
+QUEUE_KEYS = (
+    *(CLOSE_QUEUE, SHOW_RUN, HOLD, RELEASE, SOONER, LATER_ON, FIRST, LAST, PRIORITY),
+    *(MARK, UNMARK, STOP, STOP_NOW, *SCROLL_KEYS, THEME, PALETTE, HELP),
+)
+STUDY_KEYS = (
+    *(CLOSE_STUDY, COMPLETE_STUDY, NEXT_PART, NEXT_AXIS, LOG_AXIS, NEXT_METRIC),
+    *(TO_QUEUE, *SCROLL_KEYS, THEME, PALETTE, HELP),
+)
+SCORES_KEYS = (
+    *(CLOSE_SCORES, SHOW_RUN, NEXT_RANKING, LOWEST_FIRST, TARGET, SCORE),
+    *(*SCROLL_KEYS, THEME, PALETTE, HELP),
+)
 SEARCH_KEYS = (FIND, ERASE, GIVE_UP)
 PALETTE_KEYS = (CHOOSE, FOUND_BELOW, FOUND_ABOVE, PAGE_DOWN, PAGE_UP, ERASE, CLOSE_PALETTE)
 ASK_KEYS = (TAKE, ERASE, GIVE_UP)
@@ -172,7 +207,8 @@ NEW_KEYS = (*FORM_KEYS, WRITE_EXPERIMENT)
 HELP_KEYS = (CLOSE_HELP, *SCROLL_KEYS)
 OF_QUESTIONS = (*CONFIRM_KEYS, *SEARCH_KEYS, *PALETTE_KEYS, *NOTE_KEYS, CLOSE_HELP)
 OF_FORMS = (*LAUNCH_KEYS, *NEW_KEYS)
-OF_SCREENS = (*HOME_KEYS, *PAGE_KEYS, *COMPARE_KEYS, *SAMPLES_KEYS)
+OF_STUDIES = (*QUEUE_KEYS, *STUDY_KEYS, *SCORES_KEYS)
+OF_SCREENS = (*HOME_KEYS, *PAGE_KEYS, *COMPARE_KEYS, *SAMPLES_KEYS, *OF_STUDIES)
 KEYS = tuple(dict.fromkeys((*OF_SCREENS, *OF_QUESTIONS, *OF_FORMS)))
 
 _SHOWN = {
@@ -192,6 +228,8 @@ _SHOWN = {
     "delete": "Del",
     "f1": "F1",
     "shift+tab": "Shift+Tab",
+    "shift+up": "Shift+Up",
+    "shift+down": "Shift+Down",
 }
 _TEXTUAL = {
     ":": "colon",
@@ -199,6 +237,8 @@ _TEXTUAL = {
     "?": "question_mark",
     "/": "slash",
     "=": "equals_sign",
+    "<": "less_than_sign",
+    ">": "greater_than_sign",
 }
 
 

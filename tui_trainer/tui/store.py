@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from textual.message import Message
 
@@ -37,7 +37,7 @@ from tui_trainer.tui.views import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from tui_trainer.launch.clusters.watch import Watch
@@ -105,6 +105,26 @@ class FocusChanged(Message):
         return isinstance(message, FocusChanged)
 
 
+class Question(Protocol):
+    """What a screen wants to know of all runs, for as long as it is open."""
+
+    def answer(self, project: Project, runs: Sequence[Run]) -> object:
+        """What there is to show now; the same object where nothing changed costs nothing."""
+
+
+class Answered(Message):
+    """There is something new to show of what a screen wants to know."""
+
+    def __init__(self, question: Question, answer: object) -> None:
+        super().__init__()
+        self.question = question
+        self.answer = answer
+
+    def can_replace(self, message: Message) -> bool:
+        """As `ViewChanged.can_replace`."""
+        return isinstance(message, Answered) and message.question == self.question
+
+
 @dataclass
 class Store:
     """The project in or above `folder`, looked at again and again."""
@@ -127,6 +147,10 @@ class Store:
     _seen: dict[Path, SeenRun] = field(default_factory=dict)
     _focus: tuple[Focus, Callable[[Message], object]] | None = None
     _told_of_focus: object = None
+    _questions: dict[Callable[[Message], object], Question] = field(default_factory=dict)
+    _answers: dict[Callable[[Message], object], tuple[Question, object]] = field(
+        default_factory=dict
+    )
     _details: DetailReader = field(default_factory=DetailReader)
     _end: EndOfAll = field(default_factory=EndOfAll)
     _wake: threading.Event = field(default_factory=threading.Event)
@@ -146,6 +170,7 @@ class Store:
                 self.seen = told = view
                 tell(ViewChanged(view))
             self._tell_of_focus()
+            self._answer_questions()
             self._ask_schedulers()
             spent, worked = time.monotonic() - began, time.thread_time() - worked
             is_quiet = not any(run.state.is_live for run in view.runs)
@@ -167,6 +192,15 @@ class Store:
         """Look at no run closely any more, unless somebody else wants that by now."""
         if self._focus is not None and self._focus[1] == tell:
             self._focus = None
+
+    def ask(self, question: Question, tell: Callable[[Message], object]) -> None:
+        """From now on answer this one, too, in place of another one of the same screen's."""
+        self._questions[tell] = question
+        self.look_soon()
+
+    def ask_no_more(self, tell: Callable[[Message], object]) -> None:
+        """Answer nothing any more to this screen."""
+        self._questions.pop(tell, None)
 
     def close(self) -> None:
         """End `watch`."""
@@ -245,6 +279,16 @@ class Store:
         if new != self._told_of_focus:
             self._told_of_focus = new
             tell(FocusChanged(focus, new[1], detail))
+
+    def _answer_questions(self) -> None:
+        if self._project is None:
+            return
+        before, self._answers = self._answers, {}
+        for tell, question in list(self._questions.items()):
+            new = (question, question.answer(self._project, self._runs))
+            self._answers[tell] = new
+            if before.get(tell) != new:
+                tell(Answered(*new))
 
     def _read_project(self) -> None:
         try:

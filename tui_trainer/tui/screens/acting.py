@@ -110,6 +110,11 @@ class Acting(Telling[None]):
         raise NotImplementedError
 
     @property
+    def _acting(self) -> tuple[Store, Operations, threading.Lock, Glyphs]:
+        """What another screen of runs needs that is opened from here."""
+        return self._store, self._operations, self._operating, self._glyphs
+
+    @property
     def _idle_keys(self) -> set[Key]:
         """Those of them that would do nothing now, so that nobody is offered them."""
         return set() if self._shows_one_plot else {keys.NEXT_PLOT}

@@ -16,10 +16,13 @@ from tui_trainer.tui.screens.compare import Compare
 from tui_trainer.tui.screens.deriving import Deriving
 from tui_trainer.tui.screens.launch import WantedLaunch
 from tui_trainer.tui.screens.palette import Asked  # noqa: TC001 - Textual looks at it
+from tui_trainer.tui.screens.queue import Queue
 from tui_trainer.tui.screens.run import RunPage
 from tui_trainer.tui.screens.samples import Samples, subject_of
+from tui_trainer.tui.screens.scores import Scores
 from tui_trainer.tui.screens.scrolling import Scrolling
 from tui_trainer.tui.screens.speaking import Speaking
+from tui_trainer.tui.screens.study import StudyPage
 from tui_trainer.tui.views import ExperimentView, RunView, View
 from tui_trainer.tui.widgets.filter_line import FilterLine
 from tui_trainer.tui.widgets.headline import Headline
@@ -112,7 +115,7 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
         self._go_to_awaited_run()
         self._go_to_new_experiment()
         for screen in self.app.screen_stack:
-            if isinstance(screen, Compare):
+            if isinstance(screen, Compare | Scores):
                 screen.show(view.runs)
 
     def on_operated(self, message: Operated) -> None:
@@ -154,13 +157,14 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
     # What keys do, in the order of the key table.
 
     def action_open(self) -> None:
-        """Launch the experiment, open the run's page, or fold and unfold the group."""
+        """Launch the experiment, open the page of a run or a study, or fold and unfold a group."""
         row = self._list.selected
-        if isinstance(row, GroupView):
+        if isinstance(row, GroupView) and row.is_study:
+            self._open_study(row.label)
+        elif isinstance(row, GroupView):
             self._list.fold(folded=not self._list.folded.get(row.key[0], False))
-        if isinstance(row, RunView):
-            acting = (self._store, self._operations, self._operating, self._glyphs)
-            self.app.push_screen(RunPage(*acting, row))
+        elif isinstance(row, RunView):
+            self.app.push_screen(RunPage(*self._acting, row))
         elif isinstance(row, ExperimentView):
             self._launch_or_ask(row)
 
@@ -211,6 +215,16 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
             self._say(f"mark two runs or more with {keys.shown(keys.MARK)}, then compare them")
             return
         self.app.push_screen(Compare(self._marked, self._glyphs))
+
+    def action_queue(self) -> None:
+        """Show who waits; what is marked here is marked there."""
+        marked = [run.folder.path for run in self._marked]
+        self.app.push_screen(Queue(*self._acting, marked))
+
+    def action_scores(self) -> None:
+        """Rank all runs."""
+        runs = () if self._view is None else self._view.runs
+        self.app.push_screen(Scores(*self._acting, runs))
 
     def action_next_plot(self) -> None:
         """Show the other plot, where only one has room."""
@@ -361,6 +375,8 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
         opens = {RunView: "show", ExperimentView: "launch"}.get(type(row), "fold")
         words = {keys.OPEN: opens, keys.BACK: "all"}
         group = self._selected_group
+        if group is not None and group.is_study:
+            words[keys.OPEN] = "study"
         if group is not None and group.is_study and not self._marked:
             words[keys.PLAN] = f"launch {len(group.not_begun)}"
             possible[keys.PLAN] = bool(group.not_begun)
@@ -369,6 +385,12 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
             for key in keys.HOME_FOOTER
             if key not in left_out
         ]
+
+    def _open_study(self, name: str) -> None:
+        project = None if self._view is None else self._view.project
+        study = None if project is None else project.studies.get(name)
+        if study is not None:
+            self.app.push_screen(StudyPage(*self._acting, study))
 
     # What is done to runs, each in a thread of its own.
 

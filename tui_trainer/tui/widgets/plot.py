@@ -12,7 +12,7 @@ from tui_trainer.tui.widgets.line import Line, Span, fit, fit_line
 from tui_trainer.tui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tui_trainer.tui.glyphs import Glyphs
 
@@ -25,6 +25,15 @@ SIGNS = ("o", "*", "+", "x", "#", "@")
 SIGN_BEHIND = "."
 # A line bears its sign once in so many columns, one line after the other.
 COLUMNS_PER_SIGN = 24
+
+
+class Spread(NamedTuple):
+    """A point that was measured several times: marked at its mean, a bar from `low` to `high`."""
+
+    x: float
+    low: float
+    mean: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,7 @@ class Series:
     sign: str = ""
     """Stands on the line here and there, where colour alone would not tell it from others."""
     dash: Dash = SOLID
+    spreads: tuple[Spread, ...] = ()
 
     @property
     def is_behind(self) -> bool:
@@ -65,6 +75,10 @@ class Chart:
     """Where the x axis begins."""
     x_unit: str = ""
     """Beside the numbers of the x axis; without one they are whole."""
+    x_ticks: tuple[float, ...] = ()
+    """Where the x axis has numbers; none: at round ones."""
+    show_x: Callable[[float], str] = "{:g}".format
+    log_x: bool = False
     begins: tuple[float, ...] = ()
     """Where something began anew: faint upright lines."""
     best: tuple[float, float] | None = None
@@ -132,6 +146,7 @@ def draw_chart(chart: Chart, width: int, height: int, glyphs: Glyphs) -> list[Li
         for _, y in series.points
         if y is not None and _is_drawable(y, chart)
     ]
+    values += [end for series in chart.series for at in series.spreads for end in (at.low, at.high)]
     if width < SMALLEST_WIDTH or height < SMALLEST_HEIGHT or not values:
         rows = [title, (), (Span("  "), Span(fit_text(chart.empty, width - 2, glyphs), "muted"))]
         return [fit_line(row, width, glyphs.ellipsis) for row in rows[:height]]
@@ -213,6 +228,8 @@ def _picture(chart: Chart, scale: Scale, width: int, height: int, glyphs: Glyphs
     for owner, series in enumerate(chart.series):
         for points in _pieces(series, chart, scale, canvas):
             canvas.draw(points, owner, series.dash)
+        for points in _bars(series, chart, scale, canvas):
+            canvas.draw(points, owner)
     ticks = dict(zip((_row(tick, scale, rows) for tick in scale.ticks), labels, strict=True))
     ends = _end_rows(chart, scale, rows)
     marks = _Marks.of(chart, scale, canvas, glyphs)
@@ -255,7 +272,10 @@ def _signs(chart: Chart) -> list[str]:
 
 def _at(x: float, chart: Chart, places: int) -> int:
     """Where an x stands among so many places from left to right."""
-    return round((x - chart.first_x) / ((chart.last_x - chart.first_x) or 1) * (places - 1))
+    first, last = chart.first_x, chart.last_x
+    if chart.log_x:
+        first, last, x = (math.log10(each) for each in (first, last, x))
+    return round((x - first) / ((last - first) or 1) * (places - 1))
 
 
 def _row(value: float, scale: Scale, rows: int) -> int:
@@ -276,6 +296,16 @@ def _pieces(
                 )
                 for x, y in points
             ]
+
+
+def _bars(
+    series: Series, chart: Chart, scale: Scale, canvas: Canvas
+) -> Iterator[list[tuple[int, int]]]:
+    """The spreads, upright, in dots: mean, lower end, upper end."""
+    last_y = canvas.height - 1
+    for at in series.spreads:
+        x = _at(at.x, chart, canvas.width)
+        yield [(x, round((1 - scale.share(y)) * last_y)) for y in (at.mean, at.low, at.high)]
 
 
 def _end_rows(chart: Chart, scale: Scale, rows: int) -> dict[int, Series]:
@@ -306,6 +336,8 @@ class _Marks(NamedTuple):
     begins: set[int]
     best: tuple[int, int] | None
     signs: Sequence[str]
+    means: Mapping[tuple[int, int], int]
+    """The cells where spreads have their means, and the series of each."""
 
     @classmethod
     def of(cls, chart: Chart, scale: Scale, canvas: Canvas, glyphs: Glyphs) -> _Marks:
@@ -315,6 +347,11 @@ class _Marks(NamedTuple):
             begins={_at(x, chart, canvas.columns) for x in chart.begins},
             best=_best_cell(chart, scale, canvas),
             signs=_signs(chart) if glyphs.is_ascii else (),
+            means={
+                (x // canvas.across, y // canvas.down): owner
+                for owner, series in enumerate(chart.series)
+                for (x, y), *_ in _bars(series, chart, scale, canvas)
+            },
         )
 
 
@@ -323,7 +360,11 @@ def _cells(canvas: Canvas, row: int, chart: Chart, marks: _Marks, glyphs: Glyphs
     cells: list[tuple[str, str]] = []
     for column in range(marks.columns):
         sign, owner = _signed(canvas, column, row, chart, marks.signs)
-        if (column, row) == marks.best:
+        mean = marks.means.get((column, row))
+        if mean is not None:
+            sign = marks.signs[mean] if marks.signs else glyphs.point
+            cells.append((sign, chart.series[mean].ink))
+        elif (column, row) == marks.best:
             cells.append((glyphs.best, "strong"))
         elif owner is None and column in marks.begins:
             cells.append((glyphs.begin, "faint"))
@@ -367,7 +408,7 @@ def _x_axis(chart: Chart, left: int, columns: int, glyphs: Glyphs) -> tuple[Line
     taken = 0
     for tick in _x_ticks(chart, columns):
         at = _at(tick, chart, columns)
-        label = f"{tick:g}{chart.x_unit}"
+        label = f"{chart.show_x(tick)}{chart.x_unit}"
         begin = min(max(0, at - len(label) // 2), len(labels) - len(label))
         if begin < taken:
             continue
@@ -382,6 +423,8 @@ def _x_axis(chart: Chart, left: int, columns: int, glyphs: Glyphs) -> tuple[Line
 
 def _x_ticks(chart: Chart, columns: int) -> list[float]:
     most = max(1, columns // COLUMNS_PER_TICK)
+    if chart.x_ticks:
+        return list(chart.x_ticks)
     if chart.x_unit:
         step = _round_step((chart.last_x - chart.first_x) / most or 1.0)
         first, last = math.ceil(chart.first_x / step), math.floor(chart.last_x / step + 1e-9)
