@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from tui_trainer.tui.store import ViewChanged
     from tui_trainer.tui.views import View
 
+# Long enough for the first frame to be drawn, short enough for nobody to have pressed a key.
+SECONDS_TO_OTHER_SCREENS = 0.3
 # The three curves differ in hue, and most where their kind of colour vision confuses others
 # (CIELAB distance of 37 and more, by Machado et al., 2009); the accent is also validation's
 # colour, the curve that decides.
@@ -133,6 +135,8 @@ class TrainerApp(App[list[str]]):
         store, memory = Store(self._folder), Memory(self._folder)
         self.app_resume_signal.subscribe(self, lambda _: self._cells.forget())
         self.push_screen(Home(store, memory, self._operations, self.operating, glyphs))
+        import_them = partial(self.run_worker, _import_other_screens, thread=True)
+        self.set_timer(SECONDS_TO_OTHER_SCREENS, import_them)
 
     def on_resize(self) -> None:
         """A terminal may have moved or lost what stood on it."""
@@ -178,6 +182,20 @@ def run_app(folder: Path, *, mouse: bool = True, bell: bool = True) -> None:
     number = asyncio.run(_show_until_left(app, mouse=mouse))
     if app.return_code or number:
         raise SystemExit(app.return_code or 128 + number)
+
+
+def _import_other_screens() -> None:
+    """What keys open: the first frame does not wait for it, and the first key need not either."""
+    from tui_trainer.tui.screens import (  # noqa: F401
+        compare,
+        launch,
+        new,
+        queue,
+        run,
+        samples,
+        scores,
+        study,
+    )
 
 
 async def _show_until_left(app: TrainerApp, *, mouse: bool) -> int:

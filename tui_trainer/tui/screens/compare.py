@@ -8,6 +8,7 @@ from textual.screen import Screen
 
 from tui_trainer.study.compare import compare
 from tui_trainer.tui import charts, figures, keys
+from tui_trainer.tui.screens.following import Following
 from tui_trainer.tui.screens.help import Help
 from tui_trainer.tui.screens.palette import open_palette
 from tui_trainer.tui.screens.scrolling import Scrolling
@@ -34,7 +35,7 @@ LONGEST_NAME, LONGEST_KEY, LONGEST_VALUE = 34, 28, 24
 GAP = "  "
 
 
-class Compare(Scrolling, Screen[None]):
+class Compare(Following, Scrolling, Screen[None]):
     """Compares runs; the first one is what the others are measured by."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.COMPARE_KEYS)]

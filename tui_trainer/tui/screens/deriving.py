@@ -14,8 +14,8 @@ from tui_trainer.record.plain_text import plain_line
 from tui_trainer.tui import keys
 from tui_trainer.tui.screens.acting import Operated, failure
 from tui_trainer.tui.screens.form import FormScreen
-from tui_trainer.tui.screens.new import NewExperiment, Source, new_form
 from tui_trainer.tui.screens.planning import Planning
+from tui_trainer.tui.wanted import Source
 
 if TYPE_CHECKING:
     from tui_trainer.tui.views import RunView
@@ -64,6 +64,8 @@ class Deriving(Planning):
         project, source = self._store.seen.project, message.source
         if project is None or any(isinstance(each, FormScreen) for each in self.app.screen_stack):
             return
+        from tui_trainer.tui.screens.new import NewExperiment, new_form
+
         self._say_nothing()
         words = ("new", source.label)
         form = self._store.forms.get(words) or new_form(project, source)

@@ -12,18 +12,13 @@ from tui_trainer.tui import charts, deeds, figures, keys
 from tui_trainer.tui.arrangement import GroupView
 from tui_trainer.tui.screens.acting import Operated
 from tui_trainer.tui.screens.arranging import Arranging
-from tui_trainer.tui.screens.compare import Compare
 from tui_trainer.tui.screens.deriving import Deriving
-from tui_trainer.tui.screens.launch import WantedLaunch
+from tui_trainer.tui.screens.following import Following
 from tui_trainer.tui.screens.palette import Asked  # noqa: TC001 - Textual looks at it
-from tui_trainer.tui.screens.queue import Queue
-from tui_trainer.tui.screens.run import RunPage
-from tui_trainer.tui.screens.samples import Samples, subject_of
-from tui_trainer.tui.screens.scores import Scores
 from tui_trainer.tui.screens.scrolling import Scrolling
 from tui_trainer.tui.screens.speaking import Speaking
-from tui_trainer.tui.screens.study import StudyPage
 from tui_trainer.tui.views import ExperimentView, RunView, View
+from tui_trainer.tui.wanted import WantedLaunch
 from tui_trainer.tui.widgets.filter_line import FilterLine
 from tui_trainer.tui.widgets.headline import Headline
 from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
@@ -115,7 +110,7 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
         self._go_to_awaited_run()
         self._go_to_new_experiment()
         for screen in self.app.screen_stack:
-            if isinstance(screen, Compare | Scores):
+            if isinstance(screen, Following):
                 screen.show(view.runs)
 
     def on_operated(self, message: Operated) -> None:
@@ -164,6 +159,8 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
         elif isinstance(row, GroupView):
             self._list.fold(folded=not self._list.folded.get(row.key[0], False))
         elif isinstance(row, RunView):
+            from tui_trainer.tui.screens.run import RunPage
+
             self.app.push_screen(RunPage(*self._acting, row))
         elif isinstance(row, ExperimentView):
             self._launch_or_ask(row)
@@ -214,15 +211,21 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
         if len(self._marked) < 2:
             self._say(f"mark two runs or more with {keys.shown(keys.MARK)}, then compare them")
             return
+        from tui_trainer.tui.screens.compare import Compare
+
         self.app.push_screen(Compare(self._marked, self._glyphs))
 
     def action_queue(self) -> None:
         """Show who waits; what is marked here is marked there."""
+        from tui_trainer.tui.screens.queue import Queue
+
         marked = [run.folder.path for run in self._marked]
         self.app.push_screen(Queue(*self._acting, marked))
 
     def action_scores(self) -> None:
         """Rank all runs."""
+        from tui_trainer.tui.screens.scores import Scores
+
         runs = () if self._view is None else self._view.runs
         self.app.push_screen(Scores(*self._acting, runs))
 
@@ -245,6 +248,8 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
         if isinstance(row, ExperimentView) and (row.fault or not row.is_defined):
             self._say(row.fault or f"{row.label} is no longer in experiments.toml", ink="bad")
             return
+        from tui_trainer.tui.screens.samples import Samples, subject_of
+
         self.app.push_screen(Samples(subject_of(row, project), self._glyphs))
 
     # What is selected.
@@ -390,6 +395,8 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
         project = None if self._view is None else self._view.project
         study = None if project is None else project.studies.get(name)
         if study is not None:
+            from tui_trainer.tui.screens.study import StudyPage
+
             self.app.push_screen(StudyPage(*self._acting, study))
 
     # What is done to runs, each in a thread of its own.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.containers import Horizontal
 from textual.message import Message
@@ -22,6 +22,7 @@ from tui_trainer.tui.form import Field, Form
 from tui_trainer.tui.schedule_chart import schedule_chart
 from tui_trainer.tui.screens.form import FormScreen, command_lines
 from tui_trainer.tui.screens.samples import Samples, Subject
+from tui_trainer.tui.wanted import WantedLaunch
 from tui_trainer.tui.widgets.form_view import FormRow, FormView
 from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
 from tui_trainer.tui.widgets.page_view import PageView
@@ -48,13 +49,6 @@ SECONDS_UNTIL_CHANGES_REST = 0.8
 NOT_KNOWN = "not known before the preflight"
 LAUNCH, REHEARSE = "launch", "preflight"
 CHANGED_SINCE = "of other settings"
-
-
-class WantedLaunch(NamedTuple):
-    """What the form was left with to be launched."""
-
-    names: tuple[str, ...]
-    changes: tuple[str, ...]
 
 
 def launch_form(experiment: Experiment) -> Form:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tui_trainer.spec.project import Project
     from tui_trainer.tui.glyphs import Glyphs
     from tui_trainer.tui.store import Store
+    from tui_trainer.tui.wanted import Source
 
 WRITE = "write"
 NAME = "name"
@@ -43,16 +44,6 @@ class Wanted(NamedTuple):
     project: Project
     name: str
     changes: tuple[str, ...]
-
-
-class Source(NamedTuple):
-    """What the new experiment is to be like."""
-
-    base: str
-    """The experiment, of a run the one that it was launched from."""
-    label: str
-    launched: Experiment | None = None
-    """What the run was launched with."""
 
 
 def new_form(project: Project, source: Source) -> Form:

@@ -9,7 +9,6 @@ from tui_trainer.errors import TuiTrainerError, told
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.tui.figures import plural
 from tui_trainer.tui.screens.acting import Acting, Operated
-from tui_trainer.tui.screens.launch import LaunchScreen, WantedLaunch, launch_form
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.spec.project import Project
     from tui_trainer.tui.screens.form import FormScreen
+    from tui_trainer.tui.wanted import WantedLaunch
 
 MOST_NAMED = 4
 
@@ -39,6 +39,8 @@ class Planning(Acting):
             why = "cannot be run as it is" if gone in project.bases else "is no longer defined"
             self._say(f"{plain_line(gone)} {why}: see experiments.toml", ink="bad")
         else:
+            from tui_trainer.tui.screens.launch import LaunchScreen, launch_form
+
             words = _of_launch(names)
             form = self._store.forms.get(words) or launch_form(project.experiment(names[0]))
             seen = (self._store, self._operations, self._glyphs)

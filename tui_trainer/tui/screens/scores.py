@@ -9,6 +9,7 @@ from tui_trainer.record.remarks import score_value
 from tui_trainer.study.scoreboard import By, scoreboard
 from tui_trainer.tui import figures, keys
 from tui_trainer.tui.screens.ask import Ask
+from tui_trainer.tui.screens.following import Following
 from tui_trainer.tui.screens.run import RunPage
 from tui_trainer.tui.screens.scrolling import Scrolling
 from tui_trainer.tui.screens.speaking import Speaking
@@ -53,7 +54,7 @@ class Ranking(NamedTuple):
 MEASURED = tuple(Ranking(by) for by in (By.OOD, By.TEST, By.BEST, By.VALIDATION))
 
 
-class Scores(Scrolling, Speaking):
+class Scores(Following, Scrolling, Speaking):
     """Ranks all runs.
 
     Args:
