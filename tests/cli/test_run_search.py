@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import SMALL_PROJECT, CommandLine
 from tui_trainer.errors import ExitCode
 from tui_trainer.launch.planning import SEARCHES
+from tui_trainer.record.state import State
 from tui_trainer.spec.project import load_project
 from tui_trainer.study.search import open_trials
 
@@ -117,3 +118,34 @@ def test_a_crash_is_a_failed_trial_and_other_ways_are_refused(tui_trainer: Comma
     assert "lr: a search" in listed.stdout
     weighed = tui_trainer("study", "lr")
     assert (weighed.returncode, "list --study lr" in weighed.stderr) == (2, True)
+
+
+def test_a_trial_that_was_to_be_stopped_and_came_to_its_end_before_is_done(
+    tui_trainer: CommandLine, project: Path
+) -> None:
+    one = (SMALL_PROJECT + SEARCH).replace("trials = 5, at_once = 5", "trials = 1")
+    (project / "experiments.toml").write_text(one)
+    driver = tui_trainer.fake(seconds=0.01, hold_at=3).start("run", "lr")
+    tui_trainer.wait("lr.t001", lambda run: len(run.epochs) == 2)
+    os.kill(driver.pid, 9)
+    driver.communicate()
+    loaded = load_project(project / "experiments.toml")
+    search = loaded.studies["lr"].search
+    assert search is not None
+    record = open_trials("lr", search, loaded.experiment("one"), project / "runs" / SEARCHES)
+    record._live(1).set_user_attr("pruned", True)
+    tui_trainer.let_go()
+    tui_trainer.wait("lr.t001", lambda run: run.state is State.FINISHED)
+    assert tui_trainer("run", "lr").returncode == 0
+    assert [each["status"] for each in trials(tui_trainer)] == ["done"]
+
+
+def test_ctrl_c_ends_the_asking_for_more(tui_trainer: CommandLine, project: Path) -> None:
+    many = (SMALL_PROJECT + SEARCH).replace("trials = 5, at_once = 5", "trials = 64, at_once = 64")
+    (project / "experiments.toml").write_text(many)
+    driver = tui_trainer.fake(hold_at=1).start("run", "lr")
+    tui_trainer.wait("lr.t001", lambda run: run.progress is not None)
+    os.kill(driver.pid, 2)
+    driver.communicate(timeout=120)
+    assert driver.returncode == ExitCode.STOPPED
+    assert len(trials(tui_trainer)) < 64

@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import SMALL_PROJECT, CommandLine, kill, owners_in, wait_until
-from tui_trainer.errors import OwnedByAnotherError
+from tui_trainer.errors import OwnedByAnotherError, UsageError
 from tui_trainer.launch.planning import LOCK_NAME, planning
 
 STUDY = """
@@ -99,7 +101,7 @@ def test_one_crash_ends_no_other_point_and_changes_make_other_runs(
     assert set(statuses(tui_trainer).values()) == {"missing"}
     varied = tui_trainer("run", "s", "--set", "model.depth=3")
     assert varied.returncode == 2
-    assert "s.depth-1.seed-0 and s.depth-2.seed-0 would train the same" in varied.stderr
+    assert "--set model.depth=3: the study s varies this key" in varied.stderr
 
 
 def test_ctrl_c_stops_what_was_started_here(tui_trainer: CommandLine) -> None:
@@ -168,20 +170,43 @@ def test_who_cannot_plan_says_so(tmp_path: Path) -> None:
 
 
 def test_where_the_disk_knows_no_locks_those_of_the_machine_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, own_slots: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock, place = fcntl.flock, tmp_path / LOCK_NAME
+    lock = fcntl.flock
 
     def flock(descriptor: int, operation: int) -> None:
-        if Path(f"/proc/self/fd/{descriptor}").resolve() == place:
+        if Path(f"/proc/self/fd/{descriptor}").resolve().parent == tmp_path:
             raise OSError(errno.ENOSYS, "no locks here")
         lock(descriptor, operation)
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with (
         planning(tmp_path),
         pytest.raises(OwnedByAnotherError),
         planning(tmp_path, patience=0.1),
     ):
         pass
+    assert len(list(own_slots.glob("planning-*"))) == 2
+    own_slots.chmod(0o755)
+    with pytest.raises(UsageError, match="no folder of yours alone"), planning(tmp_path):
+        pass
+
+
+def test_who_starts_point_after_point_lets_another_one_in_between(tmp_path: Path) -> None:
+    has_begun, is_over = threading.Event(), threading.Event()
+
+    def start_many() -> None:
+        while not is_over.is_set():
+            with planning(tmp_path):
+                has_begun.set()
+                time.sleep(0.2)
+
+    busy = threading.Thread(target=start_many)
+    busy.start()
+    try:
+        assert has_begun.wait(30)
+        with planning(tmp_path, patience=5.0):
+            pass
+    finally:
+        is_over.set()
+        busy.join()

@@ -160,7 +160,7 @@ class Stories:
         assert command.look("one").state in {State.CRASHED, State.QUEUED}
         run = self.asked(site, lambda run: "job" in run.cause and "ended" in run.cause)
         assert run.state is State.CRASHED
-        assert "9" in run.cause or "137" in run.cause
+        assert "signal 9" in run.cause or "exit status 137" in run.cause
 
     def test_a_job_that_is_put_back_goes_on_as_another_attempt(self, site: Site) -> None:
         command = site.fake(seconds=1, hurries=True)

@@ -87,6 +87,8 @@ def main() -> int:
     for epoch in range(done + 1, planned + 1):
         misbehave(epoch, attempt)
         if not train(folder, epoch):
+            # As the core does: an interpreter that takes itself apart would die of a second one.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
             return 75
         finish(folder, attempt, epoch)
     evaluate(folder, attempt, planned)

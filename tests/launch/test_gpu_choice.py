@@ -11,9 +11,11 @@ import pytest
 from tests.conftest import CommandLine, wait_until
 from tests.launch.test_gpus import library  # noqa: F401  a fixture
 from tui_trainer.launch import gpu_choice
-from tui_trainer.launch.gpu_choice import Driver, choices
+from tui_trainer.launch.gpu_choice import Driver, GpuChoice, choices
 from tui_trainer.launch.gpus import Gpu, GpuProcess
+from tui_trainer.launch.turn import driver_for
 from tui_trainer.record.state import State
+from tui_trainer.spec.experiment import Resources
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,6 +80,28 @@ def test_a_driver_that_does_not_answer_holds_nobody_up(monkeypatch: pytest.Monke
     began = time.monotonic()
     assert choices(driver, {}) == ()  # the first question is still not answered
     assert time.monotonic() - began < 2
+
+
+def test_a_driver_that_wakes_gpus_up_is_waited_for_by_who_would_use_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asleep = [0.5]
+
+    def answer() -> tuple[Gpu, ...]:
+        time.sleep(asleep.pop() if asleep else 0.0)
+        return (gpu(0),)
+
+    monkeypatch.setattr(gpu_choice, "SECONDS_TO_ANSWER", 0.2)
+    monkeypatch.setattr(gpu_choice, "gpus", answer)
+    driver = driver_for(Resources(device="cuda"))
+    assert [choice.id for choice in choices(driver, {})] == ["GPU-a0"]
+
+
+def test_a_gpu_that_fell_off_the_bus_is_no_free_one() -> None:
+    lost, part = (GpuChoice(name, name, name) for name in ("GPU-b1", "MIG-1/2"))
+    driver = Knowing(gpu(0))
+    assert driver.others_on(lost) == "GPU-b1: NVIDIA's driver tells nothing of it any more"
+    assert driver.others_on(part) == ""
 
 
 def test_a_run_takes_the_gpu_that_is_free_and_the_next_one_waits_for_it(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.faults.small_disk import SmallDisk
+from tests.tui.run_folders import RunWriter, write_project
 from tui_trainer.errors import UsageError
-from tui_trainer.launch import queue
+from tui_trainer.launch import launcher, queue
 from tui_trainer.launch.gpu_choice import Driver, GpuChoice
 from tui_trainer.launch.slots import Pool, is_locked, job_name
 from tui_trainer.launch.tickets import tickets
@@ -21,7 +26,6 @@ from tui_trainer.spec.experiment import Resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 class SilentDriver(Driver):
@@ -68,7 +72,7 @@ def test_runs_begin_in_the_order_in_which_they_came(
     assert not second.has_come()
     assert first.has_come()
     assert not third.has_come()
-    assert third.cause == "2nd in the queue; cnn/1 has the slots"
+    assert third.cause == "2nd in the queue"
     assert not second.has_come()
     assert second.cause == "1st in the queue; cnn/1 has the slots"
     first.step_back()
@@ -98,6 +102,21 @@ def test_more_slots_than_there_are_means_all(own_slots: Path, stand: Callable[..
     greedy, other = stand(pool, "cnn/1", Resources(slots=64)), stand(pool, "cnn/2")
     assert greedy.has_come()
     assert not other.has_come()
+
+
+def test_a_run_that_never_had_a_place_gets_one_behind_all_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = write_project(tmp_path / "digits")
+    folder = RunWriter(project, "cnn2").start().train(1).end(75)
+    folder.queue_file.unlink(missing_ok=True)
+    monkeypatch.setattr(launcher, "start_supervisor", lambda *_, **__: 1)
+    before = Place.at_the_end()
+    launcher.resume(folder)
+    place = Place.read(folder.queue_file)
+    assert place.rank >= before.rank
+    launcher.resume(folder)
+    assert Place.read(folder.queue_file) == place
 
 
 def test_a_held_run_lets_the_others_go_by(own_slots: Path, stand: Callable[..., InLine]) -> None:
@@ -153,6 +172,37 @@ def test_tickets_that_somebody_removed_are_written_again(
     assert second.has_come()  # nobody else stands there yet
     assert not first.has_come()
     assert [ticket.folder().run for ticket in tickets(pool)] == ["cnn/1"]
+
+
+def test_a_job_whose_slots_somebody_removed_makes_them_again(
+    own_slots: Path, stand: Callable[..., InLine]
+) -> None:
+    own_slots.mkdir(mode=0o700, parents=True)
+    turn = stand(pool_of(own_slots / "job-7", 1), "cnn/1")
+    shutil.rmtree(own_slots)
+    assert turn.has_come()
+
+
+def test_slots_that_became_somebody_else_s_are_not_written_to(
+    own_slots: Path, stand: Callable[..., InLine], tmp_path: Path
+) -> None:
+    turn = stand(pool_of(own_slots, 1), "cnn/1")
+    shutil.rmtree(own_slots)
+    (tmp_path / "elsewhere").mkdir()
+    own_slots.symlink_to(tmp_path / "elsewhere")
+    assert not turn.has_come()
+    assert "no folder of yours alone" in turn.cause
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_place_that_cannot_be_left_is_left_all_the_same(
+    own_slots: Path, stand: Callable[..., InLine]
+) -> None:
+    turn = stand(pool_of(own_slots, 1), "cnn/1")
+    shutil.rmtree(own_slots / "waiting")
+    (own_slots / "waiting").write_text("in the way")
+    turn.step_back()
+    assert turn._ticket is None
 
 
 def test_a_run_whose_folder_is_out_of_sight_for_a_moment_keeps_its_place(
@@ -233,6 +283,38 @@ def test_where_slots_cannot_be_kept_a_run_begins_all_the_same_and_says_so(
     assert isinstance(turn, AtOnce)
     assert turn.has_come()
     assert "started without a place in the queue" in turn.share().warnings[-1]
+
+
+def test_a_full_disk_is_waited_for_in_the_queue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SmallDisk.mounted(tmp_path / "small", "size=256k,nr_inodes=3,mode=700") as disk:
+        monkeypatch.setenv("TUI_TRAINER_SLOTS_FOLDER", str(disk.place))
+        filler = disk.fill()
+        (disk.place / "waiting").mkdir(mode=0o700)
+        turn = turn_of(RunFolder(tmp_path / "runs/cnn/1"), Resources(slots=1))
+        assert not turn.has_come()
+        assert "No space left on device" in turn.cause
+        filler.unlink()
+        disk.change("size=256k,nr_inodes=9")
+        assert turn.has_come()
+
+
+def test_a_lock_that_fails_again_and_again_uses_nothing_up(
+    own_slots: Path, stand: Callable[..., InLine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn, lock = stand(pool_of(own_slots, 1), "cnn/1"), fcntl.flock
+
+    def flock(descriptor: int, operation: int) -> None:
+        if operation & fcntl.LOCK_EX:
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    descriptors = Path("/proc/self/fd")
+    before = len(list(descriptors.iterdir()))
+    assert [turn.has_come() for _ in range(9)] == [False] * 9
+    assert len(list(descriptors.iterdir())) == before
 
 
 def test_a_slot_that_cannot_be_looked_at_is_waited_for_in_words(

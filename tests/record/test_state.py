@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 ME = Owner.of_process(os.getpid())
 DEAD = replace(ME, start_ticks=ME.start_ticks - 1)
 ELSEWHERE = replace(ME, host="node7", boot_id="another", job_id="4711")
+BEFORE_A_REBOOT = replace(ME, boot_id="another")
 LAUNCHED = Launched(launcher="local", owner=ME)
 
 
@@ -103,6 +104,18 @@ CASES = {
     "launch failed": (evidence([LAUNCHED, LaunchFailed(cause="x")], attempt=0), State.FAILED),
     "launched by a process that is gone": (
         evidence([Launched(launcher="local", owner=DEAD)], attempt=0, owner=None),
+        State.FAILED,
+    ),
+    "launched before the machine was started anew": (
+        evidence([Launched(launcher="local", owner=BEFORE_A_REBOOT)], attempt=0, owner=None),
+        State.FAILED,
+    ),
+    "launched on another machine": (
+        evidence([Launched(launcher="local", owner=ELSEWHERE)], attempt=0, owner=None),
+        State.QUEUED,
+    ),
+    "launched on another machine, and taken by nobody for long": (
+        evidence([Launched(time=1.0, launcher="local", owner=ELSEWHERE)], attempt=0, owner=None),
         State.FAILED,
     ),
     "owner lives, nothing said yet": (evidence(), State.RUNNING),
@@ -244,7 +257,7 @@ def test_clocks_that_jump_change_no_state(jumps: list[float]) -> None:
 
 
 def test_a_run_that_waits_for_slots_is_queued_and_nothing_is_wrong_with_it() -> None:
-    waits = replace(beat("queued", idle=9000), waits_for="2nd in the queue; cnn4/2 has the slots")
+    waits = replace(beat("queued", idle=9000), waits_for="1st in the queue; cnn4/2 has the slots")
     assert judge(evidence(heartbeat=waits)) == Verdict(State.QUEUED, waits.waits_for)
     assert State.QUEUED.is_live
     assert judge(evidence(heartbeat=waits, stop_request=False)) == Verdict(State.STOPPING)

@@ -163,9 +163,24 @@ def test_a_change_applies_to_all_points_unless_the_study_varies_that_key(tmp_pat
     changed = loaded.study("s", ["epochs=3"])
     assert {point.experiment.epochs for point in changed.points} == {3}
     with pytest.raises(InvalidExperimentsError, match=r"s\.depth-2 and s\.depth-4 would train the"):
-        loaded.study("s", ["model.depth=3"])
+        loaded.study("s", ['model={name="resnet18"}'])
     with pytest.raises(UsageError, match="did you mean `s`"):
         loaded.study("ss")
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        "grid = { model.depth = [2, 4] }",
+        "random = { n = 2, space = { model.depth = [2, 4], epochs = { low = 1, high = 9 } } }",
+        "search = { trials = 2, space = { model.depth = [2, 4] } }",
+    ],
+)
+def test_a_key_that_a_study_varies_is_not_changed_for_all_points(tmp_path: Path, plan: str) -> None:
+    loaded = project(tmp_path, f'[studies.s]\nbase = "a"\n{plan}')
+    assert loaded.study("s", ["batch_size=8"]).name == "s"
+    with pytest.raises(InvalidExperimentsError, match=r"^--set model.depth=3: the study s varies"):
+        loaded.study("s", ["model.depth=3"])
 
 
 def test_a_study_with_a_mistake_keeps_its_good_points_but_is_not_run(tmp_path: Path) -> None:

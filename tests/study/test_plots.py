@@ -139,5 +139,8 @@ def test_effects_stand_by_their_size_beside_the_noise_of_seeds() -> None:
     assert all(bar.interval and bar.interval[0] < bar.value for bar in figure.bars)
     assert not figure.bars[1].is_clear
     assert figure.noise == pytest.approx(100 * ((2 * 0.0002 + 0.00005) / 3) ** 0.5)
+    assert figure.note == "95% intervals"
+    single = effects_figure(replace(outcome, effects=effects_of(samples[::2])))
+    assert single.note == "no interval is known"
     with pytest.raises(UsageError, match="tells no effect on test yet"):
         effects_figure(replace(outcome, effects=effects_of(samples[:2])))

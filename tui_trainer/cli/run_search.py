@@ -94,11 +94,11 @@ class _Driver:
         """Until nothing is under way and nothing is to be asked for."""
         self._index.look_until_sure()
         for trial in self._trials.under_way():
-            self._take_up(trial)
+            if not interrupts:
+                self._take_up(trial)
         is_asked_to_stop = False
         while len(interrupts) < 2:
-            if not interrupts and not self._codes:
-                self._ask_for_more()
+            self._ask_for_more(interrupts)
             if not self._live:
                 break
             if interrupts and not is_asked_to_stop:
@@ -112,8 +112,8 @@ class _Driver:
         stopped = [ExitCode.STOPPED] if interrupts else []
         return worst([*self._codes, *stopped, self._told_best()])
 
-    def _ask_for_more(self) -> None:
-        while len(self._live) < self._at_once and not self._codes:
+    def _ask_for_more(self, interrupts: Sequence[int]) -> None:
+        while len(self._live) < self._at_once and not self._codes and not interrupts:
             trial = self._trials.ask()
             if trial is None:
                 return
@@ -137,9 +137,12 @@ class _Driver:
         self._live[trial.number] = folder
 
     def _end(self, number: int, point: Point) -> None:
-        """Stop a trial that was to be stopped when whoever drove the search was killed."""
+        """Stop a trial that was to be stopped when whoever drove the search was killed.
+
+        One that came to its end before anybody could is done.
+        """
         now = standing(point, by_fingerprint(self._index.look()))
-        if now.run is None or now.status != "live":
+        if now.run is None or now.status == "resumable":
             self._trials.tell_pruned(number)
             return
         self._condemned.add(number)

@@ -17,8 +17,11 @@ VISIBLE_VARIABLE = "CUDA_VISIBLE_DEVICES"
 # A driver takes milliseconds, one that wakes a GPU up seconds; after ten without a beat the run
 # would be taken for lost.
 SECONDS_TO_ANSWER = 4.0
+# Where no daemon keeps them awake, it wakes up all eight GPUs of a node, one after the other.
+SECONDS_TO_WAKE_UP = 20.0
 # It is on every GPU whose processes share it, and stays there while nobody computes.
 _SHARER = "nvidia-cuda-mps"
+_PART = "MIG-"
 
 
 class GpuChoice(NamedTuple):
@@ -29,6 +32,11 @@ class GpuChoice(NamedTuple):
     shown: str
     visible_as: str
     """What `CUDA_VISIBLE_DEVICES` has to say for a process that gets it."""
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a part of a GPU, of which the driver tells nothing apart."""
+        return self.id.startswith(_PART)
 
     def __str__(self) -> str:
         return self.shown
@@ -67,11 +75,19 @@ class Driver:
         self._asking.join(SECONDS_TO_ANSWER)
         return answer[0] if answer else None
 
+    def wake_up(self) -> None:
+        """Wait for the first answer, which may take longer than all that follow."""
+        self.gpus()
+        if self._asking is not None:
+            self._asking.join(SECONDS_TO_WAKE_UP)
+
     def others_on(self, choice: GpuChoice) -> str:
         """Who computes on a GPU, in words; empty where nobody does."""
         told = self.gpus()
         if told is None:
             return f"{choice}: NVIDIA's driver gives no answer"
+        if not (choice.is_part or any(gpu.uuid == choice.id for gpu in told)):
+            return f"{choice}: NVIDIA's driver tells nothing of it any more"
         processes = [each for gpu in told if gpu.uuid == choice.id for each in gpu.processes]
         named = (_named_process(each.pid) for each in processes)
         others = [process for process in named if f"({_SHARER}" not in process]
@@ -82,7 +98,7 @@ class Driver:
 def _named(visible: str, there: tuple[Gpu, ...]) -> Iterator[GpuChoice]:
     """What the variable leaves; like CUDA it ends at the first name that is none."""
     for entry in map(str.strip, visible.split(",")):
-        if entry.startswith("MIG-"):
+        if entry.startswith(_PART):
             yield GpuChoice(entry, entry, entry)
             continue
         found = [gpu for gpu in there if entry == str(gpu.index)]

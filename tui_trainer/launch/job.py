@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui_trainer.errors import ExitCode, OwnedByAnotherError, TuiTrainerError
-from tui_trainer.launch.attempt import log
+from tui_trainer.launch.attempt import WANTED, log
 from tui_trainer.launch.clusters.scheduler import UnreachableError
 from tui_trainer.launch.clusters.slurm import Slurm
 from tui_trainer.launch.clusters.submission import scheduler_of, submit
@@ -152,7 +152,8 @@ class Life:
 
     def goes_on(self, attempt: int, ending: Ending) -> bool:
         """Whether the job begins anew after this attempt; told before the attempt's end is."""
-        if ending.exit_code != ExitCode.STOPPED:
+        # Schedulers send their signals to every process of a job: the core may die of one itself.
+        if ending.exit_code != ExitCode.STOPPED and -ending.exit_code not in WANTED:
             return False
         if self._folder.attempt(attempt).stop_request() is not None:
             return False

@@ -337,6 +337,9 @@ def _start(folder: RunFolder, *, queue: bool = True) -> None:
         check_free(look_until_sure([RunReader(folder)])[0])
         submit(folder, experiment)
         return
+    if not folder.queue_file.exists():
+        # One of before there was a queue, or of another machine, is no older than those that wait.
+        Place.at_the_end().write(folder.queue_file)
     try:
         start_supervisor(folder, queue=queue)
     except TuiTrainerError as error:

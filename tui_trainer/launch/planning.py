@@ -7,17 +7,18 @@ import errno
 import fcntl
 import hashlib
 import os
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui_trainer.errors import OwnedByAnotherError
+from tui_trainer.launch.slots import own_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 LOCK_NAME = ".planning.lock"
+DOOR_NAME = ".planning.door"
 SEARCHES = ".search"
 # A start takes a second or two; who holds the lock for longer hangs, or its file system does.
 PATIENCE_SECONDS = 60.0
@@ -36,10 +37,15 @@ def planning(runs: Path, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
         patience: Seconds to wait for another process.
 
     Raises:
-        OwnedByAnotherError: Another process held the lock for all that time.
+        OwnedByAnotherError: Other processes held the lock for all that time.
         OSError: The file cannot be made or locked.
+        UsageError: The disk knows no locks, nor has this machine a place for them.
     """
-    with _alone(runs / LOCK_NAME, patience, "has been starting points"):
+    doing = "has been starting points"
+    with contextlib.ExitStack() as inside:
+        # Who stands at the door is next: who starts point after point cannot go in again before.
+        with _alone(runs / DOOR_NAME, patience, doing):
+            inside.enter_context(_alone(runs / LOCK_NAME, patience, doing))
         yield
 
 
@@ -50,6 +56,7 @@ def driving(runs: Path, search: str) -> Iterator[Path]:
     Raises:
         OwnedByAnotherError: Another one drives it.
         OSError: As `planning`.
+        UsageError: As `planning`.
     """
     folder = runs / SEARCHES
     with _alone(folder / f"{search}.lock", 0.0, f"drives {search}"):
@@ -82,7 +89,7 @@ def _locked(path: Path, patience: float, doing: str, *, elsewhere: bool = False)
 def _beside(path: Path) -> Path:
     """A file of this user on a disk of this machine that stands for one elsewhere."""
     digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"tui-trainer-{os.getuid()}-planning-{digest}"
+    return own_folder() / f"planning-{digest}"
 
 
 def _wait_for(descriptor: int, path: Path, patience: float, doing: str) -> None:

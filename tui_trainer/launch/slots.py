@@ -101,26 +101,38 @@ class Pool:
     """Then nobody else is to be on its GPUs, whatever it looks like: the scheduler gave them."""
 
     @classmethod
-    def here(cls) -> Pool:
+    def here(cls, driver: Driver | None = None) -> Pool:
         """The one of this process.
+
+        Args:
+            driver: One that is awake, where the answer of a sleeping one is not to be missed.
 
         Raises:
             UsageError: Its folder belongs to somebody else.
             OSError: It cannot be made.
         """
         job = job_name(os.environ)
-        folder = _own_folder()
+        folder = own_folder()
         if job:
-            folder /= f"job-{_NOT_IN_NAMES.sub('_', job)}"
-            folder.mkdir(mode=0o700, exist_ok=True)
+            folder = _owned(folder / f"job-{_NOT_IN_NAMES.sub('_', job)}")
         said = os.environ.get(CPU_SLOTS_VARIABLE, "")
         cpus = int(said) if CORE_COUNT.fullmatch(said) else allotted_cores().cores
-        driver = Driver()
+        driver = driver or Driver()
         return cls(folder, cpus, choices(driver), driver, is_of_job=bool(job))
+
+    def stand(self) -> None:
+        """Make its folder again where somebody cleared it away, as what cleans /tmp may.
+
+        Raises:
+            UsageError: By now it belongs to somebody else.
+            OSError: It cannot be made.
+        """
+        own_folder()
+        _owned(self.folder)
 
     def want(self, resources: Resources) -> Want:
         """What a run takes of it; of more than there is, all there is."""
-        if self.gpus and _would_use_gpu(resources):
+        if self.gpus and would_use_gpu(resources):
             return Want(min(resources.slots or 0, self.cpus), 1)
         return Want(min(resources.slots or self.cpus, self.cpus), 0)
 
@@ -195,6 +207,30 @@ def job_name(environment: Mapping[str, str]) -> str:
     return environment.get("PBS_JOBID") or environment.get("LSB_JOBID") or ""
 
 
+def own_folder() -> Path:
+    """A folder of this user's alone, on a disk of this machine.
+
+    Raises:
+        UsageError: It belongs to somebody else, or others may enter it.
+        OSError: It cannot be made.
+    """
+    said = os.environ.get(FOLDER_VARIABLE)
+    return _owned(Path(said) if said else _NODE_LOCAL / f"tui-trainer-{os.getuid()}")
+
+
+def _owned(folder: Path) -> Path:
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700, parents=True)
+    about = folder.lstat()
+    is_own = stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid()
+    if is_own and not about.st_mode & 0o077:
+        return folder
+    raise UsageError(
+        f"the slots of this machine are kept in {folder}, which is no folder of yours alone",
+        hint=f"move it away, make it yours (chmod 700), or let {FOLDER_VARIABLE} name another",
+    )
+
+
 def locked(path: Path, content: Mapping[str, object]) -> int | None:
     """A descriptor that holds the file locked; None where another process does.
 
@@ -203,13 +239,15 @@ def locked(path: Path, content: Mapping[str, object]) -> int | None:
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(path, flags, 0o600)
+    is_ours = False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        is_there = path.stat().st_ino == os.fstat(descriptor).st_ino
-    except (BlockingIOError, FileNotFoundError):
-        is_there = False
-    if not is_there:
-        os.close(descriptor)
+        with contextlib.suppress(BlockingIOError, FileNotFoundError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_ours = path.stat().st_ino == os.fstat(descriptor).st_ino
+    finally:
+        if not is_ours:
+            os.close(descriptor)
+    if not is_ours:
         return None
     # Who it is only matters to people; a full disk does not make the slot another's.
     with contextlib.suppress(OSError):
@@ -246,7 +284,8 @@ def touch(descriptors: Sequence[int]) -> None:
             os.utime(descriptor)
 
 
-def _would_use_gpu(resources: Resources) -> bool:
+def would_use_gpu(resources: Resources) -> bool:
+    """Whether a run computes on a GPU where there is one."""
     if resources.device != "auto":
         return resources.device == "cuda"
     with contextlib.suppress(PackageNotFoundError):
@@ -281,19 +320,3 @@ def _holder(path: Path) -> RunFolder | None:
 def _close(descriptors: Iterable[int]) -> None:
     for descriptor in descriptors:
         os.close(descriptor)
-
-
-def _own_folder() -> Path:
-    """A folder of this user's alone, on a disk of this machine."""
-    said = os.environ.get(FOLDER_VARIABLE)
-    folder = Path(said) if said else _NODE_LOCAL / f"tui-trainer-{os.getuid()}"
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700, parents=True)
-    about = folder.lstat()
-    is_own = stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid()
-    if is_own and not about.st_mode & 0o077:
-        return folder
-    raise UsageError(
-        f"the slots of this machine are kept in {folder}, which is no folder of yours alone",
-        hint=f"move it away, make it yours (chmod 700), or let {FOLDER_VARIABLE} name another",
-    )

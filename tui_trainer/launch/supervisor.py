@@ -24,7 +24,7 @@ from tui_trainer.launch.on_end import run_on_end
 from tui_trainer.launch.restarts import Decision, Restarts, wait_before
 from tui_trainer.launch.room import want_of_room
 from tui_trainer.launch.signals import Signals
-from tui_trainer.launch.turn import AtOnce, turn_of
+from tui_trainer.launch.turn import AtOnce, driver_for, turn_of
 from tui_trainer.record.claim import claim
 from tui_trainer.record.experiment_file import read_experiment_to_train
 from tui_trainer.record.failure import Hope
@@ -34,6 +34,7 @@ from tui_trainer.record.run_folder import VERIFICATIONS, RunFolder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tui_trainer.launch.gpu_choice import Driver
     from tui_trainer.launch.restarts import Ending
     from tui_trainer.launch.turn import Turn
     from tui_trainer.record.run_folder import AttemptFolder
@@ -47,9 +48,11 @@ def main() -> None:
     signals = Signals()
     try:
         resources = read_experiment_to_train(folder).experiment.resources
+        # Before the claim, after which a run that gives no beat would be taken for lost.
+        driver = driver_for(resources)
         attempt, owner = claim(folder)
         # Before the answer, after which others may be launched, who stand behind it.
-        turn = AtOnce(resources.slots) if NO_QUEUE in sys.argv[2:] else turn_of(folder, resources)
+        turn = _turn(folder, resources, driver)
     except TuiTrainerError as error:
         _answer({"message": error.message, "hint": error.hint, "exit_code": error.exit_code})
         sys.exit(error.exit_code)
@@ -154,6 +157,12 @@ class Supervisor:
 
     def _attempt(self, claimed: AttemptFolder, owner: Owner) -> SupervisedAttempt:
         return SupervisedAttempt(self._folder, claimed, owner, self._turn, self._signals)
+
+
+def _turn(folder: RunFolder, resources: Resources, driver: Driver) -> Turn:
+    if NO_QUEUE in sys.argv[2:]:
+        return AtOnce(resources.slots)
+    return turn_of(folder, resources, driver)
 
 
 def _leave_the_terminal() -> None:

@@ -95,7 +95,11 @@ def issue(pool: Pool, place: Place, want: Want, folder: RunFolder) -> tuple[Tick
     descriptor = locked(aside, content)
     if descriptor is None:
         raise BlockingIOError(f"somebody else holds {aside}")
-    aside.rename(path)
+    try:
+        aside.rename(path)
+    except OSError:
+        os.close(descriptor)
+        raise
     return Ticket(path, place, want.kinds, owner.token), descriptor
 
 

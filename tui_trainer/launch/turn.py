@@ -6,19 +6,22 @@ that a run which wants many is not kept waiting by those that want few.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tui_trainer.errors import TuiTrainerError, told
+from tui_trainer.launch.gpu_choice import Driver
 from tui_trainer.launch.resources import allotted_cores, threads_for
-from tui_trainer.launch.slots import Pool, Slots, touch
+from tui_trainer.launch.slots import Pool, Slots, touch, would_use_gpu
 from tui_trainer.launch.tickets import issue, tickets
+from tui_trainer.record.failure import Hope
 from tui_trainer.record.place import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from tui_trainer.launch.tickets import Ticket
     from tui_trainer.record.run_folder import RunFolder
@@ -141,7 +144,7 @@ class InLine:
         try:
             self.line_up()
             taken = self._take_if_next()
-        except OSError as error:
+        except (TuiTrainerError, OSError) as error:
             taken = f"the slots of this machine cannot be taken: {told(error).message}"
         if isinstance(taken, str):
             self.cause = taken
@@ -184,9 +187,10 @@ class InLine:
         """Stand where its place is by now.
 
         Raises:
+            UsageError: The folder of the slots is somebody else's by now.
             OSError: The ticket cannot be written.
         """
-        self._pool.folder.mkdir(mode=0o700, exist_ok=True)  # whoever cleans /tmp may take all of it
+        self._pool.stand()
         place = Place.read(self._folder.queue_file)
         if self._ticket is None or not self._ticket.path.exists():
             self._leave()
@@ -210,8 +214,8 @@ class InLine:
         while before and not before[-1].is_of_the_living():
             before.pop()
         if before:
-            rest = self._pool.held_by(self._want)
-            return f"{_ordinal(len(before) + 1)} in the queue{rest and '; '}{rest}"
+            # Who has the slots is looked up by who is next: a hundred would look at all of them.
+            return f"{_ordinal(len(before) + 1)} in the queue"
         self._is_first = True
         taken = self._pool.take(self._want, self._folder)
         if isinstance(taken, Slots):
@@ -220,21 +224,42 @@ class InLine:
 
     def _leave(self) -> None:
         if self._ticket is not None:
-            self._ticket.path.unlink(missing_ok=True)
+            # What is unlocked is nobody's, and removed by who stands behind it.
+            with contextlib.suppress(OSError):
+                self._ticket.path.unlink()
             os.close(self._descriptor)
         self._ticket = None
 
 
-def turn_of(folder: RunFolder, resources: Resources) -> Turn:
+def driver_for(resources: Resources) -> Driver:
+    """NVIDIA's, awake where the run would use it: until then it seems as if there were no GPU."""
+    driver = Driver()
+    if would_use_gpu(resources):
+        driver.wake_up()
+    return driver
+
+
+def turn_of(folder: RunFolder, resources: Resources, driver: Driver | None = None) -> Turn:
     """The turn of a run, which stands in the queue from now on; it waits for none if it cannot."""
     try:
-        turn = InLine(folder, resources, Pool.here())
-        turn.line_up()
+        turn = InLine(folder, resources, Pool.here(driver))
+        with _time_to_make_room():
+            turn.line_up()
     except (TuiTrainerError, OSError) as error:
         said = told(error)
         why = f"started without a place in the queue: {said.message}; {said.hint}"
         return AtOnce(resources.slots, why.rstrip("; "))
     return turn
+
+
+@contextlib.contextmanager
+def _time_to_make_room() -> Iterator[None]:
+    """A full disk is waited for in the queue: all that wait would begin at once in place of it."""
+    try:
+        yield
+    except OSError as error:
+        if Hope.after(error) is not Hope.ROOM:
+            raise
 
 
 def _ordinal(number: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
+import time
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import singledispatchmethod
@@ -45,8 +46,8 @@ STALLED_SECONDS = 60.0
 # Where no step can be counted: data decoded, a network compiled in its first step, a checkpoint
 # on its way to a slow disk. NVIDIA's ft_launcher waits as long for a first sign.
 STALLED_WITHOUT_STEPS_SECONDS = 1800.0
-
-
+# A supervisor takes its run within a minute; the clocks of two machines may be further apart.
+SECONDS_TO_BE_TAKEN = 3600.0
 # The stage of a supervisor that waits for the slots of its run: nothing is wrong with that.
 WAITS_FOR_SLOTS = "queued"
 
@@ -390,9 +391,16 @@ def _without_attempt(evidence: Evidence) -> Verdict:
     if evidence.history.launch_failure:
         return Verdict(State.FAILED, evidence.history.launch_failure)
     launched = evidence.history.launched
-    if launched is None or launched.owner.presence() is Presence.DEAD:
+    if launched is None or _is_cut_off(launched):
         return Verdict(State.FAILED, "its launch was cut off before a supervisor took it")
     return Verdict(State.QUEUED, "waits for its supervisor")
+
+
+def _is_cut_off(launched: Launched) -> bool:
+    launcher = launched.owner
+    if launcher.presence() is not Presence.OUT_OF_SIGHT:
+        return launcher.presence() is Presence.DEAD
+    return launcher.is_of_another_boot() or time.time() - launched.time > SECONDS_TO_BE_TAKEN
 
 
 def _awaited(job: Job, evidence: Evidence) -> Verdict:

@@ -41,7 +41,7 @@ Table = TypeVar("Table", bound=Struct)
 
 # No setting needs more; a file of a megabyte of mistakes is reported in a screenful.
 _MOST_ELEMENTS = 100
-_MOSTUNKNOWN_KEYS = 50
+_MOST_UNKNOWN_KEYS = 50
 _NOUNS = {"augment": "an augmentation", "data": "a data set", "optimizer": "an optimizer"}
 UNKNOWN_KEY: Final = "unknown key"
 
@@ -328,7 +328,7 @@ class _Checker:
     def _unknown_keys(self, kind: type[Struct], tree: dict[str, Any], keys: Keys) -> None:
         known = kind.__struct_fields__ + (() if keys else self._also_known)
         unknown = (key for key in tree if key not in known)
-        for key in islice(unknown, _MOSTUNKNOWN_KEYS):
+        for key in islice(unknown, _MOST_UNKNOWN_KEYS):
             near = suggestion(key, known) or (_further_in(key) if kind is Experiment else "")
             message = f"{UNKNOWN_KEY}{near or ';'} known keys: {listed(known)}"
             self._problem((*keys, key), message, near=nearest(key, known))
@@ -378,7 +378,7 @@ def _meant(kind: type[Struct], tree: dict[str, Any]) -> set[str]:
     """The keys that misspelled ones were meant to be; none of them is missing besides."""
     known = kind.__struct_fields__
     unknown = (key for key in tree if key not in known)
-    return {nearest(key, known) for key in islice(unknown, _MOSTUNKNOWN_KEYS)}
+    return {nearest(key, known) for key in islice(unknown, _MOST_UNKNOWN_KEYS)}
 
 
 def _near(annotation: Any, value: object) -> str:

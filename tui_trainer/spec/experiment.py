@@ -18,8 +18,7 @@ from tui_trainer.spec.evaluation import Evaluation
 from tui_trainer.spec.learning import CrossEntropy, NoScheduler, Optimizer, Scheduler, Sgd
 from tui_trainer.spec.model import Cnn, Model
 from tui_trainer.spec.ood import Ood
-from tui_trainer.spec.summary import BESIDE_THE_RESULT
-from tui_trainer.spec.table import Positive, Seed, Table, plain
+from tui_trainer.spec.table import BESIDE_THE_RESULT, Positive, Seed, Table, plain
 from tui_trainer.spec.training import Ema, Training, Warmup
 
 

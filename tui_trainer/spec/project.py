@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, structs
 
 from tui_trainer.errors import InvalidExperimentsError, UsageError
-from tui_trainer.spec.changes import change_layer, refused
+from tui_trainer.spec.changes import change_layer, parse_change, refused
 from tui_trainer.spec.check import check_experiment, check_part
 from tui_trainer.spec.cluster import Cluster
 from tui_trainer.spec.loader import Loader, located
@@ -135,6 +135,7 @@ class Project(Struct, frozen=True):
         if problems or name not in self.studies:
             raise InvalidExperimentsError([each.text(self.path.name) for each in problems])
         study = self.studies[name]
+        _refuse_varied(study, changes)
         return structs.replace(study, points=self._changed(study, changes)) if changes else study
 
     def _changed(self, study: Study, changes: Sequence[str]) -> tuple[Point, ...]:
@@ -157,6 +158,14 @@ class Project(Struct, frozen=True):
         known = f"known: {listed(names)}" if names else f"{self.path.name} has none"
         near = suggestion(name, names) or ";"
         return UsageError(f"there is no {what} {quote(name)}{near} {known}")
+
+
+def _refuse_varied(study: Study, changes: Sequence[str]) -> None:
+    """Let nobody change for all points what makes them differ, and what they are named after."""
+    varied = {factor.key for factor in study.factors}
+    for change in changes:
+        if ".".join(parse_change(change)[0]) in varied:
+            raise refused(change, f"the study {study.name} varies this key; change it in the file")
 
 
 def checked_over(layers: Layers, changes: Sequence[str]) -> Experiment:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tui_trainer.errors import InvalidExperimentsError
-from tui_trainer.spec.table import plain
+from tui_trainer.spec.table import BESIDE_THE_RESULT, plain
 from tui_trainer.spec.toml_file import TomlDocument, parse
 from tui_trainer.spec.wording import escape
 
@@ -21,11 +21,6 @@ SNAPSHOT_HINT: Final = "the snapshot was edited, or written by another version o
 
 Setting = bool | int | float | str
 _NO_SETTINGS = ("fingerprint", "description")
-BESIDE_THE_RESULT: Final = (
-    *("description", "checkpoint_minutes", "launcher", "resources"),
-    *("data.root", "data.verify", "data.stage"),
-)
-"""Keys and tables that decide nothing of a result: no fingerprint knows them."""
 
 
 class Summary(NamedTuple):

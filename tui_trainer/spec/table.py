@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Struct, structs
@@ -27,6 +27,11 @@ PathText = Annotated[str, Meta(min_length=1, pattern=r"\A[^\x00-\x1f\x7f-\x9f]+\
 OPEN = "parameters"
 """The key of tables that stand for any class of PyTorch: what the class takes. In TOML its
 parameters stand in the table itself."""
+BESIDE_THE_RESULT: Final = (
+    *("description", "checkpoint_minutes", "launcher", "resources"),
+    *("data.root", "data.verify", "data.stage"),
+)
+"""Keys and tables that decide nothing of a result: no fingerprint knows them."""
 
 
 class Table(Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,6 +11,8 @@ from tui_trainer.study.effects import LEVEL
 from tui_trainer.study.picture import LONGEST_LABEL, Bar, Bars
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tui_trainer.study.effects import Effect
     from tui_trainer.study.outcome import Outcome
 
@@ -34,14 +36,19 @@ def effects_figure(outcome: Outcome) -> Bars:
     unit = outcome.metric.unit.replace("pt", "points")
     name, _, _ = outcome.metric.heading.partition(" (")
     names = short_keys(tuple(dict.fromkeys(effect.factor for effect in effects)))
-    left_out = len(effects) - MOST_BARS
+    bars = tuple(_bar(effect, names[effect.factor], scale) for effect in effects[:MOST_BARS])
     return Bars(
         x_label=f"effect on {name}{f' ({unit})' if unit else ''}",
-        bars=tuple(_bar(effect, names[effect.factor], scale) for effect in effects[:MOST_BARS]),
+        bars=bars,
         noise=None if noise is None else scale * noise,
-        note=f"{1 - LEVEL:.0%} intervals"
-        + (f"; {left_out} smaller ones are left out" if left_out > 0 else ""),
+        note=_note(bars, len(effects) - len(bars)),
     )
+
+
+def _note(bars: Sequence[Bar], left_out: int) -> str:
+    has_intervals = any(bar.interval for bar in bars)
+    words = f"{1 - LEVEL:.0%} intervals" if has_intervals else "no interval is known"
+    return f"{words}; {left_out} smaller ones are left out" if left_out else words
 
 
 def _bar(effect: Effect, name: str, scale: float) -> Bar:

@@ -158,7 +158,8 @@ def ended_words(text: str) -> str:
         return f"exit code {status[1]}"
     known = _FAILURES.get(failed[1])
     told = plain_line(failed[2] or "").strip()
-    return f"{known} ({told})" if known and told else known or told or f"failure {failed[1]}"
+    why = f"{known} ({told})" if known and told else known or told or f"failure {failed[1]}"
+    return f"{why}; exit status {status[1]}"
 
 
 def _word(letters: str) -> Word:
