@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,35 @@ async def test_the_list_shows_every_state_with_its_cause(
         await told.go_to("cnn4/3")
         await told.sees("epoch 8/14", "step 12/19", "val", "train")
         screen_agrees(f"study-{size[0]}x{size[1]}", told.screen)
+
+
+@pytest.mark.parametrize("width", [80, 132, 170])
+async def test_a_cause_takes_the_place_of_figures_however_long_a_name_is(
+    tmp_path: Path, width: int
+) -> None:
+    name = "n" * 76
+    project = write_project(tmp_path, EXPERIMENTS.replace("cnn8", name))
+    dead = RunWriter(project, name).start().train(6, ood_gap=0.2)
+    dead.end(-9, "killed by SIGKILL: by a person")
+    RunWriter(project, name).start().train(2).beat(step=3, idle_seconds=95)
+    async with story(project, (width, 40)) as told:
+        await told.sees("digits-study", " 48.7 ", "killed by SIGKILL")
+        rows = told.screen.split("\n")
+        title = next(row for row in rows if " state " in row)
+        assert title.index("state") <= max(24, width // 4) + 3
+        (stalled,) = (row for row in rows if " 2/14 " in row)
+        assert "no step for 95 s" in stalled
+        assert not re.search(r"\d+m ", stalled), "when it ends cannot be told"
+        await told.sees_no("all done by")
+
+
+async def test_a_stopped_run_keeps_its_figures(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    stopped = RunWriter(project, "cnn4").start().train(9, ood_gap=0.24)
+    stopped.folder.attempt(1).ask_to_stop(at_once=False)
+    stopped.end(75, "stopped, resumable")
+    async with story(project, (80, 24)) as told:
+        await told.sees("■ stopped         9/14   87.4          65.6   21.8")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING, NamedTuple
 
+from tui_trainer.record.state import State
 from tui_trainer.study.forecast import Predictor
 
 if TYPE_CHECKING:
@@ -115,6 +116,8 @@ def outlook(
 
 def seconds_left(run: Run, whole: float | None) -> float | None:
     """What a run still takes: by its own epochs, or else as a part of what such runs take."""
+    if run.state is State.STALLED:
+        return None
     if run.eta_seconds is not None:
         return run.eta_seconds
     return None if whole is None else whole * (1.0 - run.share_done)

@@ -83,7 +83,7 @@ def all_done(ends: Outlook, held: int) -> str:
     done = ends.expected.all_done
     words = f"all done by {clock(done)}"
     if done is None:
-        words = "when all is done cannot be told yet: of some runs no epoch is known yet"
+        words = "when all is done cannot be told yet: of some runs no end is known"
     elif ends.by_wall_time is not None and ends.by_wall_time.all_done is not None:
         words += f"; by {clock(ends.by_wall_time.all_done)} if each takes its whole wall-time"
     are = "is" if held == 1 else "are"

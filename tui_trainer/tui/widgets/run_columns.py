@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 ROOM_FOR_ALL = 110
 # Columns from which on a run's attempts and its host have columns of their own.
 ROOM_FOR_WHERE = 180
+# One long name takes a quarter of the list from all the others' figures, within these.
+SHORTEST_LIMIT, LONGEST_NAME = 24, 40
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Layout:
         wide, medium = width >= 100, width >= 72
         shows_ood = has_ood and medium
         gap = 2 if medium else 1
-        limit = 60 if width >= 160 else 34
+        limit = min(LONGEST_NAME, max(SHORTEST_LIMIT, width // 4))
         layout = cls(
             width=width,
             gap=gap,

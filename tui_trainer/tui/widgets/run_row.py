@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from tui_trainer.tui.widgets.run_columns import Column, Layout
 
 # Less than this of a note says nothing; the status line has it whole.
-SHORTEST_NOTE = 24
+SHORTEST_NOTE = 16
+# As much of a cause says what is wrong: for more of it no figure gives way.
+LONG_ENOUGH = 40
+
+
+class Cell(NamedTuple):
+    """What a run has in a column."""
+
+    column: Column
+    text: str
+    ink: str
 
 
 class Look(NamedTuple):
@@ -174,9 +184,7 @@ def _experiment_cells(
         yield Span(row.missing or row.description, "" if row.missing else "muted")
         return
     newest, more = row.runs[0], len(row.runs) - 1
-    yield from _figures(newest, layout, glyphs)
-    yield gap
-    yield from _note(newest, layout, glyphs)
+    yield from _run_cells(newest, layout, glyphs)
     if more:
         yield Span(f" {glyphs.dot} {figures.plural(more, 'older run')}", "muted")
 
@@ -191,12 +199,13 @@ def _about(row: ExperimentView) -> str:
 
 
 def _run_cells(run: RunView, layout: Layout, glyphs: Glyphs) -> Iterator[Span]:
-    yield from _figures(run, layout, glyphs)
+    cells = _beside_its_cause(run, layout)
+    yield from _figures(run, layout, cells, glyphs)
     yield Span(" " * layout.gap)
-    yield from _note(run, layout, glyphs)
+    yield from _note(run, layout, _room_beside(cells, layout), glyphs)
 
 
-def _figures(run: RunView, layout: Layout, glyphs: Glyphs) -> Iterator[Span]:
+def _figures(run: RunView, layout: Layout, cells: Iterable[Cell], glyphs: Glyphs) -> Iterator[Span]:
     gap = Span(" " * layout.gap)
     yield gap
     yield from _state(run, layout, glyphs)
@@ -208,21 +217,40 @@ def _figures(run: RunView, layout: Layout, glyphs: Glyphs) -> Iterator[Span]:
     yield gap
     newest = run.epochs[-1].validation_accuracy if run.epochs else None
     yield Span(fit(figures.percent(newest), layout.val.width, right=True))
-    if _cause_needs_room(run, layout):
-        return
+    for column, text, ink in cells:
+        yield gap
+        yield Span(fit(text, column.width, glyphs.ellipsis, right=column.right), ink)
+
+
+def _beside_its_cause(run: RunView, layout: Layout) -> list[Cell]:
+    """The last figures, as many from the left as the run's cause leaves room for."""
+    cells = list(_last_figures(run, layout))
+    cause = width_of([Span(run.new_in_cause)])
+    # Nothing is wrong with a run that somebody stopped: it shows its figures.
+    needed = 0 if run.state is State.STOPPED else min(cause, LONG_ENOUGH)
+    while cells and _room_beside(cells, layout) < (needed if cells[-1].text else cause):
+        cells.pop()
+    return cells
+
+
+def _last_figures(run: RunView, layout: Layout) -> Iterator[Cell]:
     for column, text, ink in (
         (layout.test, figures.percent(run.clean_accuracy), ""),
         (layout.ood, figures.percent(run.ood.accuracy if run.ood else None), ""),
         (layout.ood_gap, figures.percent(run.ood.gap if run.ood else None), "muted"),
         (layout.score, _score(run), ""),
         (layout.best, _best(run), "muted"),
-        (layout.eta, "" if run.eta_seconds is None else figures.duration(run.eta_seconds), "muted"),
+        (layout.eta, _eta(run), "muted"),
         (layout.tries, str(run.attempt or ""), "muted"),
         (layout.where, where(run.facts), "muted"),
     ):
         if column.width:
-            yield gap
-            yield Span(fit(text, column.width, glyphs.ellipsis, right=column.right), ink)
+            yield Cell(column, text, ink)
+
+
+def _room_beside(cells: Iterable[Cell], layout: Layout) -> int:
+    every = sum(column.width + layout.gap for column in layout.given_up if column.width)
+    return layout.room_for_note + every - sum(each.column.width + layout.gap for each in cells)
 
 
 def _state(run: RunView, layout: Layout, glyphs: Glyphs) -> Iterator[Span]:
@@ -250,22 +278,20 @@ def _best(run: RunView) -> str:
     return f"{figures.percent(run.best.validation_accuracy)} @{run.best.epoch:>3}"
 
 
+def _eta(run: RunView) -> str:
+    """Of its epochs: a run that has trained them all has none."""
+    if run.eta_seconds is None or run.state is State.EVALUATING:
+        return ""
+    return figures.duration(run.eta_seconds)
+
+
 def _score(run: RunView) -> str:
     score = run.facts.figures.get("score")
     return "" if score is None else f"{score:.4g}"
 
 
-def _cause_needs_room(run: RunView, layout: Layout) -> bool:
-    """Whether the cause takes the place of figures that a run which stands still has no use for."""
-    has_none = not run.state.is_live or run.state is State.QUEUED
-    return bool(run.cause) and has_none and layout.width < 130
-
-
-def _note(run: RunView, layout: Layout, glyphs: Glyphs) -> Line:
+def _note(run: RunView, layout: Layout, room: int, glyphs: Glyphs) -> Line:
     """Why the run is as it is, and what helps, as far as there is room to say it."""
-    room = layout.room_for_note
-    if _cause_needs_room(run, layout):
-        room += sum(each.width + layout.gap for each in layout.given_up if each.width)
     if not run.cause:
         has_column = bool(layout.tries.width)
         again = run.attempt > 1 and not has_column
