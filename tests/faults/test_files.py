@@ -39,7 +39,7 @@ def test_what_is_no_file_is_read_as_none_and_not_written_through(
     put_in_place(folder.path / name, kind)
     run = RunReader(folder).look()
     assert run.epochs == ()
-    assert run.state is State.RUNNING
+    assert run.state is State.PREFLIGHT
     assert read_epochs(folder.epochs_file) == []
     if name == "events.jsonl":
         with pytest.raises(OSError, match=r"events\.jsonl"):

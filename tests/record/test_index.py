@@ -148,11 +148,11 @@ def test_a_run_claimed_elsewhere_just_now_is_not_lost_before_its_first_beat(
     reader.look()
     clock.seconds = 100 * SILENCE_SECONDS
     own(folder, ELSEWHERE)
-    assert reader.look().state is State.RUNNING
+    assert reader.look().state is State.PREFLIGHT
     clock.seconds += SILENCE_SECONDS + 1
     assert reader.look().state is State.LOST
     own(folder, ELSEWHERE)
-    assert reader.look().state is State.RUNNING
+    assert reader.look().state is State.PREFLIGHT
 
 
 def test_an_owner_that_cannot_be_read_for_a_moment_does_not_kill_the_run(folder: RunFolder) -> None:
@@ -161,9 +161,9 @@ def test_an_owner_that_cannot_be_read_for_a_moment_does_not_kill_the_run(folder:
     reader = RunReader(folder)
     content = attempt.owner_file.read_bytes()
     attempt.owner_file.unlink()
-    assert reader.look().state is State.RUNNING
+    assert reader.look().state is State.PREFLIGHT
     attempt.owner_file.write_bytes(content)
-    assert reader.look().state is State.RUNNING
+    assert reader.look().state is State.PREFLIGHT
 
 
 def test_a_run_that_is_over_is_read_again_once_it_goes_on(folder: RunFolder) -> None:
@@ -176,7 +176,7 @@ def test_a_run_that_is_over_is_read_again_once_it_goes_on(folder: RunFolder) -> 
     assert over.state is State.CRASHED
     assert reader.look() is over
     own(folder, ME)
-    assert reader.look().state is State.RUNNING
+    assert reader.look().state is State.PREFLIGHT
 
 
 def test_the_progress_of_an_earlier_attempt_is_not_shown(folder: RunFolder) -> None:
@@ -242,7 +242,7 @@ def test_what_the_core_said_of_its_end_counts_where_its_supervisor_was_killed(
         attempt=1, exit_code=ExitCode.CRASHED, cause="disk full: x", peak_memory_bytes=0
     )
     folder.attempt(1).core_ended_file.write_bytes(encode_record(event_record(ended)))
-    assert RunReader(folder).look().state is State.RUNNING
+    assert RunReader(folder).look().state is State.PREFLIGHT
     monkeypatch.setattr(Owner, "presence", lambda _: Presence.DEAD)
     run = RunReader(folder).look()
     cause = "disk full: x; its supervisor was killed"
@@ -267,7 +267,7 @@ def test_damaged_files_are_counted_and_do_not_hide_the_run(folder: RunFolder) ->
     run = RunReader(folder).look()
     assert [epoch.epoch for epoch in run.epochs] == [1]
     assert run.skipped_lines == 1
-    assert run.state is State.RUNNING
+    assert run.state is State.PREFLIGHT
 
 
 def test_a_damaged_experiment_does_not_hide_the_run(folder: RunFolder) -> None:

@@ -140,8 +140,8 @@ def test_a_live_run_is_live_whatever_its_scheduler_says(folder: RunFolder) -> No
     owner = Owner.of_process(os.getpid())
     claim_next(folder, owner)
     answer(None)
-    assert tell(folder, AttemptStarted(attempt=1, owner=owner, threads=1)).state is State.RUNNING
-    assert tell(folder, LIMIT).state is State.RUNNING
+    assert tell(folder, AttemptStarted(attempt=1, owner=owner, threads=1)).state is State.PREFLIGHT
+    assert tell(folder, LIMIT).state is State.PREFLIGHT
 
 
 def ended(folder: RunFolder) -> AttemptEnded:

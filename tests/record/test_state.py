@@ -98,6 +98,7 @@ def evidence(
 
 
 RUNNING = (LAUNCHED, started())
+BEGAN = TrainingBegan(attempt=1, epoch=1, step=0, checkpoint="")
 CASES = {
     "no supervisor yet": (evidence(attempt=0, owner=None), State.QUEUED),
     "no experiment": (replace(evidence(attempt=0), was_prepared=False), State.FAILED),
@@ -118,7 +119,8 @@ CASES = {
         evidence([Launched(time=1.0, launcher="local", owner=ELSEWHERE)], attempt=0, owner=None),
         State.FAILED,
     ),
-    "owner lives, nothing said yet": (evidence(), State.RUNNING),
+    "owner lives, nothing said yet": (evidence(), State.PREFLIGHT),
+    "started by hand, and trains": (evidence([*RUNNING, BEGAN]), State.RUNNING),
     "owner lives and trains": (evidence(RUNNING, heartbeat=beat()), State.RUNNING),
     "starts": (evidence(RUNNING, heartbeat=beat("starting")), State.PREFLIGHT),
     "is about to start": (evidence(RUNNING, heartbeat=beat("waiting")), State.PREFLIGHT),
@@ -171,10 +173,13 @@ CASES = {
         State.STOPPING,
     ),
     "both gone": (evidence(RUNNING, owner=DEAD, heartbeat=beat(core=DEAD)), State.CRASHED),
-    "claim unreadable, not watched yet": (evidence(RUNNING, owner=None), State.RUNNING),
+    "claim unreadable, not watched yet": (evidence(RUNNING, owner=None), State.PREFLIGHT),
     "claim unreadable, silent": (evidence(RUNNING, owner=None, is_beating=False), State.LOST),
-    "elsewhere, not watched yet": (evidence(RUNNING, owner=ELSEWHERE), State.RUNNING),
-    "elsewhere, beats": (evidence(RUNNING, owner=ELSEWHERE, is_beating=True), State.RUNNING),
+    "elsewhere, not watched yet": (evidence(RUNNING, owner=ELSEWHERE), State.PREFLIGHT),
+    "elsewhere, beats": (
+        evidence(RUNNING, owner=ELSEWHERE, heartbeat=beat(), is_beating=True),
+        State.RUNNING,
+    ),
     "elsewhere, silent": (evidence(RUNNING, owner=ELSEWHERE, is_beating=False), State.LOST),
     "done": (evidence([*RUNNING, ended(0)], owner=DEAD), State.FINISHED),
     "crash": (evidence([*RUNNING, ended(1)], owner=DEAD), State.CRASHED),
@@ -193,9 +198,9 @@ CASES = {
         evidence([*RUNNING, ended(-9)], owner=DEAD, stop_request=False),
         State.CRASHED,
     ),
-    "crashed once, runs again": (
-        evidence([*RUNNING, ended(1), started(attempt=2)], attempt=2),
-        State.RUNNING,
+    "crashed once, starts again": (
+        evidence([*RUNNING, BEGAN, ended(1), started(attempt=2)], attempt=2),
+        State.PREFLIGHT,
     ),
     "ended elsewhere": (evidence([*RUNNING, ended(0)], owner=ELSEWHERE), State.FINISHED),
 }

@@ -54,7 +54,7 @@ def test_its_number_is_not_given_to_another(runs: Path) -> None:
 def test_a_run_that_lives_is_left_alone(runs: Path) -> None:
     folder = find_run(runs, "cnn4/1")
     claim_next(folder, Owner.of_process(os.getpid()))
-    with pytest.raises(OwnedByAnotherError, match="cnn4/1 is running; it was left"):
+    with pytest.raises(OwnedByAnotherError, match="cnn4/1 is preflight; it was left"):
         trash(folder)
     assert folder.path.is_dir()
 

@@ -533,9 +533,17 @@ def _alive(evidence: Evidence) -> Verdict:
         return Verdict(State.QUEUED, standstill)
     if standstill:
         return Verdict(State.STALLED, standstill)
+    if beat is None and not _has_begun(evidence):
+        return Verdict(State.PREFLIGHT)
     # A core that was started by hand never has a heartbeat.
     stage = beat.progress.stage if beat else ""
     return Verdict(_STATE_OF_STAGE.get(stage, State.RUNNING))
+
+
+def _has_begun(evidence: Evidence) -> bool:
+    """Whether the newest attempt said that its training began."""
+    attempt = evidence.history.attempts.get(evidence.newest_attempt)
+    return attempt is not None and attempt.began_at_epoch > 0
 
 
 def _standstill(evidence: Evidence) -> str:
