@@ -50,8 +50,10 @@ def stand(tmp_path: Path) -> Callable[..., InLine]:
     """Puts runs in line, each behind the last: `stand(pool, "cnn/1", slots=2)`."""
     ranks = iter(range(1000, 1_000_000, 1000))
 
-    def stand(pool: Pool, name: str, resources: Resources | None = None) -> InLine:
-        folder = RunFolder(tmp_path / "runs" / name)
+    def stand(
+        pool: Pool, name: str, resources: Resources | None = None, project: str = ""
+    ) -> InLine:
+        folder = RunFolder(tmp_path / project / "runs" / name)
         folder.path.mkdir(parents=True, exist_ok=True)
         if not folder.queue_file.exists():
             Place(rank=next(ranks)).write(folder.queue_file)
@@ -60,6 +62,16 @@ def stand(tmp_path: Path) -> Callable[..., InLine]:
         return turn
 
     return stand
+
+
+def test_a_run_of_another_project_is_named_with_it(
+    own_slots: Path, stand: Callable[..., InLine]
+) -> None:
+    pool = pool_of(own_slots, 1)
+    theirs, ours = stand(pool, "cnn/1", project="faces"), stand(pool, "cnn/1")
+    assert theirs.has_come()
+    assert not ours.has_come()
+    assert ours.cause == "1st in the queue; cnn/1 (faces) has the slots"
 
 
 def test_runs_begin_in_the_order_in_which_they_came(

@@ -149,7 +149,7 @@ class Pool:
             descriptors = _lock_all([*cpus, *map(self._gpu, gpus)], holder)
             if descriptors:
                 return Slots(want.cpus, tuple(gpus), descriptors)
-        return "; ".join(filter(None, [*causes, self.held_by(want)]))
+        return "; ".join(filter(None, [*causes, self._held_by(want, holder.project)]))
 
     def slots(self) -> list[Slot]:
         """All of them, and who has each."""
@@ -160,12 +160,12 @@ class Pool:
             *(Slot(name, Want(0, 1), _holder(path)) for name, path in gpus),
         ]
 
-    def held_by(self, want: Want) -> str:
+    def _held_by(self, want: Want, here: Path) -> str:
         """Who has the slots that are wanted, in words; empty where nobody has any."""
         paths = self._cpus() if want.cpus else []
         paths += [self._gpu(gpu) for gpu in self.gpus] if want.gpus else []
         holders = {folder.path: folder for folder in filter(None, map(_holder, paths))}
-        names = [folder.run for folder in holders.values()]
+        names = [_named(folder, here) for folder in holders.values()]
         if not names:
             return ""
         more = len(names) - _MOST_NAMED
@@ -315,6 +315,12 @@ def _holder(path: Path) -> RunFolder | None:
     if not is_locked(path):
         return None
     return RunFolder(Path(text(read_json(path) or {}, "folder") or "/?/?/?"))
+
+
+def _named(holder: RunFolder, here: Path) -> str:
+    """Its name, of another project with that project's folder."""
+    theirs = holder.project
+    return holder.run if theirs == here else f"{holder.run} ({theirs.name or '?'})"
 
 
 def _close(descriptors: Iterable[int]) -> None:
