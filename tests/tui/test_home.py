@@ -21,6 +21,7 @@ from tui_trainer.errors import OwnedByAnotherError
 from tui_trainer.record.events import Alarmed, Warned, append_event
 from tui_trainer.record.run_folder import all_runs
 from tui_trainer.tui import keys
+from tui_trainer.tui.screens.home import Home
 from tui_trainer.tui.widgets.key_bar import KeyBar
 from tui_trainer.tui.widgets.line import as_text
 
@@ -249,6 +250,17 @@ async def test_enter_pressed_twice_launches_once(tmp_path: Path) -> None:
         await told.sees("not run")
         told.operations.seconds = 0.5
         await told.press(keys.OPEN, keys.OPEN, keys.OPEN)
+        await told.sees("cnn2/1")
+        await told.did("launch cnn2")
+
+
+async def test_a_launch_counts_before_its_thread_began(tmp_path: Path) -> None:
+    async with story(write_project(tmp_path)) as told:
+        await told.go_to("cnn2")
+        home = told.app.screen
+        assert isinstance(home, Home)
+        home.action_open()
+        home.action_open()
         await told.sees("cnn2/1")
         await told.did("launch cnn2")
 

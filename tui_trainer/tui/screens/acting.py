@@ -230,23 +230,31 @@ class Acting(Telling[None]):
         if not self._may_write():
             return
         # A key pressed twice must not launch twice.
-        if self._is_busy:
+        if self._is_busy or not self._operating.acquire(blocking=False):
             self._say("one moment: the last thing asked for is still being done")
         else:
-            self._begin(words, operation)
+            self._work(words, partial(self._finish_in_thread, self.app, operation))
 
     def _begin(self, words: str, operation: Callable[[], Operated]) -> None:
         """Do it, after what is still being done."""
+        self._work(words, partial(self._wait_in_thread, self.app, operation))
+
+    def _work(self, words: str, work: Callable[[], None]) -> None:
         self._say(f"{words} {self._glyphs.ellipsis}")
-        work = partial(self._operate_in_thread, self.app, operation)
         self.app.run_worker(work, thread=True)
 
-    def _operate_in_thread(self, app: App[list[str]], operation: Callable[[], Operated]) -> None:
-        with self._operating:
-            try:
-                outcome = operation()
-            except (TuiTrainerError, OSError) as error:
-                outcome = failure(error)
+    def _wait_in_thread(self, app: App[list[str]], operation: Callable[[], Operated]) -> None:
+        self._operating.acquire()
+        self._finish_in_thread(app, operation)
+
+    def _finish_in_thread(self, app: App[list[str]], operation: Callable[[], Operated]) -> None:
+        """Do it, and let the next thing be done."""
+        try:
+            outcome = operation()
+        except (TuiTrainerError, OSError) as error:
+            outcome = failure(error)
+        finally:
+            self._operating.release()
         self.tell(app, outcome)
 
     def tell(self, app: App[list[str]], outcome: Operated) -> None:

@@ -421,6 +421,8 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
         if self._view is None or self._view.project is None:
             return Operated("there is no experiments.toml any more", ink="bad")
         folder = self._operations.launch(self._view.project, name)
+        # Before the next key is taken: until the list has the run, nothing else tells of it.
+        self._awaited = (folder.experiment_name, folder.number)
         return Operated(f"launched {plain_line(folder.run)}", launched=folder)
 
     def _bring_back(self, runs: Path, names: Sequence[str]) -> Operated:
