@@ -316,7 +316,7 @@ class Store:
             reason = error.message
         else:
             reason = f"cannot read {self._path.name}: {error.strerror}"
-        return reason if self._project is None else f"{reason} (shown as it was before)"
+        return reason if self._project is None else f"shown as it was before: {reason}"
 
     def _read_runs(self) -> str:
         """Read the runs, or say why they are shown as they were."""
