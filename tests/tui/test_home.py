@@ -63,6 +63,46 @@ async def test_a_cause_takes_the_place_of_figures_however_long_a_name_is(
         await told.sees_no("all done by")
 
 
+@pytest.mark.parametrize(
+    ("stage", "idle_seconds", "asked_to_stop", "told_so", "untold"),
+    [
+        ("starting", 0.2, True, "◐ stopping", "starting"),
+        ("evaluating", 0.2, False, "epoch 3/14   evaluating", "step "),
+        ("training", 95, False, "◍ stalled: no step for 95 s", "img/s"),
+    ],
+    ids=["stops while it starts", "evaluates", "stands still"],
+)
+async def test_what_is_said_of_a_live_run_agrees_with_its_state(
+    tmp_path: Path,
+    stage: str,
+    idle_seconds: float,
+    told_so: str,
+    untold: str,
+    *,
+    asked_to_stop: bool,
+) -> None:
+    project = write_project(tmp_path)
+    run = RunWriter(project, "cnn2").start().train(2)
+    if asked_to_stop:
+        run.folder.attempt(1).ask_to_stop(at_once=False)
+    run.beat(step=0, stage=stage, idle_seconds=idle_seconds)
+    async with story(project) as told:
+        await told.go_to("cnn2/1")
+        await told.sees(told_so)
+        await told.sees_no(untold)
+
+
+async def test_where_nothing_has_trained_the_list_has_the_room_of_the_curves(
+    tmp_path: Path,
+) -> None:
+    project = write_project(tmp_path)
+    async with story(project) as told:
+        await told.go_to("cnn4")
+        assert "accuracy" not in told.screen
+        RunWriter(project, "cnn2").start().train(2).beat()
+        await told.sees("accuracy %")
+
+
 async def test_a_stopped_run_keeps_its_figures(tmp_path: Path) -> None:
     project = write_project(tmp_path)
     stopped = RunWriter(project, "cnn4").start().train(9, ood_gap=0.24)
@@ -440,7 +480,7 @@ async def test_a_half_saved_experiments_toml_leaves_the_last_good_one(study: Pat
     async with story(study) as told:
         await told.sees("● running")
         (study / "experiments.toml").write_text(EXPERIMENTS[: len(EXPERIMENTS) // 2] + '"')
-        await told.sees("shown as it was before", "experiments.toml:", "resnet18")
+        await told.sees("shown as it was before: ", "experiments.toml:", "resnet18")
         (study / "experiments.toml").write_text(EXPERIMENTS)
         await told.sees_no("shown as it was before")
 

@@ -39,6 +39,6 @@ def test_the_scheduler_itself_is_asked_and_who_leaves_ends_it(
         shown.sees("rehearsing every stage")
         assert cores_of(shown)
         shown.press("\x1b")
-        shown.sees("no run yet")
+        shown.sees("launches it")
         shown.shows_until(lambda: not cores_of(shown), "the end of the core")
         assert not list(tmp_path.glob("runs/*/*"))

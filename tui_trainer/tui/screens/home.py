@@ -104,6 +104,7 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
         """Show what the store saw."""
         view = self._view = message.view
         self.set_class(view.project is None, "-no-project")
+        self.set_class(not view.unread and not any(run.epochs for run in view.runs), "-no-epochs")
         self.query_one("#welcome", Words).show(_welcome(view))
         self.query_one("#warning", Words).show(_warning(view, self._glyphs))
         self._show_list()

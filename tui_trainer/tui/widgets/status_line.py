@@ -192,16 +192,23 @@ def _live_facts(run: RunView, glyphs: Glyphs) -> Iterator[Line]:
 
 
 def _progress(run: RunView, progress: Progress, glyphs: Glyphs) -> Iterator[Line]:
+    stage: Line = (Span(progress.stage, "accent"),)
+    # That it starts, or trains, is no longer so of a run that is to stop.
+    says_stage = run.state is not State.STOPPING or progress.stage == "saving"
     if progress.epoch < 1:
-        yield (Span(progress.stage, "accent"),)
+        if says_stage:
+            yield stage
         return
-    share = progress.step / progress.steps if progress.steps else 0.0
-    epoch = Span(f"epoch {progress.epoch}/{run.planned_epochs} ", "strong")
-    step = Span(f" step {progress.step:>{len(str(progress.steps))}}/{progress.steps}")
-    yield epoch, *bar(share, BAR_WIDTH, glyphs), step
-    if progress.stage != "training":
-        yield (Span(progress.stage, "accent"),)
-    if progress.images_per_second:
+    epoch = Span(f"epoch {progress.epoch}/{run.planned_epochs}", "strong")
+    if progress.stage == "evaluating":  # which has steps of its own that nobody counts
+        yield (epoch,)
+    else:
+        share = progress.step / progress.steps if progress.steps else 0.0
+        step = Span(f" step {progress.step:>{len(str(progress.steps))}}/{progress.steps}")
+        yield epoch, Span(" "), *bar(share, BAR_WIDTH, glyphs), step
+    if progress.stage != "training" and says_stage:
+        yield stage
+    if progress.images_per_second and run.state is not State.STALLED:
         yield _fact(f"{progress.images_per_second:.0f}", "img/s", word_first=False)
 
 
