@@ -68,5 +68,5 @@ def test_of_a_run_that_stands_still_nobody_knows_the_end(tmp_path: Path) -> None
     project = write_project(tmp_path)
     RunWriter(project, "cnn2").start().train(4).beat(idle_seconds=95)
     runs = {run.folder.path: run for run in Index(project / "runs").look()}
-    told = outlook(runs, {path: (1, 0) for path in runs}, {}, (1, 0))
+    told = outlook(runs, dict.fromkeys(runs, (1, 0)), {}, (1, 0))
     assert told.expected.all_done is None
