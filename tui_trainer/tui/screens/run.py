@@ -304,7 +304,7 @@ class RunPage(Scrolling, Planning, Speaking):
     def _show_charts(self) -> None:
         loss, accuracy = self.query_one("#loss", Plot), self.query_one("#accuracy", Plot)
         tab = f"{keys.shown(keys.NEXT_PLOT)}: " if self._shows_one_plot else ""
-        look, run = self._look, self._shown_run
+        look, run = replace(self._look, dashed=self.app.no_color), self._shown_run
         loss.show(charts.loss_chart(run, look, hint=tab and f"{tab}accuracy"))
         accuracy.show(charts.accuracy_chart(run, look, hint=tab and f"{tab}loss"))
 
