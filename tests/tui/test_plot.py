@@ -167,6 +167,30 @@ def test_what_is_cut_off_leaves_the_height_to_the_others_and_is_marked(first: fl
     assert not any("▲" in as_text(line) for line in log)
 
 
+@pytest.mark.parametrize(
+    ("epochs", "ticks"),
+    [
+        (2, "1 2"),
+        (5, "1 2 3 4 5"),
+        (10, "1 2 3 4 5 6 7 8 9 10"),
+        (12, "1 5 12"),
+        (14, "1 5 10 14"),
+        (100, "1 50 100"),
+        (203, "1 100 203"),
+    ],
+)
+def test_the_x_axis_has_a_tick_at_its_end_and_one_for_each_of_few_epochs(
+    epochs: int, ticks: str
+) -> None:
+    lines = draw_chart(chart([0.5] * epochs), 60, 14, UNICODE)
+    assert as_text(lines[-1]).split() == ticks.split()
+
+
+def test_a_constant_is_drawn_from_zero() -> None:
+    lines = [as_text(line) for line in draw_chart(chart([0.05] * 5), 60, 14, UNICODE)]
+    assert any(line.strip().startswith("0.00┤") for line in lines)
+
+
 def test_a_missing_value_is_a_gap_and_not_a_line() -> None:
     lines = draw_chart(chart([1, 1, None, None, None, 1, 1]), 60, 14, UNICODE)
     row = next(as_text(line) for line in lines if any(sign > "\u2800" for sign in as_text(line)))

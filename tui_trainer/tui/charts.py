@@ -73,7 +73,7 @@ class Look:
         return tuple(
             words
             for words, is_so in (
-                (f"{self.only} alone", self.only),
+                (f"{self.only} only", self.only),
                 (f"smoothed {self.smoothing:g}", self.smoothing),
                 ("by time", self.by_time),
                 (f"last {100 * self.zoom:.0f} %", self.zoom < 1),

@@ -306,7 +306,10 @@ class RunPage(Scrolling, Planning, Speaking):
         tab = f"{keys.shown(keys.NEXT_PLOT)}: " if self._shows_one_plot else ""
         look, run = replace(self._look, dashed=self.app.no_color), self._shown_run
         loss.show(charts.loss_chart(run, look, hint=tab and f"{tab}accuracy"))
-        accuracy.show(charts.accuracy_chart(run, look, hint=tab and f"{tab}loss"))
+        of_accuracy = charts.accuracy_chart(run, look, hint=tab and f"{tab}loss")
+        # Beside each other, the first one's title says of both how they are looked at.
+        notes = of_accuracy.notes if self._shows_one_plot else ()
+        accuracy.show(replace(of_accuracy, notes=notes))
 
     def _show_ending(self) -> None:
         """Why a run ended badly: below its curves, or in place of those that it does not have."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 SMALLEST_WIDTH, SMALLEST_HEIGHT = 24, 5
 # One tick in three rows and one in twelve columns can be read off without crowding the picture.
 ROWS_PER_TICK, COLUMNS_PER_TICK = 3, 12
+# Few epochs have a tick each.
+MOST_SINGLE_TICKS = 10
 # Below it floating-point numbers lose digits, and no loss that anybody reads off is there.
 SMALLEST_ON_LOG_SCALE = 1e-30
 SIGNS = ("o", "*", "+", "x", "#", "@")
@@ -207,8 +209,8 @@ def _is_drawable(value: float | None, chart: Chart) -> bool:
 
 def _linear_scale(low: float, high: float, ticks: int) -> Scale:
     if high - low < 1e-9 * max(1.0, abs(high)):
-        margin = abs(high) / 10 or 1.0
-        low, high = low - margin, high + margin
+        # Around it alone an axis would show digits that nobody asked for.
+        low, high = (min(0.0, 1.25 * low), max(0.0, 1.25 * high)) if high else (-1.0, 1.0)
     step = _round_step((high - low) / ticks)
     # The ends stand on quarters of a step: on whole ones a small plot would be half empty.
     quarter = step / 4
@@ -465,6 +467,8 @@ def _x_ticks(chart: Chart, columns: int) -> list[float]:
         first, last = math.ceil(chart.first_x / step), math.floor(chart.last_x / step + 1e-9)
         return [index * step for index in range(first, last + 1)]
     first, last = math.ceil(chart.first_x), math.floor(chart.last_x)
+    if last - first < min(MOST_SINGLE_TICKS, columns // (len(str(last)) + 1)):
+        return list(range(first, last + 1))
     whole_step = max(1, round(_round_step(max(1.0, (last - first + 1) / most))))
-    multiples = range((first // whole_step + 1) * whole_step, last + 1, whole_step)
-    return [first, *multiples]
+    multiples = range((first // whole_step + 1) * whole_step, last, whole_step)
+    return [first, *(each for each in multiples if 2 * (last - each) >= whole_step), last]
