@@ -157,7 +157,7 @@ def test_signs_stand_on_lines_that_run_together_and_on_dashed_ones() -> None:
 
 @pytest.mark.parametrize("first", [3.8, 1e12])
 def test_what_is_cut_off_leaves_the_height_to_the_others_and_is_marked(first: float) -> None:
-    curve = [first, *(0.5 - 0.04 * epoch for epoch in range(10))]
+    curve: list[float | None] = [first, *(0.5 - 0.04 * epoch for epoch in range(10))]
     title, top, *rows = draw_chart(replace(chart(curve), top=0.5), 60, 14, UNICODE)
     assert f"▲ up to {figures.loss(first)}" in as_text(title)
     assert "▲" in as_text(top)
