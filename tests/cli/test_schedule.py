@@ -13,7 +13,7 @@ def test_the_learning_rate_is_drawn_over_the_epochs(tui_trainer: CommandLine) ->
     done = tui_trainer("schedule", "one", *changes)
     assert done.returncode == ExitCode.DONE, done.stderr
     assert "learning rate  step_lr" in done.stdout
-    assert "lr 1.0e-02" in done.stdout
+    assert "lr 0.01" in done.stdout
     assert "step_lr over 4 epochs, 5 steps each" in done.stdout
     assert not any(line.endswith(" ") for line in done.stdout.splitlines())
 

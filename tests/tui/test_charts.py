@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.tui.run_folders import RunWriter, write_project
-from tui_trainer.tui.charts import Look, accuracy_chart, loss_chart, smooth
+from tui_trainer.tui.charts import (
+    ACCURACY,
+    LOSS,
+    Look,
+    accuracy_chart,
+    compare_chart,
+    loss_chart,
+    smooth,
+)
 from tui_trainer.tui.glyphs import UNICODE
 from tui_trainer.tui.store import Store
 from tui_trainer.tui.widgets.line import as_text
@@ -99,6 +107,36 @@ def test_before_the_first_epoch_its_chart_says_what_is_done(
 def test_one_series_alone_and_a_chart_without_it(run: RunView) -> None:
     assert [series.name for series in accuracy_chart(run, Look(only="ood")).series] == ["ood"]
     assert loss_chart(run, Look(only="ood")).empty == "ood has none"
+
+
+def test_without_colours_each_curve_has_a_dash_and_a_letter_of_its_own(run: RunView) -> None:
+    series = accuracy_chart(run, Look(dashed=True)).series
+    assert [each.sign for each in series] == ["t", "v", "o"]
+    assert len({each.dash for each in series}) == 3
+    assert not any(each.sign for each in accuracy_chart(run, Look()).series)
+
+
+@pytest.mark.parametrize(
+    ("losses", "top"),
+    [
+        ([3.8, 0.3, 0.2, 0.15, 0.1], 0.3),
+        ([2.3, 1.8, 1.4, 1.1, 0.9], None),
+        ([3.8, 0.1, 0.1, 3.7], None),
+        ([3.8, 0.1], None),
+    ],
+)
+def test_a_first_loss_that_presses_the_others_flat_is_cut_off(
+    run: RunView, losses: list[float], top: float | None
+) -> None:
+    epochs = tuple(
+        replace(epoch, train_loss=loss, validation_loss=loss)
+        for epoch, loss in zip(run.epochs, losses, strict=False)
+    )
+    told = replace(run, epochs=epochs)
+    assert loss_chart(told, Look()).top == top
+    assert loss_chart(told, Look(log=True)).top is None
+    assert compare_chart([told], LOSS, log=False).top == top
+    assert compare_chart([told], ACCURACY, log=False).top is None
 
 
 def test_the_series_are_gone_through_as_far_as_there_are_any() -> None:

@@ -530,7 +530,9 @@ async def test_without_colours_it_works(study: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("NO_COLOR", "1")
     async with story(study) as told:
         await told.go_to("cnn4/3")
-        await told.sees("epoch 8/14")
+        await told.sees("epoch 8/14", "⠑v⡀")
+        await told.press(keys.OPEN)
+        await told.sees("[1 curves]", "⠸v")
 
 
 async def test_a_terminal_without_unicode_gets_ascii_alone(

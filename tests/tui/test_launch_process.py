@@ -34,7 +34,7 @@ def test_the_scheduler_itself_is_asked_and_who_leaves_ends_it(
         shown.sees("launch cnn2")
         shown.press("scheduler={name='step_lr',step_size=7}")
         shown.sees("learning rate  step_lr")
-        shown.sees("lr 1.0e-02")
+        shown.sees("lr 0.01")
         shown.press("\x12")  # Ctrl+R
         shown.sees("rehearsing every stage")
         assert cores_of(shown)

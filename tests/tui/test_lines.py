@@ -72,6 +72,12 @@ def test_figures_have_fixed_decimals() -> None:
         "12.30",
         "1.2e+05",
     ]
+    assert [figures.learning_rate(value) for value in (0.1, 0.0254, 0.00081, 0.0)] == [
+        "0.1",
+        "0.025",
+        "8.1e-04",
+        "0",
+    ]
     assert (figures.size(640_000_000), figures.size(7_800_000_000)) == ("640 MB", "7.8 GB")
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.tui.snapshot import screen_agrees
 from tui_trainer.tui import figures
-from tui_trainer.tui.glyphs import ASCII, UNICODE
+from tui_trainer.tui.glyphs import ASCII, UNICODE, Glyphs
 from tui_trainer.tui.widgets.braille import Canvas, straight_line, thin_out
 from tui_trainer.tui.widgets.line import as_text, width_of
 from tui_trainer.tui.widgets.plot import Chart, Series, draw_chart, round_epochs, scale_for
@@ -134,6 +134,61 @@ def test_labels_stand_in_the_order_of_their_values() -> None:
     train = next(y for y, line in enumerate(lines) if "train 1.010" in line)
     val = next(y for y, line in enumerate(lines) if "val 1.000" in line)
     assert train < val
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
+def test_lines_that_run_together_take_turns(glyphs: Glyphs) -> None:
+    lines = draw_chart(chart([1.0] * 30, [1.0] * 30), 60, 14, glyphs)
+    curve = next(line for line in lines if "train 1.000" in as_text(line))[2:-1]
+    assert {"train", "validation"} <= {span.ink for span in curve}
+
+
+def test_signs_stand_on_lines_that_run_together_and_on_dashed_ones() -> None:
+    both = chart([1.0] * 30, [1.0] * 30)
+    signed = tuple(
+        replace(series, sign=series.name[0], dash=dash)
+        for series, dash in zip(both.series, ((1, 0), (1, 2)), strict=True)
+    )
+    lines = draw_chart(replace(both, series=signed), 60, 14, UNICODE)
+    row = next(as_text(line) for line in lines if "train 1.000" in as_text(line))
+    curve = row.removesuffix(" train 1.000")
+    assert {"t", "v"} <= set(curve)
+
+
+@pytest.mark.parametrize("first", [3.8, 1e12])
+def test_what_is_cut_off_leaves_the_height_to_the_others_and_is_marked(first: float) -> None:
+    curve: list[float | None] = [first, *(0.5 - 0.04 * epoch for epoch in range(10))]
+    title, top, *rows = draw_chart(replace(chart(curve), top=0.5), 60, 14, UNICODE)
+    assert f"▲ up to {figures.loss(first)}" in as_text(title)
+    assert "▲" in as_text(top)
+    drawn = [row for row in rows if any(sign > "\u2800" for sign in as_text(row))]
+    assert len(drawn) >= 9
+    log = draw_chart(chart(curve, log=True), 60, 14, UNICODE)
+    assert not any("▲" in as_text(line) for line in log)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "ticks"),
+    [
+        (2, "1 2"),
+        (5, "1 2 3 4 5"),
+        (10, "1 2 3 4 5 6 7 8 9 10"),
+        (12, "1 5 12"),
+        (14, "1 5 10 14"),
+        (100, "1 50 100"),
+        (203, "1 100 203"),
+    ],
+)
+def test_the_x_axis_has_a_tick_at_its_end_and_one_for_each_of_few_epochs(
+    epochs: int, ticks: str
+) -> None:
+    lines = draw_chart(chart([0.5] * epochs), 60, 14, UNICODE)
+    assert as_text(lines[-1]).split() == ticks.split()
+
+
+def test_a_constant_is_drawn_from_zero() -> None:
+    lines = [as_text(line) for line in draw_chart(chart([0.05] * 5), 60, 14, UNICODE)]
+    assert any(line.strip().startswith("0.00┤") for line in lines)
 
 
 def test_a_missing_value_is_a_gap_and_not_a_line() -> None:

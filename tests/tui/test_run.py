@@ -59,6 +59,7 @@ async def test_the_curves_can_be_looked_at_in_other_ways(tmp_path: Path) -> None
         await told.sees("smoothed 0.6", "val 91.5")  # a label says what was measured
         await told.press(keys.SMOOTHING)
         await told.sees("smoothed 0.9")
+        assert told.screen.count("smoothed") == 1
         await told.press(keys.SMOOTHING)
         await told.sees_no("smoothed")
         await told.press(keys.X_AXIS)
@@ -68,10 +69,10 @@ async def test_the_curves_can_be_looked_at_in_other_ways(tmp_path: Path) -> None
         await told.press(keys.ZOOM)
         await told.sees("last 25 %")
         await told.press(keys.ZOOM, keys.SERIES)
-        await told.sees("train alone", "train 92.5")
+        await told.sees("train only", "train 92.5")
         await told.sees_no("val 91.5", "◆")
         await told.press(keys.SERIES, keys.SERIES)
-        await told.sees("ood alone", "ood 71.5", "ood has none")
+        await told.sees("ood only", "ood 71.5", "ood has none")
         await told.press(keys.SERIES, keys.LOG_SCALE)
         await told.sees("loss  log", "val 91.5")
 
@@ -189,7 +190,34 @@ async def test_the_log_is_followed_and_searched(study: Path) -> None:
         await told.press(keys.SEARCH)
         await told.type("nowhere")
         await told.press(keys.FIND)
-        await told.sees("nowhere is not in what is shown of the log")
+        await told.sees("nowhere is not in the log")
+
+
+async def test_search_and_the_last_traceback_reach_the_whole_of_a_long_log(study: Path) -> None:
+    log = run_of(study, "cnn4/3").attempt(2).log_file
+    lines = [f"step {number}\n" for number in range(100_000)]
+    lines[2_000], lines[50_000] = "Traceback (most recent call last):\n", "a Needle, here\n"
+    lines[70_000] = "another needle\n"
+    log.write_text("".join(lines))
+    async with story(study, (80, 24)) as told:
+        await open_page(told, "cnn4/3", Tab.LOG)
+        await told.sees("step 99999", "follows its end")
+        await told.press(keys.SEARCH)
+        await told.type("needle")
+        await told.press(keys.FIND)
+        await told.sees("another needle", "step 69999", "G goes to its end")
+        await told.press(keys.LAST_MATCH)
+        await told.sees("a Needle, here", "step 49999")
+        await told.press(keys.TO_TRACEBACK)
+        await told.sees("Traceback (most", "step 1999")
+        with log.open("a") as file:
+            file.write("one more\n")
+        await told.press(keys.BOTTOM)
+        await told.sees("step 99999", "one more")
+        await told.press(keys.SEARCH)
+        await told.type("nowhere")
+        await told.press(keys.FIND)
+        await told.sees("nowhere is not in the log")
 
 
 async def test_every_attempt_has_its_log(study: Path) -> None:

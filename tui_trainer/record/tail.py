@@ -38,16 +38,22 @@ class End(NamedTuple):
         return rest if newline and rest else self.content
 
 
-def read_end(path: Path, limit: int) -> End | None:
-    """The last `limit` bytes of a regular file, or None where none can be read."""
+def read_end(path: Path, limit: int, before: int | None = None) -> End | None:
+    """The last `limit` bytes of a regular file, or of what stands before a place in it.
+
+    None where none can be read.
+    """
     try:
         descriptor = _open_regular(path)
         if descriptor is None:
             return None
         with os.fdopen(descriptor, "rb") as file:
-            begin = max(0, os.fstat(descriptor).st_size - limit)
+            size = os.fstat(descriptor).st_size
+            end = size if before is None else min(before, size)
+            begin = max(0, end - limit)
             file.seek(begin)
-            return End(file.read(limit), begin)
+            # What grows meanwhile belongs to the end, and to nothing before it.
+            return End(file.read(limit if before is None else end - begin), begin)
     except OSError:
         return None
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 # So few are compared over the whole width: beside more of them that are to come they say little.
 FEW_EPOCHS = 5
+# The first of so many epochs, or one, may be cut off at the top of a loss, where all later ones had
+# less than one part in `FLAT` of the height beside them.
+EPOCHS_PER_CUT, FEWEST_TO_CUT, FLAT = 20, 4, 4
 # Weight tells three curves apart where there are no colours, dashes the next three, and so on.
 DASHES: tuple[Dash, ...] = ((1, 0), (5, 3), (1, 2))
 CURVES_PER_DASH = 3
@@ -49,6 +52,8 @@ class Look:
     """The one series to show; empty: all."""
     marks: bool = False
     """Whether the best epoch and the beginnings of attempts are marked."""
+    dashed: bool = False
+    """Curves are told apart by dashes and the first letters of their names, for want of colours."""
 
     def change_smoothing(self) -> Look:
         """The next one."""
@@ -68,7 +73,7 @@ class Look:
         return tuple(
             words
             for words, is_so in (
-                (f"{self.only} alone", self.only),
+                (f"{self.only} only", self.only),
                 (f"smoothed {self.smoothing:g}", self.smoothing),
                 ("by time", self.by_time),
                 (f"last {100 * self.zoom:.0f} %", self.zoom < 1),
@@ -84,7 +89,8 @@ def loss_chart(run: RunView, look: Look, *, hint: str = "") -> Chart:
         "val": lambda epoch: epoch.validation_loss,
     }
     chart = _chart("loss", measures, run, look, figures.loss)
-    return replace(chart, log=look.log, hint=hint)
+    top = None if look.log else _top(chart.series)
+    return replace(chart, log=look.log, top=top, hint=hint)
 
 
 def accuracy_chart(run: RunView, look: Look, *, hint: str = "") -> Chart:
@@ -130,15 +136,17 @@ def compare_chart(
         dashed: Whether curves are told apart by dashes, for want of colours.
         hint: At the end of the title line.
     """
+    series = tuple(
+        replace(_numbered(number, run, figure), dash=_dash(number) if dashed else SOLID)
+        for number, run in enumerate(runs, 1)
+    )
     return Chart(
         title=figure.title,
-        series=tuple(
-            replace(_numbered(number, run, figure), dash=_dash(number) if dashed else SOLID)
-            for number, run in enumerate(runs, 1)
-        ),
+        series=series,
         last_x=max((_compared_end(run) for run in runs), default=2),
         show_value=figures.loss if figure.is_loss else lambda value: f"{value:.1f}",
         log=log and figure.is_loss,
+        top=_top(series) if figure.is_loss and not log else None,
         hint=hint,
         empty="none of the runs has measured that",
     )
@@ -155,6 +163,21 @@ def study_chart(
         series=tuple(replace(series, name=name, sign="") for series, name in named),
         empty="none of its points has finished an epoch",
     )
+
+
+def _top(series: Sequence[Series]) -> float | None:
+    """Where a loss is cut off, so that its first epochs do not press the others flat; None: not."""
+    points = [(x, y) for each in series for x, y in each.points if y is not None]
+    ends = [each.last for each in series if each.last is not None]
+    xs = sorted({x for x, _ in points})
+    if len(xs) < FEWEST_TO_CUT:
+        return None
+    lowest, highest = min(y for _, y in points), max(y for _, y in points)
+    for first_kept in xs[1 : 1 + max(1, len(xs) // EPOCHS_PER_CUT)]:
+        top = max(*ends, *(y for x, y in points if x >= first_kept))
+        if FLAT * (top - lowest) <= highest - lowest:
+            return top
+    return None
 
 
 def _numbered(number: int, run: RunView, figure: Figure) -> Series:
@@ -192,6 +215,7 @@ def smooth(values: list[float | None], weight: float) -> list[float | None]:
 
 
 _INKS = {"train": "train", "val": "validation", "ood": "ood"}
+_DASHES = dict(zip(_INKS, DASHES, strict=True))
 
 
 def _chart(
@@ -238,6 +262,8 @@ def _xs(run: RunView, look: Look) -> tuple[list[float], str]:
 def _lines(name: str, of: Measure, run: RunView, look: Look, xs: list[float]) -> list[Series]:
     values = [of(epoch) for epoch in run.epochs]
     line = Series(name, _INKS[name], tuple(zip(xs, values, strict=True)))
+    if look.dashed:
+        line = replace(line, dash=_DASHES[name], sign=name[0])
     if not look.smoothing:
         return [line]
     smoothed = tuple(zip(xs, smooth(values, look.smoothing), strict=True))

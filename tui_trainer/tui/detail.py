@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tui_trainer.spec.project import Project
     from tui_trainer.spec.settings import Setting
 
-# More of a log than this is read with `tui-trainer logs`: it would take a key a while to search it.
+# More of a log than this at once would take a key a while.
 LOG_BYTES = 128 << 10
 LONGEST_CLASS_NAME = 24
 
@@ -56,7 +56,7 @@ class Tab(Enum):
 
 @dataclass(frozen=True)
 class Log:
-    """The end of an attempt's log."""
+    """A part of an attempt's log."""
 
     attempt: int
     """0 where there is none yet."""
@@ -64,6 +64,13 @@ class Log:
     lines: tuple[str, ...]
     bytes_before: int
     """That stand before them and are not shown."""
+    end: int | None = None
+    """Where the part ends; None: at the log's own end."""
+
+    def has(self, wanted: str) -> bool:
+        """Whether a line has the words, in either case."""
+        wanted = wanted.casefold()
+        return any(wanted in line.casefold() for line in self.lines)
 
 
 class ConfigLine(NamedTuple):
@@ -161,17 +168,24 @@ class DetailReader:
 
     _before: tuple[object, Detail] | None = field(default=None, repr=False)
 
-    def read(self, tab: Tab, attempt: int, run: Run, project: Project | None) -> Detail:
+    def read(
+        self,
+        tab: Tab,
+        attempt: int,
+        run: Run,
+        project: Project | None,
+        log_end: int | None = None,
+    ) -> Detail:
         """The page `tab`; of the pages of one attempt that of `attempt`, or of the newest for 0."""
         number = attempt or run.newest_attempt
-        traces, make = self._pages(number, run, project)[tab]
-        key = (run.folder, tab, number, traces)
+        traces, make = self._pages(number, run, project, log_end)[tab]
+        key = (run.folder, tab, number, log_end, traces)
         if self._before is None or self._before[0] != key:
             self._before = (key, make())
         return self._before[1]
 
     def _pages(
-        self, number: int, run: Run, project: Project | None
+        self, number: int, run: Run, project: Project | None, log_end: int | None
     ) -> dict[Tab, tuple[object, Callable[[], Detail]]]:
         """What each page depends on, and what makes it."""
         folder, newest = run.folder, run.newest_attempt
@@ -183,7 +197,7 @@ class DetailReader:
             Tab.CURVES: (None, lambda: None),
             Tab.LOG: (
                 (identity(attempt.log_file), newest),
-                lambda: _read_log(attempt.log_file, number, newest),
+                lambda: _read_log(attempt.log_file, number, newest, log_end),
             ),
             Tab.CONFIG: (snapshot, lambda: _read_config(folder, project)),
             Tab.ATTEMPTS: (attempts, lambda: attempts),
@@ -196,14 +210,30 @@ class DetailReader:
         }
 
 
-def _read_log(file: Path, number: int, attempts: int) -> Log:
-    end = read_end(file, LOG_BYTES) if number else None
+def earlier_parts(file: Path, log: Log) -> Iterator[Log]:
+    """The parts of a log before the shown one, the last one first, and then from its end again."""
+    yield from _parts_before(file, log, log.bytes_before)
+    yield from _parts_before(file, log, None)
+
+
+def _parts_before(file: Path, log: Log, end: int | None) -> Iterator[Log]:
+    while end is None or end > 0:
+        part = _read_log(file, log.attempt, log.attempts, end)
+        if not part.lines:
+            return
+        yield part
+        end = part.bytes_before
+
+
+def _read_log(file: Path, number: int, attempts: int, before: int | None) -> Log:
+    end = read_end(file, LOG_BYTES, before) if number else None
     if end is None:
         return Log(number, attempts, (), 0)
     content = end.whole_lines
     text = plain_text(content.decode(errors="replace").expandtabs(4), LONGEST_SHOWN_LINE)
     lines = tuple(line.rstrip() for line in text.removesuffix("\n").split("\n"))
-    return Log(number, attempts, lines, end.begin + len(end.content) - len(content))
+    bytes_before = end.begin + len(end.content) - len(content)
+    return Log(number, attempts, lines, bytes_before, before)
 
 
 def _read_config(folder: RunFolder, project: Project | None) -> Config:

@@ -19,8 +19,8 @@ def loss(value: float | None, absent: str = "") -> str:
 
 
 def learning_rate(value: float) -> str:
-    """Two digits are what a schedule is told apart by: `8.1e-04`."""
-    return f"{value:.1e}"
+    """Two digits are what a schedule is told apart by: `0.1`, `0.025`, `8.1e-04`."""
+    return f"{value:.2g}" if 0.001 <= value < 1000 or not value else f"{value:.1e}"
 
 
 def duration(seconds: float) -> str:

@@ -89,6 +89,8 @@ class Focus(NamedTuple):
     tab: Tab
     attempt: int
     """Of the pages that are about one attempt; 0: the newest."""
+    log_end: int | None = None
+    """Where the shown part of a log ends; None: at the log's own end."""
 
 
 class FocusChanged(Message):
@@ -274,7 +276,7 @@ class Store:
         run = next((run for run in self._runs if run.folder == focus.folder), None)
         if run is None:
             return
-        detail = self._details.read(focus.tab, focus.attempt, run, self._project)
+        detail = self._details.read(focus.tab, focus.attempt, run, self._project, focus.log_end)
         new = (wanted, self._seen[run.folder.path].view, detail)
         if new != self._told_of_focus:
             self._told_of_focus = new

@@ -347,7 +347,7 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
             accuracy.show(charts.no_chart("accuracy %", "no run yet"))
             return
         tab = f"{keys.shown(keys.NEXT_PLOT)}: " if self._shows_one_plot else ""
-        look = charts.Look(log=self._log_scale)
+        look = charts.Look(log=self._log_scale, dashed=self.app.no_color)
         loss.show(charts.loss_chart(run, look, hint=tab and f"{tab}accuracy"))
         accuracy.show(charts.accuracy_chart(run, look, hint=tab and f"{tab}loss"))
 

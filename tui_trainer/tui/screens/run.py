@@ -6,9 +6,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Horizontal
+from textual.worker import get_current_worker
 
 from tui_trainer.tui import charts, keys
-from tui_trainer.tui.detail import Attempts, Config, Detail, Log, PreflightTable, Tab
+from tui_trainer.tui.detail import (
+    Attempts,
+    Config,
+    Detail,
+    Log,
+    PreflightTable,
+    Tab,
+    earlier_parts,
+)
 from tui_trainer.tui.run_files import Files
 from tui_trainer.tui.screens.planning import Planning
 from tui_trainer.tui.screens.scrolling import Scrolling
@@ -19,7 +28,7 @@ from tui_trainer.tui.widgets.attempts_page import AttemptsPage
 from tui_trainer.tui.widgets.config_page import ConfigPage
 from tui_trainer.tui.widgets.files_page import FilesPage
 from tui_trainer.tui.widgets.key_bar import KeyBar, Offer
-from tui_trainer.tui.widgets.log_page import LogPage
+from tui_trainer.tui.widgets.log_page import TRACEBACK, LogPage
 from tui_trainer.tui.widgets.page_view import NoPage, PageView
 from tui_trainer.tui.widgets.plot import Plot
 from tui_trainer.tui.widgets.preflight_page import PreflightPage
@@ -73,6 +82,7 @@ class RunPage(Scrolling, Planning, Speaking):
         self._attempt = 0
         self._wanted = ""
         self._found_at = -1
+        self._log_end: int | None = None
         self._detail: Detail = None
 
     def compose(self) -> ComposeResult:
@@ -167,8 +177,12 @@ class RunPage(Scrolling, Planning, Speaking):
             return
         page = LogPage(detail, self._wanted, self._found_at)
         found = page.found
+        is_before_all = step < 0 and self._found_at >= 0 and self._found_at <= min(found, default=0)
+        if detail.bytes_before and (is_before_all or not found):
+            self._look_in_other_parts(detail, self._wanted)
+            return
         if not found:
-            self._say(f"{self._wanted} is not in what is shown of the log")
+            self._say(f"{self._wanted} is not in the log")
             return
         after = [at for at in found if at > self._found_at]
         before = [at for at in found if at < self._found_at]
@@ -180,11 +194,20 @@ class RunPage(Scrolling, Planning, Speaking):
         if not isinstance(self._detail, Log):
             return
         line = LogPage(self._detail).last_traceback
-        if line is None:
-            self._say("no traceback is in what is shown of the log")
+        if line is None and self._detail.bytes_before:
+            self._look_in_other_parts(self._detail, TRACEBACK)
+        elif line is None:
+            self._say("no traceback is in the log")
         else:
             self._found_at = line
             self._go_to_line(line)
+
+    def action_bottom(self) -> None:
+        """To the last row; of a log to its own end."""
+        if self._log_end is None:
+            super().action_bottom()
+        else:
+            self._open(self._tab)
 
     def action_edit(self) -> None:
         """Open a copy of what is shown of the log; from the other pages experiments.toml."""
@@ -215,7 +238,7 @@ class RunPage(Scrolling, Planning, Speaking):
     @property
     def _focus(self) -> Focus:
         attempt = self._attempt if self._tab.is_of_one_attempt else 0
-        return Focus(self._shown_run.folder, self._tab, attempt)
+        return Focus(self._shown_run.folder, self._tab, attempt, self._log_end)
 
     def _search(self, wanted: str | None) -> None:
         detail = self._detail
@@ -224,6 +247,33 @@ class RunPage(Scrolling, Planning, Speaking):
             seen_first = LogPage(detail).line_at(self._page.top, self._page.row_width)
             self._found_at = seen_first - 1
             self.action_next_match(1)
+
+    def _look_in_other_parts(self, log: Log, wanted: str) -> None:
+        """Find words in what is not shown of the log, however long it is."""
+        self._say(f"looking for {wanted} in the whole log {self._glyphs.ellipsis}")
+        file = self._shown_run.folder.attempt(log.attempt).log_file
+        focus = self._focus
+
+        def look() -> None:
+            worker = get_current_worker()
+            for part in earlier_parts(file, log):
+                if worker.is_cancelled:
+                    return
+                if part.has(wanted):
+                    self.app.call_from_thread(self._show_part, focus, part, wanted)
+                    return
+            self.app.call_from_thread(self._say, f"{wanted} is not in the log")
+
+        self.run_worker(look, thread=True, exclusive=True, group="log")
+
+    def _show_part(self, looked_from: Focus, part: Log, wanted: str) -> None:
+        if self._focus != looked_from:  # another page was opened meanwhile
+            return
+        self._say_nothing()
+        self._log_end, self._found_at = part.end, LogPage(part, wanted).found[-1]
+        self._store.focus(self._focus, self.post_message)
+        self._detail = part
+        self._go_to_line(self._found_at)
 
     def _go_to_line(self, line: int) -> None:
         if isinstance(self._detail, Log):
@@ -277,7 +327,7 @@ class RunPage(Scrolling, Planning, Speaking):
 
     def _open(self, tab: Tab) -> None:
         """Show a page as soon as the store has read it."""
-        self._tab, self._detail, self._found_at = tab, None, -1
+        self._tab, self._detail, self._found_at, self._log_end = tab, None, -1, None
         self.set_class(tab is not Tab.CURVES, "-page")
         self._page.show(NoPage())
         self._store.focus(self._focus, self.post_message)
@@ -304,9 +354,12 @@ class RunPage(Scrolling, Planning, Speaking):
     def _show_charts(self) -> None:
         loss, accuracy = self.query_one("#loss", Plot), self.query_one("#accuracy", Plot)
         tab = f"{keys.shown(keys.NEXT_PLOT)}: " if self._shows_one_plot else ""
-        look, run = self._look, self._shown_run
+        look, run = replace(self._look, dashed=self.app.no_color), self._shown_run
         loss.show(charts.loss_chart(run, look, hint=tab and f"{tab}accuracy"))
-        accuracy.show(charts.accuracy_chart(run, look, hint=tab and f"{tab}loss"))
+        of_accuracy = charts.accuracy_chart(run, look, hint=tab and f"{tab}loss")
+        # Beside each other, the first one's title says of both how they are looked at.
+        notes = of_accuracy.notes if self._shows_one_plot else ()
+        accuracy.show(replace(of_accuracy, notes=notes))
 
     def _show_ending(self) -> None:
         """Why a run ended badly: below its curves, or in place of those that it does not have."""

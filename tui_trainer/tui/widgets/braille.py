@@ -6,7 +6,7 @@ from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 Dot = tuple[int, int]
 """Column from the left and row from the top, in dots."""
@@ -15,21 +15,38 @@ Dash = tuple[int, int]
 SOLID: Dash = (1, 0)
 
 DOTS_ACROSS, DOTS_DOWN = 2, 4
+# One cell of a colour between two of another one is hardly seen.
+COLUMNS_PER_TURN = 2
 _BLANK = 0x2800
 # Unicode numbers the dots of a braille cell by column, with the fourth row added later.
 _BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 
 
 class Canvas:
-    """Cells that several lines are drawn on; where two meet, the later one gives the colour."""
+    """Cells that several lines are drawn on; where lines run together, they take turns.
 
-    def __init__(self, columns: int, rows: int, *, is_ascii: bool = False) -> None:
+    Args:
+        columns: Cells from left to right.
+        rows: Cells from top to bottom.
+        is_ascii: Whether a cell is one sign and not eight dots.
+        behind: The series that give way to what is drawn later.
+    """
+
+    def __init__(
+        self,
+        columns: int,
+        rows: int,
+        *,
+        is_ascii: bool = False,
+        behind: Collection[int] = (),
+    ) -> None:
         self.columns = columns
         self.rows = rows
+        self._behind = behind
         self.across = 1 if is_ascii else DOTS_ACROSS
         self.down = 1 if is_ascii else DOTS_DOWN
         self._bits: dict[Dot, int] = {}
-        self._owners: dict[Dot, int] = {}
+        self._owners: dict[Dot, tuple[int, ...]] = {}
 
     @property
     def width(self) -> int:
@@ -52,11 +69,16 @@ class Canvas:
             if self.down == 1 or index % (drawn + left_out) < drawn:  # signs tell lines apart
                 self._set(dot, owner)
 
+    def owners(self, column: int, row: int) -> tuple[int, ...]:
+        """The series that a cell is a piece of."""
+        return self._owners.get((column, row), ())
+
     def cell(self, column: int, row: int, signs: Sequence[str]) -> tuple[str, int | None]:
-        """The sign in a cell and the series it belongs to; `signs` are those of ASCII."""
-        owner = self._owners.get((column, row))
-        if owner is None:
+        """The sign in a cell and the series whose turn it is; `signs` are those of ASCII."""
+        owners = self.owners(column, row)
+        if not owners:
             return " ", None
+        owner = owners[column // COLUMNS_PER_TURN % len(owners)]
         if self.down == 1:
             return signs[owner], owner
         return chr(_BLANK | self._bits[column, row]), owner
@@ -67,7 +89,12 @@ class Canvas:
             cell = (x // self.across, y // self.down)
             bit = _BITS[y % self.down][x % self.across]
             self._bits[cell] = self._bits.get(cell, 0) | bit
-            self._owners[cell] = owner
+            owners = self._owners.get(cell)
+            if owners is None:
+                self._owners[cell] = (owner,)
+            elif owner not in owners:
+                others = (each for each in owners if each not in self._behind)
+                self._owners[cell] = (*others, owner)
 
 
 def thin_out(points: Sequence[Dot]) -> Iterator[Dot]:

@@ -1,11 +1,11 @@
-"""The end of an attempt's log as a page, with the words that are looked for told apart."""
+"""A part of an attempt's log as a page, with the words that are looked for told apart."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tui_trainer.tui import figures
+from tui_trainer.tui import figures, keys
 from tui_trainer.tui.widgets.line import Line, Span, chop
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class LogPage:
     @property
     def begins_at_end(self) -> bool:
         """What was printed last is what one looks for first."""
-        return True
+        return self.log.end is None
 
     def title(self, width: int, glyphs: Glyphs) -> Line:
         """Whose log, what of it, and what is looked for."""
@@ -39,6 +39,8 @@ class LogPage:
         words = [f"attempt {log.attempt} of {max(log.attempts, log.attempt)}"]
         if log.bytes_before:
             words.append(f"{_size(log.bytes_before)} before this: tui-trainer logs")
+        if log.end is not None:
+            words.append(f"{keys.shown(keys.BOTTOM)} goes to its end")
         line = [Span(f" {f' {glyphs.dot} '.join(words)}", "muted")]
         if self.wanted:
             count = figures.plural(len(self.found), "line")

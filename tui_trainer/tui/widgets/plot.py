@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from tui_trainer.tui.widgets.braille import SOLID, Canvas, Dash
@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 SMALLEST_WIDTH, SMALLEST_HEIGHT = 24, 5
 # One tick in three rows and one in twelve columns can be read off without crowding the picture.
 ROWS_PER_TICK, COLUMNS_PER_TICK = 3, 12
+# Few epochs have a tick each.
+MOST_SINGLE_TICKS = 10
 # Below it floating-point numbers lose digits, and no loss that anybody reads off is there.
 SMALLEST_ON_LOG_SCALE = 1e-30
 SIGNS = ("o", "*", "+", "x", "#", "@")
 SIGN_BEHIND = "."
+# A line from what is cut off is drawn dot by dot, from at most so many heights above.
+STEEPEST = 20
 # A line bears its sign once in so many columns, one line after the other.
 COLUMNS_PER_SIGN = 24
 
@@ -84,6 +88,8 @@ class Chart:
     best: tuple[float, float] | None = None
     """The point that is marked."""
     log: bool = False
+    top: float | None = None
+    """What is higher is cut off, and marked."""
     notes: tuple[str, ...] = ()
     """How it is looked at, beside the title."""
     hint: str = ""
@@ -144,7 +150,7 @@ def draw_chart(chart: Chart, width: int, height: int, glyphs: Glyphs) -> list[Li
         y
         for series in chart.series
         for _, y in series.points
-        if y is not None and _is_drawable(y, chart)
+        if y is not None and _is_drawable(y, chart) and not _is_cut_off(y, chart)
     ]
     values += [end for series in chart.series for at in series.spreads for end in (at.low, at.high)]
     if width < SMALLEST_WIDTH or height < SMALLEST_HEIGHT or not values:
@@ -177,12 +183,24 @@ def round_epochs(epochs: int, planned: int) -> int:
 
 def _title(chart: Chart, width: int, glyphs: Glyphs) -> Line:
     words = [Span(f" {chart.title}", "strong")]
-    notes = (*(["log"] if chart.log else []), *chart.notes)
+    notes = (*(["log"] if chart.log else []), *_cut(chart, glyphs), *chart.notes)
     if notes:
         words.append(Span(f"  {f' {glyphs.dot} '.join(notes)}", "muted"))
     if chart.hint:
         words.append(Span(f"   {chart.hint}", "muted"))
     return fit_line(words, width, glyphs.ellipsis)
+
+
+def _cut(chart: Chart, glyphs: Glyphs) -> Iterator[str]:
+    """How far up the values go that are cut off."""
+    values = (y for series in chart.series for _, y in series.points if _is_cut_off(y, chart))
+    highest = max((y for y in values if y is not None), default=None)
+    if highest is not None:
+        yield f"{glyphs.ascending} up to {chart.show_value(highest)}"
+
+
+def _is_cut_off(value: float | None, chart: Chart) -> bool:
+    return value is not None and chart.top is not None and value > chart.top
 
 
 def _is_drawable(value: float | None, chart: Chart) -> bool:
@@ -191,8 +209,8 @@ def _is_drawable(value: float | None, chart: Chart) -> bool:
 
 def _linear_scale(low: float, high: float, ticks: int) -> Scale:
     if high - low < 1e-9 * max(1.0, abs(high)):
-        margin = abs(high) / 10 or 1.0
-        low, high = low - margin, high + margin
+        # Around it alone an axis would show digits that nobody asked for.
+        low, high = (min(0.0, 1.25 * low), max(0.0, 1.25 * high)) if high else (-1.0, 1.0)
     step = _round_step((high - low) / ticks)
     # The ends stand on quarters of a step: on whole ones a small plot would be half empty.
     quarter = step / 4
@@ -224,7 +242,8 @@ def _picture(chart: Chart, scale: Scale, width: int, height: int, glyphs: Glyphs
     left = max(map(len, labels)) + 1
     right = max(len(_end_label(chart, series)) for series in _labelled(chart)) + 4
     columns, rows = max(2, width - left - 1 - right), height - 2
-    canvas = Canvas(columns, rows, is_ascii=glyphs.is_ascii)
+    behind = {owner for owner, series in enumerate(chart.series) if series.is_behind}
+    canvas = Canvas(columns, rows, is_ascii=glyphs.is_ascii, behind=behind)
     for owner, series in enumerate(chart.series):
         for points in _pieces(series, chart, scale, canvas):
             canvas.draw(points, owner, series.dash)
@@ -287,12 +306,13 @@ def _pieces(
 ) -> Iterator[list[tuple[int, int]]]:
     """The series' points in dots, apart where a value is missing."""
     last_y = canvas.height - 1
+    highest = -STEEPEST * canvas.height
     for is_drawable, points in groupby(series.points, lambda at: _is_drawable(at[1], chart)):
         if is_drawable:
             yield [
                 (
                     _at(x, chart, canvas.width),
-                    round((1 - scale.share(y or 0.0)) * last_y),
+                    max(highest, round((1 - scale.share(y or 0.0)) * last_y)),
                 )
                 for x, y in points
             ]
@@ -335,7 +355,11 @@ class _Marks(NamedTuple):
     """Up to where the lines end, so that labels stand beside their ends."""
     begins: set[int]
     best: tuple[int, int] | None
+    cut: Mapping[int, int]
+    """The columns of the top row where lines go on above it, and the series of each."""
     signs: Sequence[str]
+    signed: Mapping[tuple[int, int], int]
+    """The cells where lines bear their signs, and the series of each."""
     means: Mapping[tuple[int, int], int]
     """The cells where spreads have their means, and the series of each."""
 
@@ -346,7 +370,14 @@ class _Marks(NamedTuple):
             columns=min(_at(end, chart, canvas.columns) + 1, canvas.columns),
             begins={_at(x, chart, canvas.columns) for x in chart.begins},
             best=_best_cell(chart, scale, canvas),
+            cut={
+                _at(x, chart, canvas.columns): owner
+                for owner, series in enumerate(chart.series)
+                for x, y in series.points
+                if _is_cut_off(y, chart)
+            },
             signs=_signs(chart) if glyphs.is_ascii else (),
+            signed=dict(_sign_cells(chart, canvas)),
             means={
                 (x // canvas.across, y // canvas.down): owner
                 for owner, series in enumerate(chart.series)
@@ -359,13 +390,17 @@ def _cells(canvas: Canvas, row: int, chart: Chart, marks: _Marks, glyphs: Glyphs
     """The row's cells up to where the lines end."""
     cells: list[tuple[str, str]] = []
     for column in range(marks.columns):
-        sign, owner = _signed(canvas, column, row, chart, marks.signs)
-        mean = marks.means.get((column, row))
+        sign, owner = canvas.cell(column, row, marks.signs)
+        mean, signed = marks.means.get((column, row)), marks.signed.get((column, row))
         if mean is not None:
             sign = marks.signs[mean] if marks.signs else glyphs.point
             cells.append((sign, chart.series[mean].ink))
         elif (column, row) == marks.best:
             cells.append((glyphs.best, "strong"))
+        elif row == 0 and column in marks.cut:
+            cells.append((glyphs.ascending, chart.series[marks.cut[column]].ink))
+        elif signed is not None:
+            cells.append((chart.series[signed].sign, chart.series[signed].ink))
         elif owner is None and column in marks.begins:
             cells.append((glyphs.begin, "faint"))
         else:
@@ -381,18 +416,20 @@ def _best_cell(chart: Chart, scale: Scale, canvas: Canvas) -> tuple[int, int] | 
     return _at(x, chart, canvas.columns), _row(y, scale, canvas.rows)
 
 
-def _signed(
-    canvas: Canvas, column: int, row: int, chart: Chart, signs: Sequence[str]
-) -> tuple[str, int | None]:
-    """The cell, or in its place the sign of the line that it is a piece of."""
-    cell = canvas.cell(column, row, signs)
-    owner = cell[1]
-    if owner is None or not chart.series[owner].sign:
-        return cell
-    its_turn = column % COLUMNS_PER_SIGN == COLUMNS_PER_SIGN * owner // len(chart.series)
-    # On a steep piece once is enough.
-    is_first = row == 0 or canvas.cell(column, row - 1, signs)[1] != owner
-    return (chart.series[owner].sign, owner) if its_turn and is_first else cell
+def _sign_cells(chart: Chart, canvas: Canvas) -> Iterator[tuple[tuple[int, int], int]]:
+    """Where lines bear their signs, and whose: at the top of a column, on a steep piece once."""
+    for owner, series in enumerate(chart.series):
+        first = COLUMNS_PER_SIGN * owner // len(chart.series)
+        for turn in range(
+            first if series.sign else canvas.columns, canvas.columns, COLUMNS_PER_SIGN
+        ):
+            pieces = (
+                (column, row)
+                for column in (turn, turn + 1)  # a dashed line may be left out in one
+                for row in range(canvas.rows)
+                if owner in canvas.owners(column, row)
+            )
+            yield from ((cell, owner) for cell in islice(pieces, 1))
 
 
 def _end(chart: Chart, series: Series | None, glyphs: Glyphs) -> Line:
@@ -430,6 +467,8 @@ def _x_ticks(chart: Chart, columns: int) -> list[float]:
         first, last = math.ceil(chart.first_x / step), math.floor(chart.last_x / step + 1e-9)
         return [index * step for index in range(first, last + 1)]
     first, last = math.ceil(chart.first_x), math.floor(chart.last_x)
+    if last - first < min(MOST_SINGLE_TICKS, columns // (len(str(last)) + 1)):
+        return list(range(first, last + 1))
     whole_step = max(1, round(_round_step(max(1.0, (last - first + 1) / most))))
-    multiples = range((first // whole_step + 1) * whole_step, last + 1, whole_step)
-    return [first, *multiples]
+    multiples = range((first // whole_step + 1) * whole_step, last, whole_step)
+    return [first, *(each for each in multiples if 2 * (last - each) >= whole_step), last]
