@@ -20,6 +20,7 @@ from tui_trainer.errors import OwnedByAnotherError
 from tui_trainer.record.events import Alarmed, Warned, append_event
 from tui_trainer.record.run_folder import all_runs
 from tui_trainer.tui import keys
+from tui_trainer.tui.screens.home import Home
 from tui_trainer.tui.widgets.key_bar import KeyBar
 from tui_trainer.tui.widgets.line import as_text
 
@@ -214,13 +215,29 @@ async def test_enter_launches_the_experiment_and_its_curves_appear(tmp_path: Pat
         assert told.selected == "cnn4/1"
 
 
-async def test_enter_pressed_twice_launches_once(tmp_path: Path) -> None:
+async def test_a_launch_under_way_counts_from_the_key_on(tmp_path: Path) -> None:
     async with story(write_project(tmp_path)) as told:
         await told.sees("not run")
         told.operations.seconds = 0.5
-        await told.press(keys.OPEN, keys.OPEN, keys.OPEN)
+        home = told.app.screen
+        assert isinstance(home, Home)
+        home.action_open()
+        home.action_open()  # before the first one's thread began
+        await told.sees("cnn2 is being launched. Launch another run?")
+        await told.press(keys.NO)
         await told.sees("cnn2/1")
         await told.did("launch cnn2")
+
+
+async def test_a_launch_that_failed_is_no_longer_under_way(tmp_path: Path) -> None:
+    async with story(write_project(tmp_path)) as told:
+        await told.sees("not run")
+        told.operations.unlaunched = {"cnn2": OSError(28, "No space left on device", "runs")}
+        await told.press(keys.OPEN)
+        await told.sees("No space left on device")
+        told.operations.unlaunched = {}
+        await told.press(keys.OPEN)
+        await told.did("launch cnn2", "launch cnn2")
 
 
 async def test_a_second_run_beside_a_live_one_is_asked_about(study: Path) -> None:
