@@ -215,6 +215,17 @@ async def test_enter_launches_the_experiment_and_its_curves_appear(tmp_path: Pat
         assert told.selected == "cnn4/1"
 
 
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_a_message_leaves_the_keys_where_they_are(study: Path, size: tuple[int, int]) -> None:
+    async with story(study, size) as told:
+        await told.go_to("cnn4/3")
+        foot = told.screen.splitlines()[-1]
+        await told.press(keys.UNDO)
+        await told.sees("nothing was moved to the trash")
+        assert told.screen.splitlines()[-1] == foot
+        await told.sees_no("step 12/19")
+
+
 async def test_a_launch_under_way_counts_from_the_key_on(tmp_path: Path) -> None:
     async with story(write_project(tmp_path)) as told:
         await told.sees("not run")
