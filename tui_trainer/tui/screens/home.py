@@ -161,7 +161,7 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
         if isinstance(row, GroupView) and row.is_study:
             self._open_study(row.label)
         elif isinstance(row, GroupView):
-            self._list.fold(folded=not self._list.folded.get(row.key[0], False))
+            self._list.fold(folded=not self._list.is_folded(row))
         elif isinstance(row, RunView):
             from tui_trainer.tui.screens.run import RunPage
 
@@ -248,6 +248,7 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
         row = self._selected
         project = None if self._view is None else self._view.project
         if row is None or project is None:
+            self._say("pictures are of one experiment: go to one of them")
             return
         if isinstance(row, ExperimentView) and (row.fault or not row.is_defined):
             self._say(row.fault or f"{row.label} is no longer in experiments.toml", ink="bad")
@@ -381,9 +382,10 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
             keys.RESUME: any(each.state.is_resumable for each in self._meant),
             keys.STOP: any(each.state.is_live for each in self._meant),
         }
-        opens = {RunView: "show", ExperimentView: "launch"}.get(type(row), "fold")
-        words = {keys.OPEN: opens, keys.BACK: "all"}
         group = self._selected_group
+        folds = "unfold" if group is not None and self._list.is_folded(group) else "fold"
+        opens = {RunView: "show", ExperimentView: "launch"}.get(type(row), folds)
+        words = {keys.OPEN: opens, keys.BACK: "all"}
         if group is not None and group.is_study:
             words[keys.OPEN] = "study"
         if group is not None and group.is_study and not self._marked:
