@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import stat
+import subprocess
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -18,13 +20,13 @@ import pytest
 from tui_trainer.errors import ExitCode
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.conftest import CommandLine
 
 SECONDS_TO_SHOW = 30.0
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome") or ""
 
 
 class Served:
@@ -129,6 +131,21 @@ async def test_the_page_loads_nothing_from_elsewhere(tui_trainer: CommandLine) -
         text = await response.text()
         assert text.count("http://") == text.count(served.address) > 0
         assert "https://" not in text
+
+
+@pytest.mark.skipif(not BROWSER, reason="no chromium here")
+async def test_keys_go_to_the_terminal_before_anything_is_clicked(
+    tui_trainer: CommandLine, tmp_path: Path
+) -> None:
+    async with serving(tui_trainer, "--port", "0") as served:
+        browser = await asyncio.create_subprocess_exec(
+            *(BROWSER, "--headless", "--no-sandbox", f"--user-data-dir={tmp_path / 'browser'}"),
+            *("--timeout=10000", "--dump-dom", served.address),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        seen, _ = await browser.communicate()
+        assert 'class="terminal xterm focus"' in seen.decode()
 
 
 async def test_a_socket_is_its_owners_alone_and_goes_with_the_server(

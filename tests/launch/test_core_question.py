@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 import sys
 import threading
@@ -9,6 +11,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from tui_trainer.errors import PreflightError, RunCrashedError
@@ -95,6 +98,44 @@ def test_the_end_of_a_core_without_an_answer_is_told_with_its_cause(
     ):
         core.ask({"experiment": text})
     assert f"{where}; own code that calls os._exit" in raised.value.hint
+
+
+ASKER = """
+import os, sys, time
+from tui_trainer.launch.core_question import Question
+print(Question("anatomy", "/", text="{}")._begun().pid, flush=True)
+time.sleep(0.0 if sys.argv[1] == "at once" else 600.0)
+os.kill(os.getpid(), 9)
+"""
+# Stands for the real one, whose import takes seconds and hears nothing.
+TORCH = """
+import pathlib, time
+pathlib.Path(__file__).with_name("begun").touch()
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("when", ["at once", "while torch is imported"])
+def test_no_process_outlives_the_one_that_asks(tmp_path: Path, when: str) -> None:
+    torch = tmp_path / "torch"
+    torch.mkdir()
+    (torch / "__init__.py").write_text(TORCH)
+    paths = os.pathsep.join((str(tmp_path), *filter(None, sys.path)))
+    asker = subprocess.Popen(
+        [sys.executable, "-c", ASKER, when],
+        env={**os.environ, "PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with asker:
+        assert asker.stdout is not None
+        core = int(asker.stdout.readline())
+        while when != "at once" and not (torch / "begun").exists():
+            assert psutil.pid_exists(core)
+            time.sleep(0.01)
+        asker.kill()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(core).wait(30)
 
 
 class Stub(Question):

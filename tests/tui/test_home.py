@@ -285,24 +285,40 @@ async def test_enter_launches_the_experiment_and_its_curves_appear(tmp_path: Pat
         assert told.selected == "cnn4/1"
 
 
-async def test_enter_pressed_twice_launches_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_a_message_leaves_the_keys_where_they_are(study: Path, size: tuple[int, int]) -> None:
+    async with story(study, size) as told:
+        await told.go_to("cnn4/3")
+        foot = told.screen.splitlines()[-1]
+        await told.press(keys.UNDO)
+        await told.sees("nothing was moved to the trash")
+        assert told.screen.splitlines()[-1] == foot
+        await told.sees_no("step 12/19")
+
+
+async def test_a_launch_under_way_counts_from_the_key_on(tmp_path: Path) -> None:
     async with story(write_project(tmp_path)) as told:
         await told.sees("not run")
         told.operations.seconds = 0.5
-        await told.press(keys.OPEN, keys.OPEN, keys.OPEN)
-        await told.sees("cnn2/1")
-        await told.did("launch cnn2")
-
-
-async def test_a_launch_counts_before_its_thread_began(tmp_path: Path) -> None:
-    async with story(write_project(tmp_path)) as told:
-        await told.go_to("cnn2")
         home = told.app.screen
         assert isinstance(home, Home)
         home.action_open()
-        home.action_open()
+        home.action_open()  # before the first one's thread began
+        await told.sees("cnn2 is being launched. Launch another run?")
+        await told.press(keys.NO)
         await told.sees("cnn2/1")
         await told.did("launch cnn2")
+
+
+async def test_a_launch_that_failed_is_no_longer_under_way(tmp_path: Path) -> None:
+    async with story(write_project(tmp_path)) as told:
+        await told.sees("not run")
+        told.operations.unlaunched = {"cnn2": OSError(28, "No space left on device", "runs")}
+        await told.press(keys.OPEN)
+        await told.sees("No space left on device")
+        told.operations.unlaunched = {}
+        await told.press(keys.OPEN)
+        await told.did("launch cnn2", "launch cnn2")
 
 
 async def test_a_second_run_beside_a_live_one_is_asked_about(study: Path) -> None:

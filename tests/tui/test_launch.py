@@ -48,6 +48,7 @@ async def test_a_launch_shows_what_it_becomes_before_it_is_one(
         await told.press(keys.ENTER)
         await told.type("model.dpth=8")
         await told.sees("✕ unknown key; did you mean `model.depth")
+        await told.sees_no("known keys")
         await told._until(lambda: "schedule 0.05" in told.operations.asked, "the new rate")
         await told.sees("lr 0.05")
         screen_agrees(f"launch-{size[0]}x{size[1]}", told.screen)
@@ -96,6 +97,17 @@ async def test_a_key_that_is_given_twice_says_which_line_counts(tmp_path: Path) 
         await told.sees_no("as it is")
 
 
+async def test_what_is_typed_where_nothing_can_be_is_answered(tmp_path: Path) -> None:
+    async with story(write_project(tmp_path)) as told:
+        await plan(told, "cnn4")
+        await told.press(keys.NEXT_LINE)
+        await told.type("e")
+        await told.sees("nothing is typed here; Up goes to the lines that take it", "Enter launch")
+        await told.press(*[keys.LAST_LINE] * 15)
+        await told.type("e")
+        await told.sees("nothing is typed here; Left and Right choose")
+
+
 async def test_esc_loses_nothing_and_asks_nothing(tmp_path: Path) -> None:
     async with story(write_project(tmp_path)) as told:
         await plan(told, "cnn4")
@@ -129,7 +141,7 @@ async def test_a_launch_that_fails_is_there_to_be_tried_again(tmp_path: Path) ->
 async def test_resources_are_chosen_and_typed_as_the_file_would_have_them(tmp_path: Path) -> None:
     async with story(write_project(tmp_path)) as told:
         await plan(told, "cnn4")
-        await told.press(keys.LAST_LINE)
+        await told.press(*[keys.LAST_LINE] * 4)
         await told.type("12:00:00")
         await told.sees("nothing → 12:00:00")
         await told.press(keys.LAST_LINE, keys.LAST_LINE, keys.TO_LEFT, keys.TO_LEFT)

@@ -35,6 +35,15 @@ async def test_what_keys_do_is_found_and_done(study: Path, size: tuple[int, int]
         await told.did("stop cnn4/3")
 
 
+async def test_what_is_typed_is_emptied_at_once(study: Path) -> None:
+    async with story(study) as told:
+        await told.press(keys.PALETTE)
+        await told.type("theme")
+        await told.sees("T        theme: dark or light colours", ":theme▌")
+        await told.press(keys.CLEAR)
+        await told.sees(":▌")
+
+
 async def test_runs_are_gone_to_from_anywhere_also_those_that_are_not_shown(study: Path) -> None:
     async with story(study) as told:
         await told.sees("● 1 running")

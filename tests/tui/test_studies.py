@@ -77,6 +77,13 @@ async def test_what_is_left_of_a_study_is_launched_together(tmp_path: Path) -> N
         await told.sees("every point of depth has a run")
 
 
+async def test_pictures_of_a_study_are_answered(tmp_path: Path) -> None:
+    async with story(write_studies(tmp_path)) as told:
+        await told.go_to("depth")
+        await told.press(keys.SAMPLES)
+        await told.sees("pictures are of one experiment")
+
+
 async def test_a_point_is_planned_and_a_new_experiment_begins_as_its_base(tmp_path: Path) -> None:
     async with story(write_studies(tmp_path)) as told:
         await told.sees("● running", "trained the same as cnn2/1")

@@ -19,6 +19,7 @@ from tui_trainer.errors import (
 )
 from tui_trainer.record.state import exit_cause
 
+ANSWERING_MODULE = "tui_trainer.train.answering"
 _ERRORS: dict[int, type[TuiTrainerError]] = {
     ExitCode.USAGE: UsageError,
     ExitCode.PREFLIGHT: PreflightError,
@@ -72,7 +73,7 @@ class _Asked:
 
     def _start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", f"tui_trainer.train.{self._module}", *self._arguments],
+            [sys.executable, "-m", ANSWERING_MODULE, self._module, *self._arguments],
             # Not in the project: a file of the user's named like a module would be imported.
             cwd="/",
             stdin=subprocess.PIPE,

@@ -44,6 +44,7 @@ _MOST_ELEMENTS = 100
 _MOST_UNKNOWN_KEYS = 50
 _NOUNS = {"augment": "an augmentation", "data": "a data set", "optimizer": "an optimizer"}
 UNKNOWN_KEY: Final = "unknown key"
+KNOWN_KEYS: Final = " known keys: "
 
 
 class Checked(Struct, Generic[Table], frozen=True):
@@ -330,7 +331,7 @@ class _Checker:
         unknown = (key for key in tree if key not in known)
         for key in islice(unknown, _MOST_UNKNOWN_KEYS):
             near = suggestion(key, known) or (_further_in(key) if kind is Experiment else "")
-            message = f"{UNKNOWN_KEY}{near or ';'} known keys: {listed(known)}"
+            message = f"{UNKNOWN_KEY}{near or ';'}{KNOWN_KEYS}{listed(known)}"
             self._problem((*keys, key), message, near=nearest(key, known))
 
     def _rules(self, table: Struct, tree: dict[str, Any], keys: Keys) -> None:

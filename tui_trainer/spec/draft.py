@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from tui_trainer.errors import InvalidExperimentsError, TuiTrainerError
+from tui_trainer.spec.check import KNOWN_KEYS
 from tui_trainer.spec.known import KnownKey, known_keys
 from tui_trainer.spec.layers import Layer, Layers
 from tui_trainer.spec.problem import show_change
@@ -108,5 +109,10 @@ def _by_change(problems: Sequence[str], changes: Sequence[str]) -> dict[str, str
     for problem in problems:
         change = next((c for c in changes if problem.startswith(f"{show_change(c)}: ")), "")
         message = problem.removeprefix(f"{show_change(change)}: ") if change else problem
-        faults.setdefault(change, message)
+        faults.setdefault(change, _without_list(message))
     return faults
+
+
+def _without_list(message: str) -> str:
+    """A line of a form has no room for every key, and offers them as they are typed."""
+    return message.partition(KNOWN_KEYS)[0].rstrip(";")

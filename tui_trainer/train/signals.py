@@ -18,6 +18,11 @@ STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2, signal.SIGXCPU)
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
+def die_with_parent(number: signal.Signals) -> None:
+    """Have the kernel send a signal once what started this process is gone: its thread counts."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number)
+
+
 @dataclass
 class Requests:
     """What somebody asked for and the loop has not done yet."""
@@ -50,7 +55,7 @@ class Requests:
 
     def stop_with(self, supervisor: Owner | None) -> None:
         """Stop when the process that started this one dies, or if it is dead already."""
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        die_with_parent(signal.SIGTERM)
         if supervisor is not None and supervisor.presence() is Presence.DEAD:
             self.stop = True
 

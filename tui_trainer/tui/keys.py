@@ -77,7 +77,7 @@ TAB = Key(
     "1,2,3,4,5,6,7", "tab({})", "curves, log, config, attempts, preflight, results, files", PAGE
 )
 BACK = Key("escape", "back", "back to the list; no filter", LOOK, "back")
-THEME = Key("T", "theme", "dark or light colours", LOOK)
+THEME = Key("T", "theme", "theme: dark or light colours", LOOK)
 NEXT_FIGURE = Key("tab", "next_figure", "the next figure", COMPARISON, "figure")
 LEFT = Key("h,left", "shift(-1)", "one run's settings to the left", COMPARISON)
 RIGHT = Key("l,right", "shift(1)", "one run's settings to the right", COMPARISON)
@@ -119,6 +119,7 @@ FIND = Key("enter", "find", "look for what was typed", QUESTION)
 TAKE = Key("enter", "take", "take what was typed", QUESTION)
 WRITE = Key("ctrl+e", "write", "write the whole note in your editor", QUESTION)
 ERASE = Key("backspace", "erase", "take the last character back", QUESTION)
+CLEAR = Key("ctrl+u", "erase_line", "empty the line", QUESTION)
 GIVE_UP = Key("escape,ctrl+c", "give_up", "leave it", QUESTION)
 CHOOSE = Key("enter", "choose", "do it, or go there", QUESTION)
 FOUND_BELOW = Key("down,ctrl+n,tab", "move(1)", "the next one that was found", QUESTION)
@@ -193,9 +194,11 @@ SCORES_KEYS = (
     *(CLOSE_SCORES, SHOW_RUN, NEXT_RANKING, LOWEST_FIRST, TARGET, SCORE),
     *(*SCROLL_KEYS, THEME, PALETTE, HELP),
 )
-SEARCH_KEYS = (FIND, ERASE, GIVE_UP)
-PALETTE_KEYS = (CHOOSE, FOUND_BELOW, FOUND_ABOVE, PAGE_DOWN, PAGE_UP, ERASE, CLOSE_PALETTE)
-ASK_KEYS = (TAKE, ERASE, GIVE_UP)
+SEARCH_KEYS = (FIND, ERASE, CLEAR, GIVE_UP)
+PALETTE_KEYS = (
+    *(CHOOSE, FOUND_BELOW, FOUND_ABOVE, PAGE_DOWN, PAGE_UP, ERASE, CLEAR, CLOSE_PALETTE),
+)
+ASK_KEYS = (TAKE, ERASE, CLEAR, GIVE_UP)
 NOTE_KEYS = (*ASK_KEYS, WRITE)
 CONFIRM_KEYS = (YES, NO)
 FORM_KEYS = (

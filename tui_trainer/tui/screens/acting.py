@@ -43,6 +43,7 @@ class Operated(Message):
         *,
         hint: str = "",
         ink: str = "accent",
+        ends_launch: bool = False,
         launched: RunFolder | None = None,
         thrown_away: tuple[str, ...] = (),
         brought_back: tuple[tuple[str, ...], tuple[str, ...]] | None = None,
@@ -51,16 +52,18 @@ class Operated(Message):
         self.words = words
         self.hint = hint
         self.ink = ink
+        self.ends_launch = ends_launch
+        """Whether it is what became of a launch by the list, good or bad."""
         self.launched = launched
         self.thrown_away = thrown_away
         self.brought_back = brought_back
         """Runs that were to come back from the trash, and those of them that are still there."""
 
 
-def failure(error: TuiTrainerError | OSError) -> Operated:
+def failure(error: TuiTrainerError | OSError, *, ends_launch: bool = False) -> Operated:
     """That it could not be done, and why."""
     said = told(error)
-    return Operated(said.message, hint=said.hint, ink="bad")
+    return Operated(said.message, hint=said.hint, ink="bad", ends_launch=ends_launch)
 
 
 class Acting(Telling[None]):
@@ -226,14 +229,16 @@ class Acting(Telling[None]):
         gone = tuple(run.folder.run for run in outcome.done) if deed.can_be_undone else ()
         return Operated(outcome.words, hint=outcome.hint, ink=ink, thrown_away=gone)
 
-    def _operate(self, words: str, operation: Callable[[], Operated]) -> None:
+    def _operate(self, words: str, operation: Callable[[], Operated]) -> bool:
+        """Do it, where nothing else is being done; whether it is begun."""
         if not self._may_write():
-            return
+            return False
         # A key pressed twice must not launch twice.
         if self._is_busy or not self._operating.acquire(blocking=False):
             self._say("one moment: the last thing asked for is still being done")
-        else:
-            self._work(words, partial(self._finish_in_thread, self.app, operation))
+            return False
+        self._work(words, partial(self._finish_in_thread, self.app, operation))
+        return True
 
     def _begin(self, words: str, operation: Callable[[], Operated]) -> None:
         """Do it, after what is still being done."""

@@ -89,6 +89,10 @@ class Ask(ModalScreen[str]):
         """Take the last character back."""
         self._take(self._typed[:-1])
 
+    def action_erase_line(self) -> None:
+        """Empty the line."""
+        self._take("")
+
     def action_give_up(self) -> None:
         """End with nothing."""
         self.dismiss("")
@@ -116,8 +120,7 @@ class Ask(ModalScreen[str]):
     def _show(self) -> None:
         hint: list[Span] = []
         for key in self.offered:
-            if key is not keys.ERASE:
-                word = _WORDS[key]
+            if word := _WORDS.get(key):
                 hint += [Span(f" {keys.shown(key)}", "key"), Span(f" {word}  ", "muted")]
         lines = [self._line(), (*hint, Span(f" {self._hint}", "muted"))]
         self.query_one(Words).show([self._above, *lines] if self._above else lines)

@@ -156,7 +156,13 @@ class FormScreen(Telling[Result]):
 
     def _type(self, text: str) -> None:
         field = self.form.field
-        if field is not None and not field.choices:
+        if field is None:
+            up = keys.shown(keys.LAST_LINE)
+            self._say(f"nothing is typed here; {up} goes to the lines that take it")
+        elif field.choices:
+            left, right = keys.shown(keys.TO_LEFT), keys.shown(keys.TO_RIGHT)
+            self._say(f"nothing is typed here; {left} and {right} choose")
+        else:
             self._fill(replace(field, typed=field.typed.insert(text)))
 
     def _fill(self, field: Field) -> None:
@@ -202,8 +208,8 @@ class FormScreen(Telling[Result]):
             return ()
         if self._is_begun(field):
             return ()
-        if fault := draft.faults.get(change):
-            return (Span(f"{self._glyphs.invalid} {plain_line(fault)}", "bad"),)
+        if fault := self._fault_of(field, draft):
+            return self._in_red(fault)
         key = _key_of(field)
         if key in map(_key_of, self.form.fields[number + 1 :]):
             return (Span("said again below", "muted"),)
@@ -226,12 +232,19 @@ class FormScreen(Telling[Result]):
             Span(more, "muted"),
         )
 
+    def _in_red(self, fault: str) -> Line:
+        return (Span(f"{self._glyphs.invalid} {plain_line(fault)}", "bad"),)
+
+    def _fault_of(self, field: Field, draft: Draft) -> str:
+        """What is wrong with a line; an empty text where nothing is."""
+        return draft.faults.get(field.change, "")
+
     def _about_field(self, draft: Draft) -> Iterator[Line]:
         """What can be typed at the cursor, or all that is wrong there."""
         field, width = self.form.field, max(20, self.size.width - 4)
         if field is None:
             return
-        fault = "" if self._is_begun(field) else draft.faults.get(field.change, "")
+        fault = "" if self._is_begun(field) else self._fault_of(field, draft)
         if fault:
             is_cut = len(fault) + LABEL + len(field.typed.text) + SMALLEST_VALUE > width
             for text in wrap(plain_line(fault), width) if is_cut else ():

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Horizontal
 
+from tui_trainer.errors import TuiTrainerError
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.tui import charts, deeds, figures, keys
 from tui_trainer.tui.arrangement import GroupView
-from tui_trainer.tui.screens.acting import Operated
+from tui_trainer.tui.screens.acting import Operated, failure
 from tui_trainer.tui.screens.arranging import Arranging
 from tui_trainer.tui.screens.deriving import Deriving
 from tui_trainer.tui.screens.following import Following
@@ -70,6 +71,7 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
     ) -> None:
         super().__init__(store, memory, operations, operating, glyphs)
         self._log_scale = False
+        self._launching = ""
         self._awaited: RowKey | None = None
         self._new_experiment = ""
 
@@ -123,6 +125,8 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
             others = tuple(x for x in self._arrangement.thrown_away if x != asked)
             # What cannot come back now is tried again after all others: it would be in their way.
             self._arrange(thrown_away=(left, *others) if left else others)
+        if message.ends_launch:
+            self._launching = ""
         if message.launched is not None:
             self._awaited = (message.launched.experiment_name, message.launched.number)
             self._go_to_awaited_run()
@@ -158,7 +162,7 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
         if isinstance(row, GroupView) and row.is_study:
             self._open_study(row.label)
         elif isinstance(row, GroupView):
-            self._list.fold(folded=not self._list.folded.get(row.key[0], False))
+            self._list.fold(folded=not self._list.is_folded(row))
         elif isinstance(row, RunView):
             from tui_trainer.tui.screens.run import RunPage
 
@@ -245,6 +249,7 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
         row = self._selected
         project = None if self._view is None else self._view.project
         if row is None or project is None:
+            self._say("pictures are of one experiment: go to one of them")
             return
         if isinstance(row, ExperimentView) and (row.fault or not row.is_defined):
             self._say(row.fault or f"{row.label} is no longer in experiments.toml", ink="bad")
@@ -378,9 +383,10 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
             keys.RESUME: any(each.state.is_resumable for each in self._meant),
             keys.STOP: any(each.state.is_live for each in self._meant),
         }
-        opens = {RunView: "show", ExperimentView: "launch"}.get(type(row), "fold")
-        words = {keys.OPEN: opens, keys.BACK: "all"}
         group = self._selected_group
+        folds = "unfold" if group is not None and self._list.is_folded(group) else "fold"
+        opens = {RunView: "show", ExperimentView: "launch"}.get(type(row), folds)
+        words = {keys.OPEN: opens, keys.BACK: "all"}
         if group is not None and group.is_study:
             words[keys.OPEN] = "study"
         if group is not None and group.is_study and not self._marked:
@@ -409,22 +415,35 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
             gone = f"{experiment.label} is no longer in experiments.toml"
             self._say(experiment.fault or gone, ink="bad")
             return
-        launch = partial(
-            self._operate, f"launching {experiment.label}", partial(self._launch, experiment.name)
-        )
+        launch = partial(self._begin_launch, experiment)
         live = next((run for run in experiment.runs if run.state.is_live), None)
-        if live is None:
+        if self._is_being_launched(experiment.name):
+            self._ask(f"{experiment.label} is being launched. Launch another run?", launch)
+        elif live is None:
             launch()
         else:
             self._ask(f"{live.label} is {live.state.value}. Launch another run?", launch)
 
+    def _is_being_launched(self, name: str) -> bool:
+        """Whether a run of it is on its way to the list."""
+        return name == self._launching or (self._awaited is not None and name == self._awaited[0])
+
+    def _begin_launch(self, experiment: ExperimentView) -> None:
+        launch = partial(self._launch, experiment.name)
+        # Counts at once: its thread takes the lock only a moment after the key.
+        if self._operate(f"launching {experiment.label}", launch):
+            self._launching = experiment.name
+
     def _launch(self, name: str) -> Operated:
         if self._view is None or self._view.project is None:
-            return Operated("there is no experiments.toml any more", ink="bad")
-        folder = self._operations.launch(self._view.project, name)
-        # Before the next key is taken: until the list has the run, nothing else tells of it.
-        self._awaited = (folder.experiment_name, folder.number)
-        return Operated(f"launched {plain_line(folder.run)}", launched=folder)
+            gone = "there is no experiments.toml any more"
+            return Operated(gone, ink="bad", ends_launch=True)
+        try:
+            folder = self._operations.launch(self._view.project, name)
+        except (TuiTrainerError, OSError) as error:
+            return failure(error, ends_launch=True)
+        words = f"launched {plain_line(folder.run)}"
+        return Operated(words, launched=folder, ends_launch=True)
 
     def _bring_back(self, runs: Path, names: Sequence[str]) -> Operated:
         outcome = deeds.bring_back(runs, names)
@@ -442,7 +461,7 @@ class Home(Scrolling, Arranging, Deriving, Speaking):
 
     @property
     def _is_busy(self) -> bool:
-        return super()._is_busy or self._awaited is not None
+        return super()._is_busy or bool(self._launching) or self._awaited is not None
 
     @property
     def _keys_here(self) -> tuple[keys.Key, ...]:

@@ -49,7 +49,7 @@ class Wanted(NamedTuple):
 def new_form(project: Project, source: Source) -> Form:
     """A form with a name that is free and one change to fill in."""
     name = Field(label=NAME, typed=Typed.of(free_name(project, source.base)))
-    return Form((name, Field()), (WRITE,), at=1)
+    return Form((name, Field()), (WRITE,))
 
 
 class NewExperiment(FormScreen[str]):
@@ -199,11 +199,17 @@ class NewExperiment(FormScreen[str]):
         return self._drafted
 
     def _rows_of_actions(self) -> Iterator[FormRow]:
-        fault = self._fault_of_name
-        shown = "" if fault else f"[experiments.{self._new_name}] into experiments.toml"
-        note: Line = (Span(f"{self._glyphs.invalid} {fault}", "bad"),) if fault else ()
-        number = len(self.form.fields)
-        yield FormRow(WRITE, shown=shown, note=note, is_action=True, number=number)
+        into = f"[experiments.{self._new_name}] into experiments.toml"
+        shown = "nothing under this name" if self._fault_of_name else into
+        yield FormRow(WRITE, shown=shown, is_action=True, number=len(self.form.fields))
+
+    def _note(self, number: int, field: Field, draft: Draft) -> Line:
+        if field.label == NAME:
+            return self._in_red(fault) if (fault := self._fault_of(field, draft)) else ()
+        return super()._note(number, field, draft)
+
+    def _fault_of(self, field: Field, draft: Draft) -> str:
+        return self._fault_of_name if field.label == NAME else super()._fault_of(field, draft)
 
     def _do(self, action: str) -> None:
         del action
@@ -241,9 +247,16 @@ class NewExperiment(FormScreen[str]):
 
     def _show_form(self) -> None:
         super()._show_form()
-        offered = (keys.LEAVE_FORM, keys.ENTER, keys.COMPLETE, keys.WRITE_EXPERIMENT)
-        self.query_one(KeyBar).show([Offer(keys.shown(key), key.short) for key in offered])
+        self.query_one(KeyBar).show(list(self._offers()))
         self._show_table()
+
+    def _offers(self) -> Iterator[Offer]:
+        is_right = not self._fault_of_name and self._draft().experiment is not None
+        on_action = self.form.action
+        for key in (keys.LEAVE_FORM, keys.ENTER, keys.COMPLETE, keys.WRITE_EXPERIMENT):
+            writes = key is keys.WRITE_EXPERIMENT or (key is keys.ENTER and bool(on_action))
+            word = on_action if key is keys.ENTER and on_action else key.short
+            yield Offer(keys.shown(key), word, is_right or not writes)
 
     def _show_table(self) -> None:
         preview = self._preview

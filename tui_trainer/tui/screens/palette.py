@@ -78,6 +78,10 @@ class Palette(ModalScreen["Command"]):
         """Take the last character back."""
         self._take(self._typed[:-1])
 
+    def action_erase_line(self) -> None:
+        """Empty the line."""
+        self._take("")
+
     def action_move(self, rows: int) -> None:
         """To the next one that was found."""
         self._found.move(rows)

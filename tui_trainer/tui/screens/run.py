@@ -325,6 +325,12 @@ class RunPage(Scrolling, Planning, Speaking):
         spoken = keys.left_by(of_log, keys.SPOKEN_KEYS)
         return (*keys.RUN_KEYS, *of_log, *of_attempt, *spoken, *keys.SCROLL_KEYS)
 
+    @property
+    def _idle_keys(self) -> set[keys.Key]:
+        detail = self._detail
+        attempts = detail.attempts if isinstance(detail, (Log, PreflightTable)) else 1
+        return super()._idle_keys | (set(keys.ATTEMPT_KEYS) if attempts == 1 else set())
+
     def _open(self, tab: Tab) -> None:
         """Show a page as soon as the store has read it."""
         self._tab, self._detail, self._found_at, self._log_end = tab, None, -1, None

@@ -49,6 +49,10 @@ class Search(ModalScreen[str]):
         """Take the last character back."""
         self._take(self._typed[:-1])
 
+    def action_erase_line(self) -> None:
+        """Empty the line."""
+        self._take("")
+
     def action_find(self) -> None:
         """End with what was typed."""
         self.dismiss(self._typed)

@@ -1,4 +1,4 @@
-"""What screens with a foot share: for a while it says how something went, in place of the keys."""
+"""What screens with a foot share: for a while it says how something went, above the keys."""
 
 from __future__ import annotations
 

@@ -71,6 +71,20 @@ class RunList(Scrolled):
         """The experiments that the user folded or unfolded."""
         return dict(self._folded)
 
+    def is_folded(self, experiment: ExperimentView | GroupView) -> bool:
+        """Whether what it holds is hidden."""
+        name = experiment.key[0]
+        if isinstance(experiment, GroupView):
+            many = experiment.is_study and len(experiment.experiments) > RUNS_SHOWN_AT_FIRST
+        else:
+            many = len(experiment.runs) > RUNS_SHOWN_AT_FIRST
+        at_first = many and not any(run.state.is_live for run in experiment.runs)
+        if isinstance(experiment, GroupView) and at_first:  # runs of it may not be read yet
+            at_first = self._folded_at_first.get(name, at_first)
+        else:
+            at_first = self._folded_at_first.setdefault(name, at_first)
+        return self._folded.get(name, at_first)
+
     def refold(self, folded: Mapping[str, bool]) -> None:
         """Fold and unfold experiments as they were once."""
         self._folded = dict(folded)
@@ -127,7 +141,7 @@ class RunList(Scrolled):
             return row.key
         if isinstance(row, RunView) and not self._runs_stand_alone:
             return (row.experiment, 0)
-        if isinstance(row, ExperimentView) and not (folded and self._is_folded(row)):
+        if isinstance(row, ExperimentView) and not (folded and self.is_folded(row)):
             return row.key
         above = (each for each in reversed(self._rows[: self._cursor]))
         return next((each.key for each in above if isinstance(each, GroupView)), None)
@@ -171,7 +185,7 @@ class RunList(Scrolled):
         self.go_to(index)
         row = self._rows[index]
         if event.x < 5 and not isinstance(row, RunView):
-            self.fold(folded=not self._is_folded(row))
+            self.fold(folded=not self.is_folded(row))
 
     @property
     def _count(self) -> int:
@@ -215,7 +229,7 @@ class RunList(Scrolled):
         else:
             study = inside.get(row.experiment if isinstance(row, RunView) else row.name, "")
         return Look(
-            is_folded=not isinstance(row, RunView) and self._is_folded(row),
+            is_folded=not isinstance(row, RunView) and self.is_folded(row),
             is_marked=self._is_marked(row),
             is_alone=self._runs_stand_alone,
             is_in_group=bool(self._group or study),
@@ -235,7 +249,7 @@ class RunList(Scrolled):
             )
         for group in self._groups:
             yield group
-            if not self._is_folded(group):
+            if not self.is_folded(group):
                 yield from self._members(group.experiments, group.loose_runs)
 
     def _members(
@@ -249,27 +263,14 @@ class RunList(Scrolled):
         yield from loose
         for experiment in experiments:
             yield experiment
-            if not self._is_folded(experiment):
+            if not self.is_folded(experiment):
                 yield from experiment.runs
-
-    def _is_folded(self, experiment: ExperimentView | GroupView) -> bool:
-        name = experiment.key[0]
-        if isinstance(experiment, GroupView):
-            many = experiment.is_study and len(experiment.experiments) > RUNS_SHOWN_AT_FIRST
-        else:
-            many = len(experiment.runs) > RUNS_SHOWN_AT_FIRST
-        at_first = many and not any(run.state.is_live for run in experiment.runs)
-        if isinstance(experiment, GroupView) and at_first:  # runs of it may not be read yet
-            at_first = self._folded_at_first.get(name, at_first)
-        else:
-            at_first = self._folded_at_first.setdefault(name, at_first)
-        return self._folded.get(name, at_first)
 
     def _is_marked(self, row: ListRow) -> bool:
         """Whether it is, or hides a run that is."""
         if isinstance(row, RunView):
             return row.key in self._marked
-        return self._is_folded(row) and any(run.key in self._marked for run in row.runs)
+        return self.is_folded(row) and any(run.key in self._marked for run in row.runs)
 
     def _scroll_to_cursor(self) -> None:
         top = min(self._top, self._cursor, self._last_top)
