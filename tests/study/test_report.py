@@ -119,6 +119,15 @@ def test_of_an_end_that_nobody_recorded_it_is_not_said_what_was_lost(tmp_path: P
     assert "Nothing: 3 runs" in words(calm, "What was lost and resumed")
 
 
+def test_an_attempt_whose_end_nobody_recorded_counts_as_an_interruption(tmp_path: Path) -> None:
+    killed = RunWriter(write_project(tmp_path), "cnn2").start().train(6)
+    killed.start().train(2).end(0)
+    lost = "What was lost and resumed"
+    (row,) = first_table(report_of(tmp_path), lost).rows
+    assert row[2:6] == ("2", "its end was not recorded", "epoch 7", "not known")
+    assert "1 of 1 run did not go through undisturbed" in words(report_of(tmp_path), lost)
+
+
 def test_different_code_is_warned_of(tmp_path: Path) -> None:
     project = write_made(tmp_path)
     for name, commit in (("flat/1", "a" * 40), ("deep/1", "b" * 40)):
