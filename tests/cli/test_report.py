@@ -46,6 +46,8 @@ def test_a_report_of_a_study_says_its_effects_and_what_is_missing(tmp_path: Path
     assert "| model.depth | 2 | 4 | +3.0 |" in text
     assert "1 of 4 runs (1 missing): depth.depth-4.seed-1" in text
     assert "other/1" not in text
+    summary = text.partition("## Models")[0]
+    assert "Highest validation accuracy: depth 4 (n = 1)" in summary
     unknown = command("report", "--study", "dept", "-o", "no.md")
     assert unknown.returncode == 2
     assert "depth" in unknown.stderr

@@ -158,7 +158,8 @@ def report(
         )
     folders = _folders(context, runs or (), wanted, study, all_if_none=True)
     ablation = _ablation(context, study, folders) if study else ()
-    document = make_report(_looks(folders), title or _project_name(context), ablation)
+    names = _setup_names(context, study) if study else {}
+    document = make_report(_looks(folders), title or _project_name(context), ablation, names)
     files = render(document, output)
     write_sealed(files, force=force)
     results.say("\n".join(f"wrote {path}" for path in files))
@@ -258,6 +259,14 @@ def _ablation(context: typer.Context, name: str, folders: Sequence[RunFolder]) -
     metrics = [Metric.TEST, *([Metric.OOD] if any(run.ood for run in runs) else [])]
     known = find_study(project, name)
     return study_blocks([outcome_among(runs, project, known, metric) for metric in metrics])
+
+
+def _setup_names(context: typer.Context, name: str) -> dict[str, str]:
+    from tui_trainer.cli.project import load
+    from tui_trainer.cli.weigh import find_study
+    from tui_trainer.study.trials import setup_names
+
+    return setup_names(find_study(load(context.obj), name))
 
 
 def _like(folders: Sequence[RunFolder], wanted: str) -> list[RunFolder]:
