@@ -53,6 +53,18 @@ def test_a_report_of_a_study_says_its_effects_and_what_is_missing(tmp_path: Path
     assert "depth" in unknown.stderr
 
 
+def test_a_comparison_of_a_study_has_a_line_for_each_point(tmp_path: Path) -> None:
+    project = write_made(tmp_path)
+    for seed in range(2, 8):
+        with (project / "experiments.toml").open("a") as file:
+            file.write(f'[experiments.seed{seed}]\nbase = "flat"\nseed = {seed}\n')
+        RunWriter(project, f"seed{seed}").start().train(3).end(0)
+    studies = (project / "experiments.toml").read_text().replace("seeds = 2", "seeds = 8")
+    (project / "experiments.toml").write_text(studies)
+    done = CommandLine(project, {})("plot", "comparison", "--study", "depth", "-o", "a.svg")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_what_cannot_be_drawn_is_said(tmp_path: Path) -> None:
     command = CommandLine(write_made(tmp_path), {})
     for arguments, words in (

@@ -125,7 +125,7 @@ def test_latex_leaves_out_what_a_page_has_no_room_for_unless_it_is_asked_for() -
     timed = Table(title="", columns=columns, rows=((tables.words("a"), tables.figure(3, str)),))
     assert "time" not in as_latex(timed)
     assert "  time (s) & run \\\\" in as_latex(timed.with_columns(["time", "run"]))
-    with pytest.raises(UsageError, match="no column .tine.; did you mean .time."):
+    with pytest.raises(UsageError, match=r"no column .tine.; did you mean .time."):
         timed.with_columns(["tine"])
 
 

@@ -320,6 +320,10 @@ def _line(axis: Axes, line: Line) -> None:
     if not line.spread:
         style["markevery"] = max(1, len(xs) // _MARKS_ON_A_LINE)
         axis.plot(xs, ys, **style, zorder=3)
+        if line.band:
+            low = [y - by for y, by in zip(ys, line.band, strict=True)]
+            high = [y + by for y, by in zip(ys, line.band, strict=True)]
+            axis.fill_between(xs, low, high, color=style["color"], alpha=0.2, linewidth=0, zorder=2)
         return
     if line.dots:
         dots = {**style, "linestyle": "", "marker": ".", "markersize": 3.2, "alpha": 0.5}
