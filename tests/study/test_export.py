@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gc
 import importlib.util
 import json
@@ -256,9 +257,9 @@ def test_no_runs_are_no_export(tmp_path: Path) -> None:
 def test_an_export_that_fails_leaves_nothing(runs: Path, tmp_path: Path) -> None:
     def fails(runs: Iterable[Run], place: Path, _destination: Path) -> None:
         TOOLS["csv"].write(runs, place, place)
-        raise OSError("the disk is full")
+        raise OSError(errno.ENOSPC, "the disk is full")
 
-    with pytest.raises(OSError, match="the disk is full"):
+    with pytest.raises(OSError, match=r"the disk is full: '.*/csv'"):
         export(Target("csv", "", fails, ""), all_runs(runs), tmp_path / "csv")
     assert not list(tmp_path.iterdir())
 
