@@ -67,7 +67,7 @@ def _models(setups: Sequence[Setup], keys: Sequence[str]) -> list[Block]:
             *(values[at] for at in shown),
             _first_known(its, lambda setup: setup.shown.parameters),
             _first_known(its, lambda setup: setup.shown.flops),
-            ", ".join(dict.fromkeys(setup.name for setup in its)),
+            "; ".join(dict.fromkeys(setup.name for setup in its)),
         ]
         for values, its in sorted(groups.items(), key=lambda group: _by_size(group[0]))
     ]
