@@ -46,9 +46,23 @@ def test_a_report_of_a_study_says_its_effects_and_what_is_missing(tmp_path: Path
     assert "| model.depth | 2 | 4 | +3.0 |" in text
     assert "1 of 4 runs (1 missing): depth.depth-4.seed-1" in text
     assert "other/1" not in text
+    summary = text.partition("## Models")[0]
+    assert "Highest validation accuracy: depth 4 (n = 1)" in summary
     unknown = command("report", "--study", "dept", "-o", "no.md")
     assert unknown.returncode == 2
     assert "depth" in unknown.stderr
+
+
+def test_a_comparison_of_a_study_has_a_line_for_each_point(tmp_path: Path) -> None:
+    project = write_made(tmp_path)
+    for seed in range(2, 8):
+        with (project / "experiments.toml").open("a") as file:
+            file.write(f'[experiments.seed{seed}]\nbase = "flat"\nseed = {seed}\n')
+        RunWriter(project, f"seed{seed}").start().train(3).end(0)
+    studies = (project / "experiments.toml").read_text().replace("seeds = 2", "seeds = 8")
+    (project / "experiments.toml").write_text(studies)
+    done = CommandLine(project, {})("plot", "comparison", "--study", "depth", "-o", "a.svg")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_what_cannot_be_drawn_is_said(tmp_path: Path) -> None:

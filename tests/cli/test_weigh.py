@@ -36,7 +36,10 @@ def test_comparisons_are_printed_for_papers_pages_and_sheets(tui_trainer: Comman
     assert float(rows[0]["clean_accuracy"]) == 0.9
     assert float(rows[0]["trained_seconds"]) == pytest.approx(0.04)
     latex = tui_trainer(*runs, "--format", "latex").stdout
-    assert "one/1 & 1 & finished & 80.0 & 4 & 80.0 & 4 & 0.0 & 90.0" in latex
+    assert "one/1 & 1 & 80.0 & 90.0 " in latex
+    chosen = tui_trainer(*runs, "--format", "latex", "--columns", "state,run").stdout
+    assert "  finished & one/1 \\\\\n" in chosen
+    assert tui_trainer(*runs, "--columns", "stat").returncode == ExitCode.USAGE
     assert "\\toprule" in latex
     assert "| one/1 | 1           | finished |" in tui_trainer(*runs, "--format", "md").stdout
     record = json.loads(tui_trainer(*runs, "--format", "json").stdout)

@@ -308,7 +308,9 @@ def test_data_that_is_away_at_a_restart_is_waited_for(tui_trainer: CommandLine) 
 def test_what_was_refused_after_it_trained_is_among_the_dead(tui_trainer: CommandLine) -> None:
     fake = tui_trainer.fake(exit_at=3, code=ExitCode.PREFLIGHT.value, attempts=9)
     assert fake("run", "one").returncode == ExitCode.CRASHED
-    assert tui_trainer.look("one").state is State.CRASHED
+    run = tui_trainer.look("one")
+    assert run.state is State.CRASHED
+    assert run.attempts[0].cause.startswith("exit code 3: its process ended by itself")
     done = tui_trainer.fake()("resume", "--all")
     assert done.returncode == ExitCode.DONE, done.stderr
     assert tui_trainer.look("one").state is State.FINISHED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gc
 import importlib.util
 import json
@@ -172,6 +173,24 @@ def test_wandb_reads_what_was_measured(
     assert sorted(codes) == [0, 1]
 
 
+@needs("wandb")
+def test_a_log_that_wandb_cannot_write_is_not_told_about(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    script = (
+        "import logging, pathlib\nfrom tests.study.test_export import exported\n"
+        "full = logging.StreamHandler(open('/dev/full', 'w', buffering=1))\n"
+        "logging.getLogger('wandb').addHandler(full)\n"
+        f"exported('wandb', pathlib.Path({str(runs)!r}), pathlib.Path({str(tmp_path / 'to')!r}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=False, capture_output=True, text=True
+    )
+    assert (tmp_path / "to").is_dir()
+    assert "Logging error" not in done.stderr
+
+
 def wandb(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "wandb", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True)
@@ -256,9 +275,9 @@ def test_no_runs_are_no_export(tmp_path: Path) -> None:
 def test_an_export_that_fails_leaves_nothing(runs: Path, tmp_path: Path) -> None:
     def fails(runs: Iterable[Run], place: Path, _destination: Path) -> None:
         TOOLS["csv"].write(runs, place, place)
-        raise OSError("the disk is full")
+        raise OSError(errno.ENOSPC, "the disk is full")
 
-    with pytest.raises(OSError, match="the disk is full"):
+    with pytest.raises(OSError, match=r"the disk is full: '.*/csv'"):
         export(Target("csv", "", fails, ""), all_runs(runs), tmp_path / "csv")
     assert not list(tmp_path.iterdir())
 

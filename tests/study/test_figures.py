@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,6 +58,15 @@ def test_a_page_gives_figures_its_ink_and_no_name_twice(tmp_path: Path) -> None:
 def test_each_run_has_a_dash_and_a_marker_of_its_own_besides_its_colour(tmp_path: Path) -> None:
     keys = comparison([*looks(write_made(tmp_path)).values()]).keys
     assert len({key.style.marker for key in keys}) == len({k.style.dash for k in keys}) == 3
+
+
+def test_labels_of_heights_to_reach_lie_not_over_each_other(tmp_path: Path) -> None:
+    run = looks(write_made(tmp_path))["flat/1"]
+    svg = draw_inline(comparison([run], targets=[0.95, 0.935, 0.94, 0.2]), "near")
+    found = re.findall(r'y="([0-9.-]+)"[^>]*>target: ([0-9.]+) %', svg)
+    heights = {label: float(y) for y, label in found}
+    ordered = [heights[label] for label in ("20", "93.5", "94", "95")]
+    assert all(below - above >= 8 for below, above in pairwise(ordered))
 
 
 def test_neither_a_home_nor_a_setting_nor_a_display_is_needed(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tui_trainer.study.grids import confusion, corruptions
 from tui_trainer.study.metrics import Metric
 from tui_trainer.study.outcome import Outcome
 from tui_trainer.study.picture import MOST_RUNS, thinned
-from tui_trainer.study.plots import comparison, curves
+from tui_trainer.study.plots import comparison, curves, seed_means
 from tui_trainer.study.setups import result_of
 
 if TYPE_CHECKING:
@@ -83,6 +83,23 @@ def test_seeds_are_one_point_with_its_spread(tmp_path: Path) -> None:
     assert [*test.spread] == [pytest.approx(2 * 2**0.5), 0.0]
     assert ood.points[1][1] == pytest.approx(60.0)
     assert sorted(y for _, y in test.dots) == [pytest.approx(90.0), pytest.approx(94.0)]
+
+
+def test_curves_of_a_setup_are_the_mean_of_its_seeds_in_a_band(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    for rate, epochs in ((0.2, 6), (0.3, 4)):
+        RunWriter(project, "cnn2").start().train(epochs, rate=rate)
+    first, second = runs = [*looks(project).values()]
+    figure = seed_means({"depth 2": runs, "depth 4": [first]})
+    mean, alone = figure.panels[0].lines
+    both = [100 * (run.epochs[3].validation_accuracy or 0) for run in (first, second)]
+    assert [x for x, _ in mean.points] == [1, 2, 3, 4]  # the second has trained no more
+    assert mean.points[3][1] == pytest.approx(sum(both) / 2)
+    assert mean.band[3] == pytest.approx(abs(both[0] - both[1]) / 2**0.5)
+    assert not alone.band
+    assert [key.label for key in figure.keys] == ["depth 2 (n = 2)", "depth 4 (n = 1)"]
+    with pytest.raises(UsageError, match="8 points in one figure cannot be told apart"):
+        seed_means({str(n): [first] for n in range(MOST_RUNS + 1)})
 
 
 def test_an_axis_that_no_run_has_is_refused(tmp_path: Path) -> None:

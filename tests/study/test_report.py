@@ -53,6 +53,27 @@ def test_results_are_means_over_seeds_with_their_sample_deviation(tmp_path: Path
     assert rows["deep"][3:5] == ("95.00", "60.00")
 
 
+def test_a_mean_over_seeds_is_called_after_none_of_them(tmp_path: Path) -> None:
+    project = write_made(tmp_path)
+    for name in ("depth.depth-2.seed-0", "depth.depth-2.seed-1"):
+        RunWriter(project, name).start().train(6).evaluate(0.9).end(0)
+    runs = [run for run in looks(project).values() if run.name.startswith("depth")]
+    document = make_report(runs, "A study")
+    assert first_table(document, "Results").rows[0][:2] == ("depth.depth-2", "2")
+    assert runs[0].plan is not None
+    document = make_report(runs, "A study", names={runs[0].plan.fingerprint: "depth 2"})
+    assert first_table(document, "Results").rows[0][:2] == ("depth 2", "2")
+
+
+def test_models_stand_by_their_size_however_well_they_did(tmp_path: Path) -> None:
+    project = write_made(tmp_path)
+    with (project / "experiments.toml").open("a") as file:
+        file.write('[experiments.deepest]\nbase = "flat"\nmodel.depth = 10\n')
+    RunWriter(project, "deepest").start().train(6).evaluate(0.99).end(0)
+    depths = [row[0] for row in first_table(report_of(project), "Models").rows]
+    assert depths == ["2", "4", "10"]
+
+
 def test_a_repetition_of_a_seed_counts_once_and_a_crash_not_at_all(tmp_path: Path) -> None:
     project = write_made(tmp_path)
     RunWriter(project, "flat").start().train(6).evaluate(0.90).end(0)
@@ -93,7 +114,7 @@ def test_what_differs_stands_in_a_table_and_what_does_not_once(tmp_path: Path) -
     document = report_of(write_made(tmp_path))
     models = first_table(document, "Models")
     assert models.headers[0] == "model.depth"
-    assert [(row[0], row[-1]) for row in models.rows] == [("4", "deep"), ("2", "flat")]
+    assert [(row[0], row[-1]) for row in models.rows] == [("2", "flat"), ("4", "deep")]
     (change,) = first_table(document, "Ablation").rows
     assert change[:2] == ("model.depth: 4 → 2", "flat")
     assert change[3] == "-3.00"
@@ -117,6 +138,15 @@ def test_of_an_end_that_nobody_recorded_it_is_not_said_what_was_lost(tmp_path: P
     assert "of 1 run the end was not recorded" in words(document, "What was lost and resumed")
     calm = report_of(write_made(tmp_path / "calm"))
     assert "Nothing: 3 runs" in words(calm, "What was lost and resumed")
+
+
+def test_an_attempt_whose_end_nobody_recorded_counts_as_an_interruption(tmp_path: Path) -> None:
+    killed = RunWriter(write_project(tmp_path), "cnn2").start().train(6)
+    killed.start().train(2).end(0)
+    lost = "What was lost and resumed"
+    (row,) = first_table(report_of(tmp_path), lost).rows
+    assert row[2:6] == ("2", "its end was not recorded", "epoch 7", "not known")
+    assert "1 of 1 run did not go through undisturbed" in words(report_of(tmp_path), lost)
 
 
 def test_different_code_is_warned_of(tmp_path: Path) -> None:

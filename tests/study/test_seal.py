@@ -61,6 +61,14 @@ def test_what_was_edited_is_left_as_it_is(tmp_path: Path) -> None:
     assert mine.read_bytes().startswith(b"third\n")
 
 
+def test_what_refers_to_others_stands_only_where_they_do(tmp_path: Path) -> None:
+    (tmp_path / "figures").write_text("in the way")
+    page, figure = tmp_path / "report.md", tmp_path / "figures" / "new.png"
+    with pytest.raises(OSError, match="figures"):
+        write_sealed({page: b"see new.png\n", figure: small_png()}, force=False)
+    assert not page.exists()
+
+
 def test_a_link_or_a_folder_is_nobody_to_write_over(tmp_path: Path) -> None:
     (tmp_path / "link.md").symlink_to(tmp_path / "nowhere")
     (tmp_path / "folder.md").mkdir()

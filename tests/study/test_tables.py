@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from markdown_it import MarkdownIt
 
+from tui_trainer.errors import UsageError
 from tui_trainer.study import tables
 from tui_trainer.study.effects import Spread
 from tui_trainer.study.tables import Column, Table, as_csv, as_latex, as_markdown
@@ -101,7 +102,7 @@ def test_latex_compiles_it(tmp_path: Path) -> None:
     if latex is None:
         pytest.skip("no LaTeX here")
     document = (
-        "\\documentclass{article}\\usepackage{booktabs}\\usepackage[T1]{fontenc}\n"
+        "\\documentclass{article}\\usepackage{array,booktabs,graphicx}\\usepackage[T1]{fontenc}\n"
         f"\\begin{{document}}\n{as_latex(table(*HOSTILE))}\\end{{document}}\n"
     )
     (tmp_path / "table.tex").write_text(document)
@@ -114,6 +115,25 @@ def test_latex_compiles_it(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_latex_leaves_out_what_a_page_has_no_room_for_unless_it_is_asked_for() -> None:
+    columns = (
+        Column("run", ("run",), is_figure=False),
+        Column("time (s)", ("seconds",), is_for_papers=False),
+    )
+    timed = Table(title="", columns=columns, rows=((tables.words("a"), tables.figure(3, str)),))
+    assert "time" not in as_latex(timed)
+    assert "  time (s) & run \\\\" in as_latex(timed.with_columns(["time", "run"]))
+    with pytest.raises(UsageError, match=r"no column .tine.; did you mean .time."):
+        timed.with_columns(["tine"])
+
+
+def test_latex_sets_long_texts_in_lines_and_is_no_wider_than_a_line() -> None:
+    text = as_latex(table("crop padding 4 and flip and erasing", "short"))
+    assert r"\begin{tabular}{>{\raggedright\arraybackslash}p{0.25\linewidth}rr}" in text
+    assert r"\resizebox{\ifdim\width>\linewidth" in text
+    assert r"\begin{tabular}{lrr}" in as_latex(table("a-word-that-no-line-takes"))
 
 
 def test_a_mean_says_of_how_many_it_is_where_that_is_not_plain() -> None:

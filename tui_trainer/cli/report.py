@@ -108,7 +108,7 @@ def plot(
 ) -> None:
     """Draw runs into a file for a paper: PNG, SVG or PDF."""
     from tui_trainer.cli.words import results
-    from tui_trainer.study import figures
+    from tui_trainer.study import figures, plots
     from tui_trainer.study.seal import write_sealed
 
     file_format = output.suffix.lower().removeprefix(".")
@@ -124,6 +124,9 @@ def plot(
         raise UsageError(f"{kind.value} shows one run, not {len(folders)}")
     if kind is Kind.EFFECTS:
         figure = _effects_figure(context, study, folders, metric or "test")
+    elif kind is Kind.COMPARISON and study:
+        setups = _by_setup(_looks(folders), _setup_names(context, study))
+        figure = plots.seed_means(setups, metric or "validation", target or (), log=log)
     else:
         figure = _figure(kind, _looks(folders), metric, by, target or (), log=log)
     inches = figures.PAGE_INCHES if width is Width.PAGE else figures.COLUMN_INCHES
@@ -158,7 +161,8 @@ def report(
         )
     folders = _folders(context, runs or (), wanted, study, all_if_none=True)
     ablation = _ablation(context, study, folders) if study else ()
-    document = make_report(_looks(folders), title or _project_name(context), ablation)
+    names = _setup_names(context, study) if study else {}
+    document = make_report(_looks(folders), title or _project_name(context), ablation, names)
     files = render(document, output)
     write_sealed(files, force=force)
     results.say("\n".join(f"wrote {path}" for path in files))
@@ -258,6 +262,27 @@ def _ablation(context: typer.Context, name: str, folders: Sequence[RunFolder]) -
     metrics = [Metric.TEST, *([Metric.OOD] if any(run.ood for run in runs) else [])]
     known = find_study(project, name)
     return study_blocks([outcome_among(runs, project, known, metric) for metric in metrics])
+
+
+def _setup_names(context: typer.Context, name: str) -> dict[str, str]:
+    from tui_trainer.cli.project import load
+    from tui_trainer.cli.weigh import find_study
+    from tui_trainer.study.trials import setup_names
+
+    return setup_names(find_study(load(context.obj), name))
+
+
+def _by_setup(looks: Iterable[Run], names: Mapping[str, str]) -> dict[str, list[Run]]:
+    """The newest run of each seed, of finished ones where there are any, in the study's order."""
+    from tui_trainer.record.state import State
+
+    newest = {run.plan.fingerprint: run for run in looks if run.plan is not None}
+    setups: dict[str, list[Run]] = {}
+    for fingerprint, name in names.items():
+        if fingerprint in newest:
+            setups.setdefault(name, []).append(newest[fingerprint])
+    done = {name: [r for r in its if r.state is State.FINISHED] for name, its in setups.items()}
+    return {name: done[name] or its for name, its in setups.items()}
 
 
 def _like(folders: Sequence[RunFolder], wanted: str) -> list[RunFolder]:

@@ -29,7 +29,16 @@ if TYPE_CHECKING:
 
 FormatOption = Annotated[
     Format,
-    typer.Option("--format", help="What is printed; latex wants the package booktabs."),
+    typer.Option("--format", help="What is printed; latex says which packages it wants."),
+]
+ColumnsOption = Annotated[
+    str,
+    typer.Option(
+        "--columns",
+        metavar="NAME,...",
+        help="Only these, in this order. Default: all; of latex what a page has room for.",
+        show_default=False,
+    ),
 ]
 
 
@@ -52,6 +61,7 @@ def compare(
         ),
     ],
     form: FormatOption = Format.TEXT,
+    columns: ColumnsOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Show runs beside each other: their figures, and the settings that differ."""
@@ -60,15 +70,16 @@ def compare(
     from tui_trainer.study.compare import compare as compare_runs
     from tui_trainer.study.facts import facts_of
 
+    _check_columns(columns, is_json=as_json or form is Format.JSON)
     folders = dict.fromkeys(find(context, name) for name in runs)
     found = look_until_sure([RunReader(folder) for folder in folders])
     comparison = compare_runs([facts_of(run) for run in found])
     if as_json or form is Format.JSON:
         print_json(comparison.as_record())
-    elif form is Format.TEXT:
+    elif form is Format.TEXT and not columns:
         _print_comparison(comparison, found)
     else:
-        print_tables([comparison.table()], form)
+        print_tables([_chosen(comparison.table(), columns)], form)
 
 
 def study(
@@ -90,6 +101,7 @@ def study(
         typer.Option("--table", help="Only this table. Default: all; of csv points."),
     ] = None,
     form: FormatOption = Format.TEXT,
+    columns: ColumnsOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Show what a study found: its points over their seeds, effects against seed noise, sizes."""
@@ -99,13 +111,16 @@ def study(
     is_for_programs = as_json or form is Format.JSON
     if is_for_programs and part is not None:
         raise UsageError("JSON has every table; --table chooses among those for people")
+    _check_columns(columns, is_json=is_for_programs)
+    if columns and part is None:
+        raise UsageError("--columns chooses among those of one table", hint="--table points")
     outcome = _outcome(context, name, metric)
     if is_for_programs:
         print_json(outcome.as_record())
         return
     if part is None and form is Format.CSV:
         part = Part.POINTS
-    tables = [table for table in outcome.tables() if part in {None, table.title}]
+    tables = [_chosen(table, columns) for table in outcome.tables() if part in {None, table.title}]
     if form in {Format.MARKDOWN, Format.LATEX}:  # a table is pasted somewhere, talk is not
         tables[0] = tables[0].with_notes(f"beware: {each}" for each in outcome.warnings)
     print_tables(tables, form)
@@ -173,6 +188,7 @@ def scores(
         ),
     ] = "",
     form: FormatOption = Format.TEXT,
+    columns: ColumnsOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Rank runs by accuracy out of distribution, another figure, or what a leaderboard said."""
@@ -186,9 +202,10 @@ def scores(
     if board is not None and by not in {None, By.SCORE}:
         raise UsageError(f"--board ranks by its scores, and --by {by.value} does not")
     by = by or By.OOD
+    _check_columns(columns, is_json=as_json or form is Format.JSON)
     found = taken(Index(runs_folder(context.obj)).look_until_sure(), wanted)
     ranked = scoreboard([facts_of(run) for run in found], by, board, lowest_first=lowest_first)
-    table = ranked.table()
+    table = _chosen(ranked.table(), columns)
     if as_json or form is Format.JSON:
         print_json(table.records())
     else:
@@ -196,6 +213,17 @@ def scores(
     if ranked.without:
         what = "score of that leaderboard" if board is not None else by.value
         errors.say(f"without a rank: {plural(ranked.without, 'run')} of which no {what} is known")
+
+
+def _check_columns(columns: str, *, is_json: bool) -> None:
+    if columns and is_json:
+        raise UsageError("JSON has every column; --columns chooses among those for people")
+
+
+def _chosen(table: Table, columns: str) -> Table:
+    """The table with the columns that were asked for, or as it is."""
+    names = [name.strip() for name in columns.split(",") if name.strip()]
+    return table.with_columns(names) if names else table
 
 
 def print_tables(tables: Sequence[Table], form: Format) -> None:

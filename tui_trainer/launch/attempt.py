@@ -350,6 +350,8 @@ class SupervisedAttempt:
 
     def _cause_of(self, exit_code: int) -> str:
         """How it ended, for a core that could not say it itself."""
+        if exit_code == ExitCode.PREFLIGHT and self._began_to_train():
+            return f"exit code {exit_code:d}: {UNTOLD}"
         said = last_words(self.folder.log_file) if exit_code not in DECIDED else ""
         return f"{exit_cause(exit_code)}: {said}" if said else exit_cause(exit_code)
 
@@ -393,6 +395,10 @@ class SupervisedAttempt:
     def _made_progress(self) -> bool:
         attempt = self._history().attempts.get(self.folder.number)
         return attempt is not None and attempt.made_progress
+
+    def _began_to_train(self) -> bool:
+        attempt = self._history().attempts.get(self.folder.number)
+        return attempt is not None and attempt.began_at_epoch > 0
 
     def _history(self) -> History:
         with contextlib.suppress(OSError):

@@ -117,18 +117,18 @@ class Comparison:
 
 
 _FIGURES: Final = (
-    Column("state", ("state",), is_figure=False),
+    Column("state", ("state",), is_figure=False, is_for_papers=False),
     Column("best (%)", ("best_validation_accuracy",)),
-    Column("best epoch", ("best_epoch",)),
-    Column("last (%)", ("validation_accuracy",)),
-    Column("last epoch", ("epoch",)),
-    Column("vs first (pt)", ("above_first",)),
+    Column("best epoch", ("best_epoch",), is_for_papers=False),
+    Column("last (%)", ("validation_accuracy",), is_for_papers=False),
+    Column("last epoch", ("epoch",), is_for_papers=False),
+    Column("vs first (pt)", ("above_first",), is_for_papers=False),
     Column("test (%)", ("clean_accuracy",)),
     Column("OOD (%)", ("ood_accuracy",)),
     Column("gap (pt)", ("ood_gap",)),
-    Column("time", ("trained_seconds",)),
+    Column("time", ("trained_seconds",), is_for_papers=False),
     Column("parameters", ("parameters",)),
-    Column("FLOPs", ("flops",)),
+    Column("FLOPs", ("flops",), is_for_papers=False),
 )
 _NOTES: Final = (
     "best, last: validation accuracy of the best and of the newest epoch",

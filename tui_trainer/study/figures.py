@@ -23,12 +23,15 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure as Canvas
 
-    from tui_trainer.study.picture import Figure, Line, Panel, Point, Style
+    from tui_trainer.study.picture import Figure, Line, Panel, Point, Style, Target
 
 FORMATS = ("png", "svg", "pdf")
 COLUMN_INCHES, PAGE_INCHES = 3.35, 6.9
 """A column of a two-column paper, and both of them."""
 _INCHES_OF_PANEL = 2.1
+# About what its axes have of it, above what stands below them.
+_POINTS_OF_PANEL = 120.0
+_POINTS_OF_LABEL, _POINTS_ABOVE = 9.0, 1.5
 _INCHES_OF_MANY = 5.2
 _PIXELS_PER_INCH = 130
 _DPI = 300
@@ -277,22 +280,34 @@ def _panel(axis: Axes, panel: Panel, figure: Lines) -> None:
         axis.axvline(place, zorder=1, **_RESUME)
     for target in panel.targets:
         axis.axhline(target.y, zorder=1, **_TARGET)
-        axis.annotate(
-            target.label,
-            (0.01, target.y),
-            xycoords=("axes fraction", "data"),
-            xytext=(0, 1.5),
-            textcoords="offset points",
-            fontsize=6.5,
-            zorder=5,
-            bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.8, "pad": 0.4},
-        )
     for line in _side_by_side(panel.lines, log=figure.log_x):
         _line(axis, line)
     for (x, y), colour in panel.best:
         face = PALETTE[colour] if colour is not None else PAPER
         axis.plot([x], [y], **{**_BEST, "color": face}, zorder=6)
     axis.set_ylabel(panel.y_label)
+    _label_targets(axis, panel.targets)
+
+
+def _label_targets(axis: Axes, targets: Sequence[Target]) -> None:
+    """Each above its line, and above the label of a line that is close below."""
+    axis.get_ylim()  # limits follow from what was drawn, once somebody asks
+    to_axes = axis.transScale + axis.transLimits
+    free = 0.0
+    for target in sorted(targets, key=lambda each: each.y):
+        at = _POINTS_OF_PANEL * to_axes.transform((1.0, target.y))[1]
+        place = max(at + _POINTS_ABOVE, free)
+        free = place + _POINTS_OF_LABEL
+        axis.annotate(
+            target.label,
+            (0.01, target.y),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, place - at),
+            textcoords="offset points",
+            fontsize=6.5,
+            zorder=7,
+            bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.8, "pad": 0.4},
+        )
 
 
 def _tick_in_words(axis: Axis, values: Sequence[float]) -> None:
@@ -320,6 +335,10 @@ def _line(axis: Axes, line: Line) -> None:
     if not line.spread:
         style["markevery"] = max(1, len(xs) // _MARKS_ON_A_LINE)
         axis.plot(xs, ys, **style, zorder=3)
+        if line.band:
+            low = [y - by for y, by in zip(ys, line.band, strict=True)]
+            high = [y + by for y, by in zip(ys, line.band, strict=True)]
+            axis.fill_between(xs, low, high, color=style["color"], alpha=0.2, linewidth=0, zorder=2)
         return
     if line.dots:
         dots = {**style, "linestyle": "", "marker": ".", "markersize": 3.2, "alpha": 0.5}

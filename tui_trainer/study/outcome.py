@@ -125,7 +125,7 @@ class Outcome:
             Column(f"effect on {self.metric.value}{unit}", ("difference",)),
             Column(f"{1 - LEVEL:.0%} interval", ("low", "high")),
             Column("p (Holm)", ("p", "p_corrected")),
-            Column("beyond seed noise", ("is_beyond_noise",), is_figure=False),
+            Column("beyond seed noise", ("is_beyond_noise",), is_figure=False, is_for_papers=False),
             Column("n", ("n", "settings")),
         )
         rows = tuple(map(self._effect_row, self.effects.effects))

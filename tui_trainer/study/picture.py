@@ -41,6 +41,8 @@ class Line:
     style: Style
     spread: tuple[float, ...] = ()
     """Of each point, in the direction of y."""
+    band: tuple[float, ...] = ()
+    """The same where points are too many for bars."""
     dots: tuple[Point, ...] = ()
     """What the points are means of."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tui_trainer.errors import UsageError
 from tui_trainer.record.plain_text import plain_line
 from tui_trainer.spec.wording import listed, quote, suggestion
+from tui_trainer.study.effects import Spread
 from tui_trainer.study.picture import (
     LONGEST_LABEL,
     MOST_RUNS,
@@ -127,6 +128,67 @@ def comparison(
     return Lines("epoch", (panel.without_empty_lines(),), tuple(keys))
 
 
+def seed_means(
+    setups: Mapping[str, Sequence[Run]],
+    metric: str = "validation",
+    targets: Iterable[float] = (),
+    *,
+    log: bool = False,
+) -> Lines:
+    """One metric over the epochs, of each setup its mean over seeds in a band of their spread.
+
+    Args:
+        setups: A run of each seed by what its setup is called; at most `MOST_RUNS` setups.
+        metric: One of `MEASURES`.
+        targets: Further heights to reach, as a leaderboard would say them.
+        log: Whether the metric's axis is logarithmic.
+
+    Raises:
+        UsageError: There are too many setups, or none has measured that, or no such metric.
+    """
+    measure = measure_of(metric)
+    if len(setups) > MOST_RUNS:
+        raise UsageError(
+            f"{len(setups)} points in one figure cannot be told apart; at most {MOST_RUNS} can",
+            hint="name runs of fewer of them",
+        )
+    measured = {
+        name: [dict(points) for run in runs if (points := _known(run, measure.of))]
+        for name, runs in setups.items()
+    }
+    lines = [
+        _mean_curve(seeds, Style(index, index, index))
+        for index, seeds in enumerate(measured.values())
+    ]
+    _check_any(measure.words, [line for line in lines if line.points])
+    every = [run for runs in setups.values() for run in runs]
+    panel = Panel(
+        measure.words,
+        tuple(lines),
+        targets=tuple(_targets(every, targets)) if measure.is_accuracy else (),
+        log=log,
+    )
+    keys = [
+        Key(f"{plain_line(name, LONGEST_LABEL)} ({_count(seeds)})", line.style)
+        for (name, seeds), line in zip(measured.items(), lines, strict=True)
+    ]
+    note = "mean and standard deviation over n seeds" if any(line.band for line in lines) else ""
+    return Lines("epoch", (panel.without_empty_lines(),), tuple(keys), note=note)
+
+
+def _mean_curve(seeds: Sequence[Mapping[float, float]], style: Style) -> Line:
+    """Over the epochs that all of them measured: where fewer did, the mean would jump."""
+    epochs = [x for x in (seeds[0] if seeds else ()) if all(x in each for each in seeds)]
+    found = {x: spread for x in epochs if (spread := Spread.of(each[x] for each in seeds))}
+    points = thinned([(x, spread.mean) for x, spread in found.items()])
+    band = tuple(found[x].std or 0.0 for x, _ in points)
+    return Line(points, style, band=band if len(seeds) > 1 else ())
+
+
+def _count(seeds: Sequence[object]) -> str:
+    return f"n = {len(seeds)}" if seeds else "not measured"
+
+
 def measure_of(metric: str) -> Measure:
     """The metric of that name.
 
@@ -148,6 +210,10 @@ def _check_runs(runs: Sequence[Run], what: str, having_it: Sequence[object]) -> 
             f"{len(runs)} runs in one figure cannot be told apart; at most {MOST_RUNS} can",
             hint="name fewer of them",
         )
+    _check_any(what, having_it)
+
+
+def _check_any(what: str, having_it: Sequence[object]) -> None:
     if not having_it:
         raise UsageError(f"none of the runs has {what}", hint="the runs: tui-trainer runs")
 
@@ -174,12 +240,15 @@ def _style(index: int, kind: int, runs: Sequence[Run]) -> Style:
 
 
 def _curve(run: Run, of: Callable[[Epoch], float | None], style: Style) -> Line:
-    known = [
+    return Line(thinned(_known(run, of)), style)
+
+
+def _known(run: Run, of: Callable[[Epoch], float | None]) -> list[Point]:
+    return [
         (float(each.epoch), y)
         for each in run.epochs
         if (y := of(each)) is not None and abs(y) < _ABSURD
     ]
-    return Line(thinned(known), style)
 
 
 def _bests(runs: Sequence[Run], measure: Measure) -> tuple[tuple[Point, int | None], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tui_trainer.errors import UsageError
@@ -26,7 +27,7 @@ from tui_trainer.study.report_settings import settings_sections
 from tui_trainer.study.setups import Result, deciding, result_of, setups_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tui_trainer.record.index import Run
     from tui_trainer.study.document import Block
@@ -45,20 +46,28 @@ METHOD = (
 )
 
 
-def make_report(runs: Iterable[Run], title: str, ablation: Sequence[Block] = ()) -> Document:
+def make_report(
+    runs: Iterable[Run],
+    title: str,
+    ablation: Sequence[Block] = (),
+    names: Mapping[str, str] | None = None,
+) -> Document:
     """The report of these runs, each of which is looked at once and not kept.
 
     Args:
         runs: All that it is about.
         title: Its first line.
         ablation: What is known of the effects of single changes.
+        names: What setups are called that a study has a word for, by fingerprint.
 
     Raises:
         UsageError: There are no runs.
     """
+    called = {} if names is None else names
     results, lives, launches = list[Result](), list[Life](), list[Launch]()
     for run in runs:
-        results.append(result_of(run))
+        result = result_of(run)
+        results.append(replace(result, setup=called.get(result.fingerprint, result.setup)))
         lives.append(life_of(run))
         launches.append(launch_of(run))
     if not results:

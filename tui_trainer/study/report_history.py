@@ -75,9 +75,7 @@ class Launch(NamedTuple):
 def life_of(run: Run) -> Life:
     """What befell the run until now."""
     attempts = sorted(run.attempts, key=lambda attempt: attempt.number)
-    ends = tuple(_end(each) for each in attempts if each.exit_code not in {0, None})
-    if run.cause and not run.state.is_live and not ends:
-        ends = (plain_line(run.cause, _LONGEST_CAUSE),)
+    ends = _ends(run, attempts)
     return Life(
         run=plain_line(run.name),
         state=run.state.value,
@@ -193,14 +191,30 @@ def _lost_in_words(life: Life) -> str:
     return about(life.lost_seconds) if life.ends else ABSENT
 
 
+def _ends(run: Run, attempts: Sequence[Attempt]) -> tuple[str, ...]:
+    """How attempts ended that did not reach the end; of the newest the run's state may know."""
+    ends = [_end(each) for each in _over(attempts) if each.exit_code != 0]
+    is_told = bool(ends) and attempts[-1].exit_code is not None
+    if run.cause and not run.state.is_live and not is_told:
+        ends.append(plain_line(run.cause, _LONGEST_CAUSE))
+    return tuple(ends)
+
+
+def _over(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """Those that are known to be over: by a record of it, or because another one followed."""
+    return [each for each in attempts if each.exit_code is not None or each is not attempts[-1]]
+
+
 def _end(attempt: Attempt) -> str:
-    code = attempt.exit_code or 0
-    return plain_line(attempt.cause or exit_cause(code), _LONGEST_CAUSE)
+    if attempt.exit_code is None:
+        return "its end was not recorded"
+    return plain_line(attempt.cause or exit_cause(attempt.exit_code), _LONGEST_CAUSE)
 
 
 def _lost_seconds(run: Run, attempts: Sequence[Attempt]) -> float | None:
     """By the clock of whoever wrote; a clock that was set meanwhile counts as nothing."""
-    if any(each.exit_code is None for each in attempts) and not run.state.is_live:
+    over = _over(attempts) if run.state.is_live else attempts
+    if any(each.exit_code is None for each in over):
         return None
     saved = {
         event.attempt: event.time

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 from typing import TYPE_CHECKING
 
 from tui_trainer.record.plain_text import plain_line
@@ -65,9 +67,9 @@ def _models(setups: Sequence[Setup], keys: Sequence[str]) -> list[Block]:
             *(values[at] for at in shown),
             _first_known(its, lambda setup: setup.shown.parameters),
             _first_known(its, lambda setup: setup.shown.flops),
-            ", ".join(dict.fromkeys(setup.name for setup in its)),
+            "; ".join(dict.fromkeys(setup.name for setup in its)),
         ]
-        for values, its in groups.items()
+        for values, its in sorted(groups.items(), key=lambda group: _by_size(group[0]))
     ]
     headers = [*(keys[at] for at in shown), ">parameters", ">FLOPs", "trained as"]
     caption = "FLOPs: of the forward pass of one image; a multiplication and an addition are two."
@@ -77,6 +79,17 @@ def _models(setups: Sequence[Setup], keys: Sequence[str]) -> list[Block]:
     if all(row[-2] == ABSENT for row in rows):
         blocks.append(Paragraph("Parameters and FLOPs were not recorded by these runs."))
     return blocks
+
+
+def _by_size(values: Sequence[str]) -> list[tuple[float, str]]:
+    """Orders models as people count them: depth 4 before depth 16; words behind numbers."""
+    return [(_number(value), value) for value in values]
+
+
+def _number(value: str) -> float:
+    with contextlib.suppress(ValueError):
+        return float(value)
+    return math.inf
 
 
 def _first_known(setups: Sequence[Setup], of: Callable[[Setup], int | None]) -> str:

@@ -60,7 +60,7 @@ class Scoreboard:
                 for board in self.boards
             ),
             *(Column(title, (figure,)) for figure, title in _TITLES.items()),
-            Column("tags", ("tags",), is_figure=False),
+            Column("tags", ("tags",), is_figure=False, is_for_papers=False),
         )
         return Table(
             title="scores",

@@ -26,7 +26,8 @@ def write_sealed(files: Mapping[Path, bytes], *, force: bool) -> None:
     """Write files; none of them, where one may not be written over.
 
     Args:
-        files: Their contents; the ends of the names say of what form they are.
+        files: Their contents, first of what refers to the others, and so stands only where they
+            do; the ends of the names say of what form they are.
         force: Whether also files are written over that are not as tui-trainer made them.
 
     Raises:
@@ -35,7 +36,7 @@ def write_sealed(files: Mapping[Path, bytes], *, force: bool) -> None:
     """
     for path in files:
         _check(path, force=force)
-    for path, content in files.items():
+    for path, content in reversed([*files.items()]):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_durably(path, sealed(content, path.suffix))
 

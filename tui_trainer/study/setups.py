@@ -28,7 +28,8 @@ class Result:
 
     folder: RunFolder
     name: str
-    experiment: str
+    setup: str
+    """What it and its like with other seeds are called."""
     state: State
     cause: str
     fingerprint: str
@@ -69,7 +70,7 @@ class Setup:
     """What was trained, and with which seeds."""
 
     name: str
-    """The experiment's; where several trained alike, the first one's."""
+    """Where several experiments trained alike, the first one's."""
     settings: Mapping[str, Setting]
     results: tuple[Result, ...]
 
@@ -93,14 +94,15 @@ def result_of(run: Run) -> Result:
     """What of a run is kept once its epochs were seen."""
     best, newest = run.best, (run.epochs[-1] if run.epochs else None)
     complexity, plan, figures = run.complexity, run.plan, final_figures(run)
+    settings = {} if plan is None else plan.settings
     return Result(
         folder=run.folder,
         name=plain_line(run.name),
-        experiment=plain_line(run.folder.experiment_name),
+        setup=_without_seed(plain_line(run.folder.experiment_name), settings),
         state=run.state,
         cause=plain_line(run.cause),
         fingerprint="" if plan is None else plain_line(plan.fingerprint),
-        settings={} if plan is None else plan.settings,
+        settings=settings,
         planned=run.planned_epochs,
         epochs=len(run.epochs),
         best_epoch=best.epoch if best else None,
@@ -124,14 +126,17 @@ def setups_of(results: Iterable[Result]) -> list[Setup]:
     groups = dict[object, list[Result]]()
     for result in results:
         groups.setdefault(_identity(result), []).append(result)
-    return [
-        Setup(group[0].experiment, group[0].settings, tuple(group)) for group in groups.values()
-    ]
+    return [Setup(group[0].setup, group[0].settings, tuple(group)) for group in groups.values()]
 
 
 def deciding(settings: Mapping[str, Setting]) -> dict[str, Setting]:
     """What decides the result but the seed; where data lie, say, splits no setup."""
     return {key: value for key, value in settings.items() if key != _SEED and decides(key)}
+
+
+def _without_seed(experiment: str, settings: Mapping[str, Setting]) -> str:
+    """A mean over seeds would be called after one of them: `depth.depth-4.seed-1`."""
+    return experiment.removesuffix(f".seed-{settings.get(_SEED)}")
 
 
 def _identity(result: Result) -> object:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from tui_trainer.errors import UsageError
 from tui_trainer.record.plain_text import LONGEST_SHOWN_LINE, plain_line
 from tui_trainer.record.words import ABSENT
+from tui_trainer.spec.wording import listed, quote, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -47,6 +49,10 @@ _LATEX: Final = {
 }
 
 
+# Letters that a quarter of a line takes in LaTeX's usual type, and of a word without a hyphen.
+_LONGEST_LINE, _LONGEST_WORD = 24, 16
+
+
 class Format(str, Enum):
     """What tables are printed as."""
 
@@ -64,6 +70,13 @@ class Column(NamedTuple):
     keys: tuple[str, ...]
     """One for each value of a cell: a mean, say, its standard deviation and n."""
     is_figure: bool = True
+    is_for_papers: bool = True
+    """Whether a page of a paper has room for it where nobody chose columns."""
+
+    @property
+    def name(self) -> str:
+        """What commands take for it: `test` of `test (%)`."""
+        return self.title.partition(" (")[0]
 
 
 class Cell(NamedTuple):
@@ -100,10 +113,36 @@ class Table:
             if not self.rows
             or any(value not in {None, ""} for row in self.rows for value in row[index].values)
         ]
+        return self._at(shown)
+
+    def for_papers(self) -> Table:
+        """Without what a page has no room for."""
+        return self._at([at for at, column in enumerate(self.columns) if column.is_for_papers])
+
+    def with_columns(self, names: Sequence[str]) -> Table:
+        """The columns of these names, in their order, whatever they are printed as.
+
+        Raises:
+            UsageError: There is no such column.
+        """
+        places = {key: at for at, column in enumerate(self.columns) for key in column.keys}
+        places |= {column.name: at for at, column in enumerate(self.columns) if column.name}
+        for name in names:
+            if name not in places:
+                known = tuple(column.name or column.keys[0] for column in self.columns)
+                raise UsageError(
+                    f"the table has no column {quote(name)}{suggestion(name, known)}",
+                    hint=f"its columns: {listed(known)}",
+                )
+        chosen = self._at([places[name] for name in names])
+        columns = tuple(each._replace(is_for_papers=True) for each in chosen.columns)
+        return replace(chosen, columns=columns)
+
+    def _at(self, places: Sequence[int]) -> Table:
         return replace(
             self,
-            columns=tuple(self.columns[index] for index in shown),
-            rows=tuple(tuple(row[index] for index in shown) for row in self.rows),
+            columns=tuple(self.columns[at] for at in places),
+            rows=tuple(tuple(row[at] for at in places) for row in self.rows),
         )
 
 
@@ -203,9 +242,12 @@ def markdown_text(text: str) -> str:
 
 
 def as_latex(table: Table) -> str:
-    """A tabular for LaTeX with its package booktabs; what has to be known are comments in it."""
-    table = table.for_people()
-    alignment = "".join("r" if column.is_figure else "l" for column in table.columns)
+    """A tabular for LaTeX, never wider than a line; what has to be known are comments in it."""
+    table = table.for_papers().for_people()
+    alignment = "".join(
+        _latex_alignment(column, [row[at] for row in table.rows])
+        for at, column in enumerate(table.columns)
+    )
     titles = [latex_text(column.title) for column in table.columns]
     rows = [
         [
@@ -217,14 +259,26 @@ def as_latex(table: Table) -> str:
     lines = [f"  {' & '.join(cells)} \\\\" for cells in (titles, *rows)]
     return "\n".join(
         [
-            "% \\usepackage{booktabs}",
+            "% \\usepackage{array,booktabs,graphicx}",
             *(f"% {plain_line(note, LONGEST_SHOWN_LINE)}" for note in (table.title, *table.notes)),
+            "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%",
             f"\\begin{{tabular}}{{{alignment}}}",
             *("  \\toprule", lines[0], "  \\midrule", *lines[1:], "  \\bottomrule"),
-            "\\end{tabular}",
+            "\\end{tabular}}",
             "",
         ]
     )
+
+
+def _latex_alignment(column: Column, cells: Sequence[Cell]) -> str:
+    """Long texts are set in several lines, where their words are not too long for those."""
+    if column.is_figure:
+        return "r"
+    said = [column.title, *(cell.said for cell in cells)]
+    longest_word = max(len(word) for text in said for word in [*text.split(), ""])
+    if max(map(len, said)) <= _LONGEST_LINE or longest_word > _LONGEST_WORD:
+        return "l"
+    return r">{\raggedright\arraybackslash}p{0.25\linewidth}"
 
 
 def latex_text(text: str) -> str:

@@ -69,6 +69,12 @@ def trials_of(study: Study, standings: Iterable[Standing]) -> list[Trial]:
     ]
 
 
+def setup_names(study: Study) -> dict[str, str]:
+    """What the study calls whatever it trains, by fingerprint: `base`, `depth 4`."""
+    short = short_keys(tuple(factor.key for factor in study.factors))
+    return {point.experiment.fingerprint: _label(point, short) for point in study.points}
+
+
 def _label(point: Point, short: Mapping[str, str]) -> str:
     changes = (f"{short[key]} {label}" for key, label in point.labels.items())
     return ", ".join(changes) or "base"

@@ -72,6 +72,11 @@ def export(target: Target, folders: Iterable[RunFolder], destination: Path) -> N
     except FileExistsError:
         _refuse_second(destination)
         raise
+    except OSError as error:
+        # What it was writing has a name that nobody gave it, or none at all.
+        if str(error.filename or place).startswith(str(place)):
+            error.filename, error.filename2 = str(destination), None
+        raise
     finally:
         _remove(place)
 

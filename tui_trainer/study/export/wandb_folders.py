@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import time
@@ -48,6 +49,8 @@ def write(runs: Iterable[Run], place: Path, _destination: Path) -> None:
     """One folder for each run: `offline-run-LAUNCHED-ID`."""
     # wandb tells its makers of its crashes.
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    # Its log is thrown away; that a full disk does not take it is no news, at the exit neither.
+    logging.raiseExceptions = False
     import wandb
 
     place.mkdir()
