@@ -198,15 +198,17 @@ def _record(row: _Row) -> dict[str, Any]:
 
 
 def _print_study(study: Study, rows: Sequence[_Row], runs: Sequence[Run]) -> None:
-    from tui_trainer.cli.words import print_table, results
+    from tui_trainer.cli.words import fits, print_table, results
 
     results.say(f"{study.name}: {counted([row.standing for row in rows])}")
     if not rows:
         return
-    print_table(
-        ["point", "changes", ">seed", "status", "run", ">epoch", ">time", ">disk"],
-        [_cells(row) for row in rows],
-    )
+    titles = ["point", "changes", ">seed", "status", "run", ">epoch", ">time", ">disk"]
+    cells = [_cells(row) for row in rows]
+    if not fits(titles, cells):  # the name of a point says its changes, and that of its run
+        del titles[1]
+        cells = [_cells_in_brief(row) for row in rows]
+    print_table(titles, cells)
     for line in _totals(study, rows, runs):
         results.say(line)
 
@@ -228,6 +230,12 @@ def _cells(row: _Row) -> list[str]:
         "" if is_done else ABSENT if row.seconds is None else duration(row.seconds),
         byte_size(row.bytes) if row.bytes else ABSENT if row.bytes is None else "",
     ]
+
+
+def _cells_in_brief(row: _Row) -> list[str]:
+    """The same without what the point's name says already."""
+    point, _, seed, status, run, *rest = _cells(row)
+    return [point, seed, status, run.removeprefix(point), *rest]
 
 
 def _totals(study: Study, rows: Sequence[_Row], runs: Sequence[Run]) -> list[str]:
