@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.tui.run_folders import RunWriter, write_project
+from tui_trainer.cli.points import print_points
 from tui_trainer.record.index import Index
 from tui_trainer.spec.project import load_project
 from tui_trainer.spec.summary import read_summary, summary_of
@@ -118,3 +120,14 @@ def test_the_queue_s_end_counts_points_by_other_seeds(project: Path) -> None:
     (live,) = (path for path, run in found.items() if run.state.is_live)
     end = outlook(found, {live: (1, 0)}, {}, (1, 0), [Job("more", 9.0, 1, 0)]).expected.all_done
     assert end == pytest.approx(14 * 6.5 * (1 - 12 / 19 / 14) + 9)
+
+
+def test_a_run_that_saved_nothing_still_writes_all_of_its_files(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    RunWriter(project, "s.depth-4.seed-0").start().train(14).end(0)
+    RunWriter(project, "s.depth-4.seed-1").start().end(-9, "killed")
+    print_points(load_project(project / "experiments.toml"), "s", as_json=True)
+    rows = {each["point"]: each for each in json.loads(capsys.readouterr().out)}
+    assert rows["s.depth-4.seed-1"]["status"] == "resumable"
+    assert rows["s.depth-4.seed-1"]["bytes_to_come"] > 0

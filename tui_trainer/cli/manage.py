@@ -10,7 +10,7 @@ import typer
 
 from tui_trainer.cli.ends import exit_code, worst
 from tui_trainer.cli.look import RunArgument, RunsOrAllArgument, find
-from tui_trainer.cli.project import load, project_at_prompt, runs_folder
+from tui_trainer.cli.project import ChangesOption, load, project_at_prompt, runs_folder
 from tui_trainer.errors import ExitCode, TuiTrainerError, UsageError, told
 
 if TYPE_CHECKING:
@@ -52,14 +52,6 @@ def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
 
 ExperimentArgument = Annotated[
     str, typer.Argument(metavar="EXPERIMENT", autocompletion=complete_experiments)
-]
-ChangesOption = Annotated[
-    Optional[list[str]],  # noqa: UP045  typer evaluates this, also on Python 3.10
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Change a key for this time: epochs=5, model.activation=gelu.",
-    ),
 ]
 DetachOption = Annotated[
     bool, typer.Option("--detach", "-d", help="Start it and return; it goes on by itself.")
