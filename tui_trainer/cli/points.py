@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui_trainer.errors import ExitCode, TuiTrainerError
+from tui_trainer.record.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,6 +144,8 @@ def _row(standing: Standing, prediction: Prediction) -> _Row:
     if standing.status == "done":
         return _Row(standing, 0.0, 0, prediction)
     run, seconds = standing.run, prediction.seconds
+    if run is not None and run.state is State.STALLED:  # nothing says that it goes on
+        return _Row(standing, None, 0, prediction)
     if run is None:
         return _Row(standing, seconds, prediction.bytes, prediction)
     left = None if seconds is None else seconds * (1.0 - run.share_done)
@@ -282,7 +285,11 @@ def _totals(study: Study, rows: Sequence[_Row], runs: Sequence[Run], changed: st
         lines.append(
             f"to come{of}: {took} of training, {byte_size(size)} on the disk{_end(rows, runs)}"
         )
-    if unknown := [row.standing.point.name for row in undone if row.seconds is None]:
+    if stalled := [
+        row.standing.run.name for row in undone if row.standing.run and _is_stalled(row)
+    ]:
+        lines.append(f"no end can be told of what is stalled: tui-trainer show {stalled[0]}")
+    if unknown := [row.standing.point.name for row in undone if _is_unknown(row)]:
         lines.append(
             f"not known yet: what {plural(len(unknown), 'point')} will take, for nothing like that "
             f"was trained; the first epoch tells, or: tui-trainer preflight {unknown[0]}{changed}"
@@ -290,6 +297,14 @@ def _totals(study: Study, rows: Sequence[_Row], runs: Sequence[Run], changed: st
     if study.problems:
         return [*lines, f"nothing of {study.name} is started before its mistakes are mended"]
     return [*lines, f"do it: tui-trainer run {study.name}{changed}"]
+
+
+def _is_stalled(row: _Row) -> bool:
+    return row.standing.run is not None and row.standing.run.state is State.STALLED
+
+
+def _is_unknown(row: _Row) -> bool:
+    return row.seconds is None and not _is_stalled(row)
 
 
 def _end(rows: Sequence[_Row], runs: Sequence[Run]) -> str:
