@@ -10,11 +10,13 @@ import pytest
 from tests.tui.run_folders import RunWriter, write_project
 from tui_trainer.cli.points import print_points
 from tui_trainer.record.index import Index
+from tui_trainer.record.place import Place
 from tui_trainer.spec.project import load_project
 from tui_trainer.spec.summary import read_summary, summary_of
 from tui_trainer.study.forecast import predicted
 from tui_trainer.study.points import counts, standings
 from tui_trainer.study.queue_forecast import Job, outlook
+from tui_trainer.tui.bring_on import in_order
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,3 +133,12 @@ def test_a_run_that_saved_nothing_still_writes_all_of_its_files(
     rows = {each["point"]: each for each in json.loads(capsys.readouterr().out)}
     assert rows["s.depth-4.seed-1"]["status"] == "resumable"
     assert rows["s.depth-4.seed-1"]["bytes_to_come"] > 0
+
+
+def test_what_died_goes_on_in_the_order_of_the_queue_before_all_others(project: Path) -> None:
+    for rank, depth in enumerate((6, 8, 4)):
+        dead = RunWriter(project, f"s.depth-{depth}.seed-1").start().end(-9, "killed").folder
+        Place(rank=rank).write(dead.queue_file)
+    order = [each.point.name for each in in_order(standing(project).values())]
+    assert order[:3] == ["s.depth-6.seed-1", "s.depth-8.seed-1", "s.depth-4.seed-1"]
+    assert order[3] == "s.depth-2.seed-0"
