@@ -137,8 +137,22 @@ def test_a_run_that_saved_nothing_still_writes_all_of_its_files(
 
 def test_what_died_goes_on_in_the_order_of_the_queue_before_all_others(project: Path) -> None:
     for rank, depth in enumerate((6, 8, 4)):
-        dead = RunWriter(project, f"s.depth-{depth}.seed-1").start().end(-9, "killed").folder
+        dead = RunWriter(project, f"s.depth-{depth}.seed-1").start().end(-9, "killed")
         Place(rank=rank).write(dead.queue_file)
     order = [each.point.name for each in in_order(standing(project).values())]
     assert order[:3] == ["s.depth-6.seed-1", "s.depth-8.seed-1", "s.depth-4.seed-1"]
     assert order[3] == "s.depth-2.seed-0"
+
+
+def test_of_a_stalled_point_no_end_is_told(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    RunWriter(project, "s.depth-4.seed-0").start().train(14).end(0)
+    RunWriter(project, "s.depth-4.seed-1").start().train(4).beat(step=3, idle_seconds=95)
+    loaded = load_project(project / "experiments.toml")
+    print_points(loaded, "s", as_json=True)
+    rows = {each["point"]: each for each in json.loads(capsys.readouterr().out)}
+    assert rows["s.depth-4.seed-1"]["seconds_left"] is None
+    print_points(loaded, "s", as_json=False)
+    told = capsys.readouterr().out
+    assert "of what is stalled: tui-trainer show s.depth-4.seed-1/1" in told
