@@ -126,9 +126,9 @@ class Run:
 
     @property
     def eta_seconds(self) -> float | None:
-        """Predicted seconds until the last epoch ends; None where nothing is known, or moves."""
+        """Predicted seconds until the last epoch ends; None where nothing is known yet."""
         recent = [epoch.seconds for epoch in self.epochs[-EPOCHS_FOR_ETA:] if epoch.seconds]
-        if not self.state.is_live or self.state in {State.QUEUED, State.STALLED} or not recent:
+        if not self.state.is_live or self.state is State.QUEUED or not recent:
             return None
         left = self.planned_epochs * (1.0 - self.share_done)
         return left * sum(recent) / len(recent)
