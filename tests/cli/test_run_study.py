@@ -154,6 +154,39 @@ def test_the_list_tells_what_would_start_and_what_it_takes(
     assert "did you mean `s`?" in wrong.stderr
 
 
+def test_points_with_changes_are_told_before_and_after_they_ran(
+    tui_trainer: CommandLine, project: Path
+) -> None:
+    (project / "experiments.toml").write_text(SMALL_PROJECT + STUDY.partition("[studies.bad]")[0])
+    changed = ("s", "--set", "batch_size=16")
+    assert tui_trainer("list", "--study", *changed).stdout.endswith(
+        "do it: tui-trainer run s --set batch_size=16\n"
+    )
+    point = ("s.depth-1.seed-0", *changed[1:])
+    assert tui_trainer.fake(seconds=0.01)("run", *point).returncode == 0
+    listed = tui_trainer.json("list", "--study", *changed)
+    assert [each["status"] for each in listed] == ["done", "missing", "missing", "missing"]
+    assert [each["n"] for each in tui_trainer.json("study", *changed)["points"]] == [1, 0]
+    assert statuses(tui_trainer)["s.depth-1.seed-0"] == "missing"
+    varied = tui_trainer("list", "--study", "s", "--set", "model.depth=3")
+    assert varied.returncode == 2
+    assert "the study s varies this key" in varied.stderr
+    assert tui_trainer("list", "--study", "--set", "epochs=3").returncode == 2
+
+
+def test_a_study_with_a_mistake_is_not_offered(tui_trainer: CommandLine, project: Path) -> None:
+    search = "search = { trials = 0, space = { batch_size = [1, 2] } }"
+    broken = f'[studies.b]\nbase = "one"\n{search}\n'
+    (project / "experiments.toml").write_text(SMALL_PROJECT + STUDY + broken)
+    listed = tui_trainer("list", "--study", "bad").stdout
+    assert "nothing of bad is started before its mistakes are mended" in listed
+    assert "do it" not in listed
+    lines = tui_trainer("list").stdout.splitlines()[-3:]
+    rows = {line.split()[0]: line.split()[2:4] for line in lines}
+    assert rows["bad"] == ["model.depth", "mistakes"]
+    assert rows["b"][1] == "mistakes"
+
+
 def test_who_cannot_plan_says_so(tmp_path: Path) -> None:
     with planning(tmp_path):
         descriptor = os.open(tmp_path / LOCK_NAME, os.O_RDWR)

@@ -272,6 +272,12 @@ def test_the_commands_show_and_change_the_queue(site: Site) -> None:
     held = tui_trainer("queue", "hold", "one/1", "one/2")  # the first does not wait
     assert (held.returncode, held.stdout) == (2, "one/2 held\n")
     wait_until(lambda: look(second).cause.startswith("held"))
+    itself = tui_trainer("queue", "move", "two/1", "--before", "two/1")
+    assert (itself.returncode, itself.stdout) == (2, "")
+    unread = CommandLine(
+        tui_trainer.folder, {**tui_trainer.environment, "TUI_TRAINER_CPU_SLOTS": "0"}
+    )
+    assert "TUI_TRAINER_CPU_SLOTS='0' is no number of slots" in unread("queue").stderr
     told = tui_trainer("queue").stdout
     assert re.search(r"1  two/1 .*1st in the queue; one/1 has the slots", told)
     assert "1 of 1 slots taken; when all is done cannot be told yet" in told

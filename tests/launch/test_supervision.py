@@ -232,7 +232,9 @@ def test_a_suspended_run_is_woken_to_be_stopped(
     refused = tui_trainer("resume", "one")
     assert refused.returncode == ExitCode.OWNED
     assert "one/1 is stalled (suspended by SIGSTOP; kill -CONT" in refused.stderr
-    assert tui_trainer("stop", "one", *options, seconds=30).returncode == ExitCode.DONE
+    stopped = tui_trainer("stop", "one", *options, seconds=30)
+    assert stopped.returncode == ExitCode.DONE
+    assert ("tui-trainer stop one --now" in stopped.stderr) == (not options)
     run = tui_trainer.look("one")
     assert (run.state, run.newest_attempt) == (State.STOPPED, 1)
     assert owners_in(run.folder.heartbeat_file) == []

@@ -95,6 +95,23 @@ def test_an_exclusion_takes_all_seeds_or_one(tmp_path: Path) -> None:
     ]
 
 
+def test_a_point_s_name_depends_on_its_value_alone(tmp_path: Path) -> None:
+    deep, wide = ('{ name = "cnn", depth = 4 }', '{ width = 9, name = "cnn" }')
+    assert names(tmp_path, f"grid = {{ model = [{deep}, {wide}] }}") == [
+        "s.model-cnn-depth-4",
+        "s.model-cnn-width-9",
+    ]
+    assert names(tmp_path, f"grid = {{ model = [{wide}] }}") == ["s.model-cnn-width-9"]
+    jitters = [
+        f'[{{ name = "color_jitter", brightness = 0.25, contrast = {each} }}]'
+        for each in (0.2, 0.4)
+    ]
+    there = names(tmp_path, f"grid = {{ augment = [{', '.join(jitters)}] }}")
+    back = names(tmp_path, f"grid = {{ augment = [{', '.join(reversed(jitters))}] }}")
+    assert there == back[::-1]
+    assert len(set(there)) == 2
+
+
 def test_a_table_of_another_kind_replaces_the_base_s_as_in_an_experiment(tmp_path: Path) -> None:
     (plain, other) = points(tmp_path, 'ablate = { model = [{ name = "resnet18" }] }')
     assert (plain.experiment.model.name, other.experiment.model.name) == ("cnn", "resnet18")

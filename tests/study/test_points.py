@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.tui.run_folders import RunWriter, write_project
+from tui_trainer.cli.points import print_points
 from tui_trainer.record.index import Index
+from tui_trainer.record.place import Place
 from tui_trainer.spec.project import load_project
 from tui_trainer.spec.summary import read_summary, summary_of
 from tui_trainer.study.forecast import predicted
 from tui_trainer.study.points import counts, standings
 from tui_trainer.study.queue_forecast import Job, outlook
+from tui_trainer.tui.bring_on import in_order
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,3 +122,37 @@ def test_the_queue_s_end_counts_points_by_other_seeds(project: Path) -> None:
     (live,) = (path for path, run in found.items() if run.state.is_live)
     end = outlook(found, {live: (1, 0)}, {}, (1, 0), [Job("more", 9.0, 1, 0)]).expected.all_done
     assert end == pytest.approx(14 * 6.5 * (1 - 12 / 19 / 14) + 9)
+
+
+def test_a_run_that_saved_nothing_still_writes_all_of_its_files(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    RunWriter(project, "s.depth-4.seed-0").start().train(14).end(0)
+    RunWriter(project, "s.depth-4.seed-1").start().end(-9, "killed")
+    print_points(load_project(project / "experiments.toml"), "s", as_json=True)
+    rows = {each["point"]: each for each in json.loads(capsys.readouterr().out)}
+    assert rows["s.depth-4.seed-1"]["status"] == "resumable"
+    assert rows["s.depth-4.seed-1"]["bytes_to_come"] > 0
+
+
+def test_what_died_goes_on_in_the_order_of_the_queue_before_all_others(project: Path) -> None:
+    for rank, depth in enumerate((6, 8, 4)):
+        dead = RunWriter(project, f"s.depth-{depth}.seed-1").start().end(-9, "killed")
+        Place(rank=rank).write(dead.queue_file)
+    order = [each.point.name for each in in_order(standing(project).values())]
+    assert order[:3] == ["s.depth-6.seed-1", "s.depth-8.seed-1", "s.depth-4.seed-1"]
+    assert order[3] == "s.depth-2.seed-0"
+
+
+def test_of_a_stalled_point_no_end_is_told(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    RunWriter(project, "s.depth-4.seed-0").start().train(14).end(0)
+    RunWriter(project, "s.depth-4.seed-1").start().train(4).beat(step=3, idle_seconds=95)
+    loaded = load_project(project / "experiments.toml")
+    print_points(loaded, "s", as_json=True)
+    rows = {each["point"]: each for each in json.loads(capsys.readouterr().out)}
+    assert rows["s.depth-4.seed-1"]["seconds_left"] is None
+    print_points(loaded, "s", as_json=False)
+    told = capsys.readouterr().out
+    assert "of what is stalled: tui-trainer show s.depth-4.seed-1/1" in told

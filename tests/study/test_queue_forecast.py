@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from tests.tui.run_folders import EXPERIMENTS, RunWriter, write_project
 from tui_trainer.record.index import Index
-from tui_trainer.study.queue_forecast import Job, forecast, outlook
+from tui_trainer.record.state import State
+from tui_trainer.study.queue_forecast import Forecast, Job, Outlook, forecast, outlook
+from tui_trainer.tui.queued import all_done
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +39,19 @@ def test_behind_what_nobody_knows_the_end_of_only_other_slots_are_told() -> None
     told = forecast([job("a", None), job("b", 4)], [job("c", 3), job("d", 5, cpus=2)], 2, 0)
     assert told.ends == {"b": 4, "c": 7}
     assert told.all_done is None
+    assert (told.at_least, told.unknown, told.runs) == (7, 2, 4)
+    words = all_done(Outlook(told, None), held=0)
+    assert words.startswith("all done not before ")
+    assert words.endswith("; of 2 of 4 runs no end can be told")
+
+
+def test_of_a_stalled_run_no_end_is_told(tmp_path: Path) -> None:
+    project = write_project(tmp_path, EXPERIMENTS)
+    path = RunWriter(project, "cnn2").start().train(4).beat(step=3, idle_seconds=95).folder.path
+    (run,) = Index(project / "runs").look()
+    assert run.state is State.STALLED
+    told = outlook({path: run}, {path: (1, 0)}, {}, (1, 0))
+    assert told.expected == Forecast({}, None, 1)
 
 
 def test_what_wants_more_than_there_is_never_begins() -> None:

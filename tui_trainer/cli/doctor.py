@@ -16,6 +16,7 @@ import psutil
 
 from tui_trainer.errors import TuiTrainerError
 from tui_trainer.launch.resources import allotted_cores
+from tui_trainer.launch.slots import warning_of_cpu_slots
 from tui_trainer.record.finding import Finding
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ def _torch() -> Finding:
 def _cores() -> Finding:
     allotment = allotted_cores()
     found = f"{allotment.cores} allotted ({allotment.source}), {os.cpu_count()} on this machine"
-    if allotment.warnings:
-        return Finding("cores", "warning", f"{found}; {'; '.join(allotment.warnings)}")
+    if warnings := [*allotment.warnings, *filter(None, [warning_of_cpu_slots()])]:
+        return Finding("cores", "warning", f"{found}; {'; '.join(warnings)}")
     return Finding("cores", "ok", found)
 
 

@@ -10,7 +10,7 @@ import typer
 
 from tui_trainer.cli.ends import exit_code, worst
 from tui_trainer.cli.look import RunArgument, RunsOrAllArgument, find
-from tui_trainer.cli.project import load, project_at_prompt, runs_folder
+from tui_trainer.cli.project import ChangesOption, load, project_at_prompt, runs_folder
 from tui_trainer.errors import ExitCode, TuiTrainerError, UsageError, told
 
 if TYPE_CHECKING:
@@ -53,14 +53,6 @@ def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
 ExperimentArgument = Annotated[
     str, typer.Argument(metavar="EXPERIMENT", autocompletion=complete_experiments)
 ]
-ChangesOption = Annotated[
-    Optional[list[str]],  # noqa: UP045  typer evaluates this, also on Python 3.10
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Change a key for this time: epochs=5, model.activation=gelu.",
-    ),
-]
 DetachOption = Annotated[
     bool, typer.Option("--detach", "-d", help="Start it and return; it goes on by itself.")
 ]
@@ -102,6 +94,7 @@ def run(  # noqa: PLR0917  typer's parameters are options
     """Launch a new run of each experiment, or what a study lacks, and show it to its end."""
     from tui_trainer.cli.words import errors
     from tui_trainer.launch.launcher import launch
+    from tui_trainer.launch.slots import warning_of_cpu_slots
 
     chosen = () if launcher is None else (f"launcher={launcher}",)
     project, wanted = load(context.obj), (*(changes or ()), *chosen)
@@ -121,6 +114,8 @@ def run(  # noqa: PLR0917  typer's parameters are options
         )
     if project.problems:
         errors.say(f"{project.path.name} has mistakes elsewhere; tui-trainer list names them")
+    if warning := warning_of_cpu_slots():
+        errors.say(warning, label="beware: ", style="yellow")
     rehearses = not no_preflight
     start = partial(launch, project, changes=wanted, preflight=rehearses, queue=not no_queue)
     jobs: list[Job] = [
@@ -180,11 +175,18 @@ def stop(
 ) -> None:
     """Ask a run to save a checkpoint and end, and wait until it has."""
     from tui_trainer.cli.follow import follow_silently
-    from tui_trainer.cli.words import closing_line, results
+    from tui_trainer.cli.words import closing_line, errors, results
     from tui_trainer.launch.launcher import stop as stop_run
+    from tui_trainer.record.index import RunReader
+    from tui_trainer.record.state import State
 
     folder = find(context, run)
+    is_stalled = RunReader(folder).look().state is State.STALLED
     stop_run(folder, at_once=now)
+    if is_stalled and not now:
+        errors.say(
+            f"{folder.run} is stalled; if it saves no checkpoint: tui-trainer stop {run} --now"
+        )
     seen = follow_silently(folder)
     results.say(closing_line(seen))
     code = exit_code(seen)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tui_trainer.cli.look import find
-from tui_trainer.cli.manage import ChangesOption, complete_experiments
-from tui_trainer.cli.project import load
+from tui_trainer.cli.manage import complete_experiments
+from tui_trainer.cli.project import ChangesOption, load
 from tui_trainer.errors import UsageError
 
 if TYPE_CHECKING:

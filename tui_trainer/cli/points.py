@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui_trainer.errors import ExitCode, TuiTrainerError
+from tui_trainer.record.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,8 +51,8 @@ def print_studies(project: Project) -> None:
             [
                 study.name,
                 study.base,
-                ", ".join(factor.key for factor in study.factors) or "seed",
-                "search" if study.search else str(len(study.points)),
+                _varied(study),
+                _points_in_words(study),
                 ""
                 if study.search
                 else str(sum(each.status == "done" for each in standings(study, runs))),
@@ -61,33 +63,58 @@ def print_studies(project: Project) -> None:
     )
 
 
-def print_points(project: Project, name: str | None, *, as_json: bool) -> ExitCode:
-    """Print the points of one study, or of all."""
+def _varied(study: Study) -> str:
+    from tui_trainer.record.words import ABSENT
+
+    keys = ", ".join(factor.key for factor in study.factors)
+    return keys or (ABSENT if study.problems else "seed")
+
+
+def _points_in_words(study: Study) -> str:
+    if study.problems:
+        return "mistakes"
+    return "search" if study.search else str(len(study.points))
+
+
+def print_points(
+    project: Project, name: str | None, changes: Sequence[str] = (), *, as_json: bool
+) -> ExitCode:
+    """Print the points of one study, with `--set` changes laid over it, or of all."""
     from tui_trainer.cli.for_programs import print_json
     from tui_trainer.cli.words import errors, results
     from tui_trainer.record.index import Index
 
-    if name is not None and name not in project.studies:
-        project.study(name)  # says why there is none, or none that can be run
-    wanted = project.studies.values() if name is None else [project.studies[name]]
+    wanted = list(project.studies.values())
+    if name is not None:
+        wanted = [_study(project, name, changes)]
     runs = Index(project.folder / "runs").look_until_sure()
     rows = {study.name: _rows(study, runs) for study in wanted if study.search is None}
-    trials = {study.name: _trials(project, study) for study in wanted if study.search is not None}
+    trials = {
+        study.name: _trials(project, study, changes) for study in wanted if study.search is not None
+    }
     if as_json:
         records = [_trial_record(name, each) for name, those in trials.items() for each in those]
         print_json([_record(row) for each in rows.values() for row in each] + records)
     elif not (rows or trials):
         results.say(f"{project.path} defines no study that can be run")
     else:
+        changed = "".join(f" --set {shlex.quote(each)}" for each in changes)
         for study in wanted:
             if study.name in rows:
-                _print_study(study, rows[study.name], runs)
+                _print_study(study, rows[study.name], runs, changed)
             else:
-                _print_trials(study, trials[study.name])
+                _print_trials(study, trials[study.name], changed)
     problems = project.problems if name is None else project.studies[name].problems
     for problem in problems:
         errors.say(problem.text(project.path.name))
     return ExitCode.USAGE if problems else ExitCode.DONE
+
+
+def _study(project: Project, name: str, changes: Sequence[str]) -> Study:
+    """One with mistakes, too: how its points stand is told all the same."""
+    if name in project.studies and not changes:
+        return project.studies[name]
+    return project.study(name, changes)  # says why there is none, or none that can be run
 
 
 def counted(standing: Sequence[Standing]) -> str:
@@ -117,14 +144,17 @@ def _row(standing: Standing, prediction: Prediction) -> _Row:
     if standing.status == "done":
         return _Row(standing, 0.0, 0, prediction)
     run, seconds = standing.run, prediction.seconds
+    if run is not None and run.state is State.STALLED:  # nothing says that it goes on
+        return _Row(standing, None, 0, prediction)
     if run is None:
         return _Row(standing, seconds, prediction.bytes, prediction)
     left = None if seconds is None else seconds * (1.0 - run.share_done)
-    # What has begun to write has most of its checkpoints.
-    return _Row(standing, run.eta_seconds or left, 0, prediction)
+    # A run that saved has most of its checkpoints; the next one takes the place of an older one.
+    to_come = 0 if run.history.has_trained else prediction.bytes
+    return _Row(standing, run.eta_seconds or left, to_come, prediction)
 
 
-def _trials(project: Project, study: Study) -> list[Trial]:
+def _trials(project: Project, study: Study, changes: Sequence[str]) -> list[Trial]:
     """What a search has chosen so far; one whose record cannot be read hides no other study."""
     from tui_trainer.cli.words import errors
     from tui_trainer.launch.planning import SEARCHES
@@ -132,7 +162,7 @@ def _trials(project: Project, study: Study) -> list[Trial]:
 
     if study.search is None:
         return []
-    base, folder = project.experiment(study.base), project.folder / "runs" / SEARCHES
+    base, folder = project.experiment(study.base, changes), project.folder / "runs" / SEARCHES
     try:
         return recorded_trials(study.name, study.search, base, folder)
     except TuiTrainerError as error:
@@ -150,7 +180,7 @@ def _trial_record(study: str, trial: Trial) -> dict[str, Any]:
     }
 
 
-def _print_trials(study: Study, trials: Sequence[Trial]) -> None:
+def _print_trials(study: Study, trials: Sequence[Trial], changed: str) -> None:
     from tui_trainer.cli.words import print_table, results
     from tui_trainer.record.words import ABSENT
 
@@ -170,8 +200,8 @@ def _print_trials(study: Study, trials: Sequence[Trial]) -> None:
                 for trial in trials
             ],
         )
-    if over < wanted:
-        results.say(f"go on with it: tui-trainer run {study.name}")
+    if over < wanted and not study.problems:
+        results.say(f"go on with it: tui-trainer run {study.name}{changed}")
 
 
 def _record(row: _Row) -> dict[str, Any]:
@@ -197,17 +227,19 @@ def _record(row: _Row) -> dict[str, Any]:
     }
 
 
-def _print_study(study: Study, rows: Sequence[_Row], runs: Sequence[Run]) -> None:
-    from tui_trainer.cli.words import print_table, results
+def _print_study(study: Study, rows: Sequence[_Row], runs: Sequence[Run], changed: str) -> None:
+    from tui_trainer.cli.words import fits, print_table, results
 
     results.say(f"{study.name}: {counted([row.standing for row in rows])}")
     if not rows:
         return
-    print_table(
-        ["point", "changes", ">seed", "status", "run", ">epoch", ">time", ">disk"],
-        [_cells(row) for row in rows],
-    )
-    for line in _totals(study, rows, runs):
+    titles = ["point", "changes", ">seed", "status", "run", ">epoch", ">time", ">disk"]
+    cells = [_cells(row) for row in rows]
+    if not fits(titles, cells):  # the name of a point says its changes, and that of its run
+        del titles[1]
+        cells = [_cells_in_brief(row) for row in rows]
+    print_table(titles, cells)
+    for line in _totals(study, rows, runs, changed):
         results.say(line)
 
 
@@ -230,14 +262,20 @@ def _cells(row: _Row) -> list[str]:
     ]
 
 
-def _totals(study: Study, rows: Sequence[_Row], runs: Sequence[Run]) -> list[str]:
+def _cells_in_brief(row: _Row) -> list[str]:
+    """The same without what the point's name says already."""
+    point, _, seed, status, run, *rest = _cells(row)
+    return [point, seed, status, run.removeprefix(point), *rest]
+
+
+def _totals(study: Study, rows: Sequence[_Row], runs: Sequence[Run], changed: str) -> list[str]:
     """What is still to come of a study, and when that will be done."""
     from tui_trainer.record.words import byte_size
     from tui_trainer.tui.figures import duration, plural
 
     undone = [row for row in rows if row.standing.status != "done"]
     if not undone:
-        return [f"all is done: tui-trainer study {study.name}"]
+        return [f"all is done: tui-trainer study {study.name}{changed}"]
     known = [row for row in undone if row.seconds is not None]
     size = sum(row.bytes or 0 for row in known)
     lines = []
@@ -247,12 +285,26 @@ def _totals(study: Study, rows: Sequence[_Row], runs: Sequence[Run]) -> list[str
         lines.append(
             f"to come{of}: {took} of training, {byte_size(size)} on the disk{_end(rows, runs)}"
         )
-    if unknown := [row.standing.point.name for row in undone if row.seconds is None]:
+    if stalled := [
+        row.standing.run.name for row in undone if row.standing.run and _is_stalled(row)
+    ]:
+        lines.append(f"no end can be told of what is stalled: tui-trainer show {stalled[0]}")
+    if unknown := [row.standing.point.name for row in undone if _is_unknown(row)]:
         lines.append(
             f"not known yet: what {plural(len(unknown), 'point')} will take, for nothing like that "
-            f"was trained; the first epoch tells, or: tui-trainer preflight {unknown[0]}"
+            f"was trained; the first epoch tells, or: tui-trainer preflight {unknown[0]}{changed}"
         )
-    return [*lines, f"do it: tui-trainer run {study.name}"]
+    if study.problems:
+        return [*lines, f"nothing of {study.name} is started before its mistakes are mended"]
+    return [*lines, f"do it: tui-trainer run {study.name}{changed}"]
+
+
+def _is_stalled(row: _Row) -> bool:
+    return row.standing.run is not None and row.standing.run.state is State.STALLED
+
+
+def _is_unknown(row: _Row) -> bool:
+    return row.seconds is None and not _is_stalled(row)
 
 
 def _end(rows: Sequence[_Row], runs: Sequence[Run]) -> str:

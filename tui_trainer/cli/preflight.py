@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tui_trainer.cli.manage import ChangesOption, complete_experiments
-from tui_trainer.cli.project import JsonOption, load
+from tui_trainer.cli.manage import complete_experiments
+from tui_trainer.cli.project import ChangesOption, JsonOption, load
 from tui_trainer.errors import ExitCode
 
 if TYPE_CHECKING:

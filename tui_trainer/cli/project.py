@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from tui_trainer.spec.project import Project
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+ChangesOption = Annotated[
+    Optional[list[str]],  # noqa: UP045  typer evaluates this, also on Python 3.10
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a key for this time: epochs=5, model.activation=gelu.",
+    ),
+]
 
 
 def open_or_list(folder: Path, *, mouse: bool, bell: bool) -> None:
@@ -101,6 +109,7 @@ def list_(
             "--study", help="List the points of studies: how each stands, what is still to come."
         ),
     ] = False,
+    changes: ChangesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the experiments and studies that experiments.toml defines."""
@@ -108,10 +117,12 @@ def list_(
     if name is not None and not study:
         hint = f"tui-trainer list --study {name}"
         raise UsageError("a name is for the points of a study", hint=hint)
+    if changes and name is None:
+        raise UsageError("--set changes a study: list --study NAME --set KEY=VALUE")
     if study:
         from tui_trainer.cli.points import print_points
 
-        raise typer.Exit(print_points(project, name, as_json=as_json))
+        raise typer.Exit(print_points(project, name, changes or (), as_json=as_json))
     raise typer.Exit(print_experiments(project, as_json=as_json))
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tui_trainer.cli.manage import ChangesOption, ExperimentArgument  # noqa: TC001  typer
-from tui_trainer.cli.project import JsonOption, load
+from tui_trainer.cli.manage import ExperimentArgument  # noqa: TC001  typer
+from tui_trainer.cli.project import ChangesOption, JsonOption, load
 
 if TYPE_CHECKING:
     from tui_trainer.launch.verify_resume import Comparison

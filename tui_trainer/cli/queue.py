@@ -36,10 +36,14 @@ def list_(context: typer.Context, as_json: JsonOption = False) -> None:
     if context.invoked_subcommand is not None:
         return
     from tui_trainer.cli.for_programs import print_json
+    from tui_trainer.cli.words import errors
     from tui_trainer.launch.queue import standing
-    from tui_trainer.launch.slots import Pool
+    from tui_trainer.launch.slots import Pool, warning_of_cpu_slots
     from tui_trainer.record.index import Index
     from tui_trainer.study.queue_forecast import outlook
+
+    if warning := warning_of_cpu_slots():
+        errors.say(warning, label="beware: ", style="yellow")
 
     now, here = standing(Pool.here()), runs_folder(context.obj)
     runs = now.with_runs_from_elsewhere(Index(here).look())

@@ -20,7 +20,7 @@ from tui_trainer.launch.launcher import stop
 from tui_trainer.record.index import Index
 from tui_trainer.record.state import State
 from tui_trainer.study.points import standings
-from tui_trainer.tui.bring_on import MOST_LAUNCHED, bring_on
+from tui_trainer.tui.bring_on import MOST_LAUNCHED, bring_on, in_order
 from tui_trainer.tui.figures import plural
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def run_study(
     index = Index(project.folder / "runs")
     standing = standings(study, index.look_until_sure())
     errors.say(f"{study.name}: {counted(standing)}")
-    undone = deque(each.point for each in standing if each.status != "done")
+    undone = deque(each.point for each in in_order(standing) if each.status != "done")
     work = _Work(project, index, undone, preflight=preflight)
     work.launch(interrupts)
     again = shlex.join(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer  # noqa: TC002  typer evaluates the annotations
 
-from tui_trainer.cli.manage import ChangesOption, ExperimentArgument  # noqa: TC001  typer
-from tui_trainer.cli.project import JsonOption, load
+from tui_trainer.cli.manage import ExperimentArgument  # noqa: TC001  typer
+from tui_trainer.cli.project import ChangesOption, JsonOption, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

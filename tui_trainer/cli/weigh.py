@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from tui_trainer.cli.look import complete_runs, find, taken
-from tui_trainer.cli.project import JsonOption, complete_studies, runs_folder
+from tui_trainer.cli.project import ChangesOption, JsonOption, complete_studies, runs_folder
 from tui_trainer.errors import UsageError
 from tui_trainer.study.metrics import Metric
 from tui_trainer.study.scoreboard import By
@@ -100,6 +100,7 @@ def study(
         Optional[Part],  # noqa: UP045  typer evaluates this, also on Python 3.10
         typer.Option("--table", help="Only this table. Default: all; of csv points."),
     ] = None,
+    changes: ChangesOption = None,
     form: FormatOption = Format.TEXT,
     columns: ColumnsOption = "",
     as_json: JsonOption = False,
@@ -114,7 +115,7 @@ def study(
     _check_columns(columns, is_json=is_for_programs)
     if columns and part is None:
         raise UsageError("--columns chooses among those of one table", hint="--table points")
-    outcome = _outcome(context, name, metric)
+    outcome = _outcome(context, name, metric, changes or ())
     if is_for_programs:
         print_json(outcome.as_record())
         return
@@ -128,24 +129,29 @@ def study(
         errors.say(warning, label="beware: ", style="yellow")
 
 
-def _outcome(context: typer.Context, name: str, metric: Metric) -> Outcome:
+def _outcome(context: typer.Context, name: str, metric: Metric, changes: Sequence[str]) -> Outcome:
     from tui_trainer.cli.project import load
     from tui_trainer.record.index import Index
 
     project = load(context.obj)
-    known = find_study(project, name)
+    known = find_study(project, name, changes)
     runs = Index(runs_folder(context.obj)).look_until_sure()
     return outcome_among(runs, project, known, metric)
 
 
-def find_study(project: Project, name: str) -> Study:
+def find_study(project: Project, name: str, changes: Sequence[str] = ()) -> Study:
     """The study of that name, also one with mistakes: what its points found stands all the same.
+
+    Args:
+        project: Whose it is.
+        name: Its name.
+        changes: `--set`, of which only a study without mistakes takes any.
 
     Raises:
         UsageError: There is none, or it is a search.
         InvalidExperimentsError: Nothing of it can be meant.
     """
-    study = project.studies.get(name) or project.study(name)
+    study = (not changes and project.studies.get(name)) or project.study(name, changes)
     if study.search is not None:
         raise UsageError(
             f"{name} is a search: its points are no experiment whose factors could be told apart",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
 from rich.text import Text
@@ -16,7 +16,7 @@ from tui_trainer.tui.glyphs import ASCII, UNICODE
 from tui_trainer.tui.terminal import terminal_speaks_unicode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from tui_trainer.record.finding import Finding, Level
     from tui_trainer.record.index import Run
@@ -41,6 +41,10 @@ LEVELS: dict[Level, tuple[str, str]] = {
 }
 # A pipe has no right edge: programs and greps get whole lines.
 PIPE_WIDTH = 1000
+# Between two columns of a table.
+_GAP = 2
+# Less of a text is hardly read; more lines of one hide the rows below it.
+_NARROWEST_TEXT, _MOST_LINES = 8, 3
 
 
 class Voice(Console):
@@ -97,32 +101,104 @@ def closing_line(run: Run) -> str:
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
     """Print rows under headers; columns of numbers are named with a leading `>`.
 
-    On a narrow terminal the last column, which tells the story, gives way.
+    On a narrow terminal texts go on in the next line; numbers stay whole, and where there are too
+    many of them the table goes on below itself, each row named again.
     """
-    from rich.table import Table
+    columns = _columns(headers, rows)
+    for part in _parts(columns, results.width):
+        _print_part(part, _widths(part, results.width))
 
-    titles = [header.lstrip(">") for header in headers]
+
+def fits(headers: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> bool:
+    """Whether no cell of a table has to give way."""
+    return _taken(column.longest for column in _columns(headers, rows)) <= results.width
+
+
+class _Column(NamedTuple):
+    """A column of a table that is printed."""
+
+    title: Text
+    is_figure: bool
+    cells: tuple[Text, ...]
+
+    @property
+    def longest(self) -> int:
+        return max(each.cell_len for each in (self.title, *self.cells))
+
+    @property
+    def least(self) -> int:
+        """How narrow it may become: numbers are never cut."""
+        longest = max((each.cell_len for each in self.cells), default=0)
+        word = max(map(len, self.title.plain.split()), default=0)
+        return max(word, longest if self.is_figure else min(longest, _NARROWEST_TEXT))
+
+
+def _columns(headers: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> list[_Column]:
     cells = [
         [cell if isinstance(cell, Text) else Text(plain_line(cell)) for cell in row] for row in rows
     ]
-    widths = [
-        max(len(title), *(len(row[index]) for row in cells)) for index, title in enumerate(titles)
+    return [
+        _Column(Text(header.lstrip(">")), header.startswith(">"), tuple(row[at] for row in cells))
+        for at, header in enumerate(headers)
     ]
-    widths[-1] = min(
-        widths[-1], max(len(titles[-1]), results.width - sum(width + 2 for width in widths[:-1]))
-    )
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title, header, width in zip(titles, headers, widths, strict=True):
+
+
+def _parts(columns: Sequence[_Column], room: int) -> list[list[_Column]]:
+    """The columns by what fits beside each other, those that name the rows in every part."""
+    first = next((at for at, each in enumerate(columns) if not each.is_figure), -1) + 1
+    names, parts = list(columns[:first]), [list[_Column]()]
+    for column in columns[first:]:
+        wanted = [*names, *parts[-1], column]
+        if parts[-1] and _taken(each.least for each in wanted) > room:
+            parts.append([])
+        parts[-1].append(column)
+    return [[*names, *part] for part in parts]
+
+
+def _widths(columns: Sequence[_Column], room: int) -> list[int]:
+    """How wide columns are: where room is short titles of numbers fold, then the widest texts."""
+    widths = [column.longest for column in columns]
+    if _taken(widths) <= room:
+        return widths
+    least = [column.least for column in columns]
+    widths = [each.least if each.is_figure else each.longest for each in columns]
+    while _taken(widths) > room and widths != least:
+        free = [at for at, width in enumerate(widths) if width > least[at]]
+        widths[max(free, key=lambda at: widths[at])] -= 1
+    return widths
+
+
+def _taken(widths: Iterable[int]) -> int:
+    return sum(width + _GAP for width in widths) - _GAP
+
+
+def _print_part(columns: Sequence[_Column], widths: Sequence[int]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    for column, width in zip(columns, widths, strict=True):
         table.add_column(
-            title,
-            justify="right" if header.startswith(">") else "left",
+            _folded(column.title, width),
+            justify="right" if column.is_figure else "left",
             no_wrap=True,
             overflow="ellipsis",
             width=width,
         )
-    for row in cells:
-        table.add_row(*row)
+    for row in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*map(_folded, row, widths))
     results.print(table, crop=False)
+
+
+def _folded(cell: Text, width: int) -> Text:
+    """A cell on as many lines as it takes, up to some."""
+    if cell.cell_len <= width:
+        return cell
+    lines = cell.wrap(results, width, overflow="fold")
+    shown = list(lines[:_MOST_LINES])
+    if len(lines) > _MOST_LINES:
+        shown[-1].append(" " * width)
+        shown[-1].truncate(width, overflow="ellipsis")
+    return Text("\n").join(shown)
 
 
 def print_findings(findings: Sequence[Finding]) -> None:

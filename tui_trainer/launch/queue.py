@@ -141,8 +141,10 @@ def move_before(folder: RunFolder, other: RunFolder) -> None:
     """Let a run that waits go right before another one; it takes on that one's priority.
 
     Raises:
-        UsageError: One of them does not wait.
+        UsageError: One of them does not wait, or both are the same.
     """
+    if folder == other:
+        raise UsageError(f"{folder.run} cannot go before itself", hint="name another run")
     own, after = _place(folder), _place(other)
     ahead = [
         (place.rank, each)

@@ -115,8 +115,7 @@ class Pool:
         folder = own_folder()
         if job:
             folder = _owned(folder / f"job-{_NOT_IN_NAMES.sub('_', job)}")
-        said = os.environ.get(CPU_SLOTS_VARIABLE, "")
-        cpus = int(said) if CORE_COUNT.fullmatch(said) else allotted_cores().cores
+        cpus = _cpu_slots()
         driver = driver or Driver()
         return cls(folder, cpus, choices(driver), driver, is_of_job=bool(job))
 
@@ -205,6 +204,20 @@ def job_name(environment: Mapping[str, str]) -> str:
         task = environment.get("SGE_TASK_ID", "")
         return f"{job}.{task}" if task.isdigit() else job
     return environment.get("PBS_JOBID") or environment.get("LSB_JOBID") or ""
+
+
+def warning_of_cpu_slots() -> str:
+    """What is wrong with the number of CPU slots that this process was told; empty if nothing."""
+    said = os.environ.get(CPU_SLOTS_VARIABLE, "")
+    if not said or CORE_COUNT.fullmatch(said):
+        return ""
+    return f"{CPU_SLOTS_VARIABLE}={said!r} is no number of slots and is ignored"
+
+
+def _cpu_slots() -> int:
+    said = os.environ.get(CPU_SLOTS_VARIABLE, "")
+    # Runs that cannot be told their number begin one after the other, and never all at once.
+    return int(said) if CORE_COUNT.fullmatch(said) else allotted_cores().cores
 
 
 def own_folder() -> Path:

@@ -33,6 +33,18 @@ class Forecast(NamedTuple):
     """Of each run whose end can be told."""
     all_done: float | None
     """None where that of some run cannot."""
+    runs: int
+    """Of how many it is told."""
+
+    @property
+    def unknown(self) -> int:
+        """Of how many no end can be told."""
+        return self.runs - len(self.ends)
+
+    @property
+    def at_least(self) -> float:
+        """When those are done whose end can be told."""
+        return max(self.ends.values(), default=0.0)
 
 
 def forecast(running: Sequence[Job], waiting: Sequence[Job], cpus: int, gpus: int) -> Forecast:
@@ -60,8 +72,8 @@ def forecast(running: Sequence[Job], waiting: Sequence[Job], cpus: int, gpus: in
         ends[name] = now
         free["cpu"] += job.cpus
         free["gpu"] += job.gpus
-    names = {job.name for job in (*running, *waiting)}
-    return Forecast(ends, max(ends.values(), default=0.0) if names == set(ends) else None)
+    told = Forecast(ends, None, len(running) + len(waiting))
+    return told if told.unknown else told._replace(all_done=told.at_least)
 
 
 class Outlook(NamedTuple):
@@ -92,6 +104,8 @@ def outlook(
     live = {path: run for path, run in runs.items() if run.state.is_live and not _is_held(run)}
 
     def expected(run: Run) -> float | None:
+        if run.state is State.STALLED:  # nothing says that it goes on
+            return None
         alike = None if run.plan is None else predictor.seconds(run.plan)
         left = seconds_left(run, alike or seconds_of_experiment(run, runs.values()))
         return wall_seconds(run) if left is None else left

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from tui_trainer.errors import TuiTrainerError, told
 from tui_trainer.launch.launcher import launch_as, resume
 from tui_trainer.launch.planning import planning
+from tui_trainer.record.place import Place
 from tui_trainer.study.points import by_fingerprint, standing, standings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tui_trainer.record.index import Index
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.spec.project import Project
     from tui_trainer.spec.study import Point, Study
+    from tui_trainer.study.points import Standing
 
 
 # A run that waits is a process of some twenty megabytes; a queue needs no longer line.
@@ -60,6 +64,17 @@ def bring_on(
         return BroughtOn(run.folder, "live" if now.status == "live" else "done")
 
 
+def in_order(standing: Iterable[Standing]) -> list[Standing]:
+    """What is resumed in the order that the queue had, then all others in that of their study."""
+    return sorted(standing, key=_turn)
+
+
+def _turn(each: Standing) -> tuple[bool, tuple[int, int]]:
+    if each.run is None or each.status != "resumable":
+        return True, (0, 0)
+    return False, Place.read(each.run.folder.queue_file).key
+
+
 class AllBroughtOn(NamedTuple):
     """What became of all points of a study that were not done."""
 
@@ -89,7 +104,7 @@ def bring_all_on(project: Project, study: Study, index: Index) -> AllBroughtOn:
     """Bring on every point that is not done, as many as may wait at a time, whatever of each."""
     standing = standings(study, index.look_until_sure())
     live = sum(each.status == "live" for each in standing)
-    undone = [each.point for each in standing if each.status in {"missing", "resumable"}]
+    undone = [each.point for each in in_order(standing) if each.status in {"missing", "resumable"}]
     now = undone[: max(0, MOST_LAUNCHED - live)]
     became = [(point.name, _brought_or_error(project, point, index)) for point in now]
     return AllBroughtOn(

@@ -82,8 +82,12 @@ def all_done(ends: Outlook, held: int) -> str:
     """When, by what is known, and what that leaves out."""
     done = ends.expected.all_done
     words = f"all done by {clock(done)}"
-    if done is None:
-        words = "when all is done cannot be told yet: of some runs no end is known"
+    if done is None and ends.expected.ends:
+        known = f"not before {clock(ends.expected.at_least)}"
+        unknown = f"of {ends.expected.unknown} of {ends.expected.runs} runs no end can be told"
+        words = f"all done {known}; {unknown}"
+    elif done is None:
+        words = "when all is done cannot be told yet: of no run an end is known"
     elif ends.by_wall_time is not None and ends.by_wall_time.all_done is not None:
         words += f"; by {clock(ends.by_wall_time.all_done)} if each takes its whole wall-time"
     are = "is" if held == 1 else "are"
