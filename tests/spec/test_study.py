@@ -190,7 +190,9 @@ def test_a_search_by_what_its_trials_do_not_measure_is_told_before_the_first(
         search = f'search = {{ trials = 2, metric = "ood", space = {{ {space} }} }}'
         return project(tmp_path, f'{own}\n[studies.s]\nbase = "a"\n{search}').problem_lines
 
-    assert "search.metric: `ood` is measured of no trial: give `a` an `ood`" in told("epochs = [3]")[0]
+    assert (
+        "search.metric: `ood` is measured of no trial: give `a` an `ood`" in told("epochs = [3]")[0]
+    )
     assert told("epochs = [3]", "ood = {}") == ()
     assert told("epochs = [3], ood.severities = [[1], [5]]") == ()
 

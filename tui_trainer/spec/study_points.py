@@ -106,7 +106,9 @@ def _tell_unmeasured(plan: Plan, base: Base, findings: Findings) -> None:
         return
     is_chosen = any(key.split(".")[0] == "ood" for key in plan.of("search"))
     if base.experiment.ood is None and not is_chosen:
-        message = f"`ood` is measured of no trial: give `{base.name}` an `ood`, or use another metric"
+        message = (
+            f"`ood` is measured of no trial: give `{base.name}` an `ood`, or use another metric"
+        )
         findings.tell(("search", "metric"), message)
 
 
