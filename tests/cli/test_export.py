@@ -37,6 +37,13 @@ def test_a_run_goes_on_where_it_was_imported(tui_trainer: CommandLine, other: Co
     assert f"there: tui-trainer import {bundle}" in written.stderr
     imported = other("import", str(bundle))
     assert imported.returncode == 0, imported.stderr
+    assert "beware" not in imported.stderr
+    again = other("import", str(bundle))
+    assert "the same bundle is two/1 already; to have it once: tui-trainer trash two/2" in (
+        again.stderr
+    )
+    assert "is no file, and so no bundle" in other("import", str(bundle.parent)).stderr
+    assert other("trash", "two/2").returncode == 0
     assert imported.stdout.startswith("two/1 crashed, epoch 2/4")
     assert "it was two/1 of " in imported.stderr
     assert "tui-trainer resume two/1, where its data and its own code are" in imported.stderr

@@ -87,7 +87,7 @@ def test_seeds_are_one_point_with_its_spread(tmp_path: Path) -> None:
 
 def test_an_axis_that_no_run_has_is_refused(tmp_path: Path) -> None:
     results = [result_of(run) for run in looks(write_made(tmp_path)).values()]
-    with pytest.raises(UsageError, match=r"no finished run has model\.size"):
+    with pytest.raises(UsageError, match=r"of no finished run is model\.size known as a number"):
         complexity(results, "model.size")
 
 
