@@ -62,6 +62,9 @@ def test_all_runs_go_into_one_table(tui_trainer: CommandLine, runs: Path) -> Non
     assert done.returncode == 0, done.stderr
     lines = (tui_trainer.folder / "tables" / "runs.csv").read_text().splitlines()
     assert [line.partition(",")[0] for line in lines] == ["run", "one/1", "one/2", "two/1"]
+    for slip, told in (("-", "nothing is exported to standard"), ("of/no/x", "of/no: No such")):
+        refused = tui_trainer("export", "csv", "one", "-o", slip)
+        assert (refused.returncode, told in refused.stderr) == (ExitCode.USAGE, True)
     again = tui_trainer("export", "csv", "one", "-o", "tables")
     assert again.returncode == ExitCode.USAGE
     assert "error: tables exists; it is left as it is, and nothing was exported" in again.stderr
