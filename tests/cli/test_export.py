@@ -37,6 +37,13 @@ def test_a_run_goes_on_where_it_was_imported(tui_trainer: CommandLine, other: Co
     assert f"there: tui-trainer import {bundle}" in written.stderr
     imported = other("import", str(bundle))
     assert imported.returncode == 0, imported.stderr
+    assert "beware" not in imported.stderr
+    again = other("import", str(bundle))
+    assert "the same bundle is two/1 already; to have it once: tui-trainer trash two/2" in (
+        again.stderr
+    )
+    assert "is no file, and so no bundle" in other("import", str(bundle.parent)).stderr
+    assert other("trash", "two/2").returncode == 0
     assert imported.stdout.startswith("two/1 crashed, epoch 2/4")
     assert "it was two/1 of " in imported.stderr
     assert "tui-trainer resume two/1, where its data and its own code are" in imported.stderr
@@ -55,6 +62,9 @@ def test_all_runs_go_into_one_table(tui_trainer: CommandLine, runs: Path) -> Non
     assert done.returncode == 0, done.stderr
     lines = (tui_trainer.folder / "tables" / "runs.csv").read_text().splitlines()
     assert [line.partition(",")[0] for line in lines] == ["run", "one/1", "one/2", "two/1"]
+    for slip, told in (("-", "nothing is exported to standard"), ("of/no/x", "of/no: No such")):
+        refused = tui_trainer("export", "csv", "one", "-o", slip)
+        assert (refused.returncode, told in refused.stderr) == (ExitCode.USAGE, True)
     again = tui_trainer("export", "csv", "one", "-o", "tables")
     assert again.returncode == ExitCode.USAGE
     assert "error: tables exists; it is left as it is, and nothing was exported" in again.stderr

@@ -31,6 +31,8 @@ def test_a_report_is_written_anew_until_somebody_goes_on_with_it(tmp_path: Path)
 
 def test_a_figure_is_of_the_runs_that_a_filter_takes(tmp_path: Path) -> None:
     command = CommandLine(write_made(tmp_path), {})
+    slip = command("plot", "comparison", "--filter", "model.depth=4", "-o", "uot/of/one.svg")
+    assert (slip.returncode, "uot/of: No such file" in slip.stderr) == (2, True)
     done = command("plot", "comparison", "--filter", "model.depth=4", "-o", "out/one.svg")
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "out" / "one.svg").read_bytes().startswith(b"<?xml")

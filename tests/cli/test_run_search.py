@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,9 @@ def test_a_search_that_was_killed_goes_on_and_stops_what_does_badly(
     assert done.returncode == 0, done.stderr
     assert [each["status"] for each in trials(tui_trainer)] == ["done"] * 5
     assert "best so far: trial 1, 0.8: optimizer.lr" in done.stdout
+    assert [each["run"] for each in trials(tui_trainer)] == [f"lr.t00{n}/1" for n in range(1, 6)]
+    listed = tui_trainer("list", "--study", "lr").stdout
+    assert re.search(r"best so far: trial 1, 0.8: optimizer.lr \S+; its run: lr.t001/1", listed)
     assert len(list(project.glob("runs/lr.*/*"))) == 5
 
     (project / "go-on").unlink()
@@ -101,7 +105,7 @@ def test_values_that_are_not_allowed_together_are_a_failed_trial(
     refused = tui_trainer.fake(exit_at=1, code=3)("run", "lr")
     assert refused.returncode == ExitCode.PREFLIGHT, refused.stderr
     states = [each["status"] for each in trials(tui_trainer)][5:]
-    assert [state for state in states if state != "failed"] == ["under way"]
+    assert [state for state in states if state != "failed"] == ["to be resumed"]
     assert "failed" in states
 
 

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from tui_trainer.record.events import Event, append_event, event_from_record
+from tui_trainer.record.events import (
+    CheckpointSaved,
+    Event,
+    append_event,
+    event_from_record,
+    telling_events,
+)
 from tui_trainer.record.owner import Owner
 from tui_trainer.record.tail import Tail
 
@@ -46,3 +52,16 @@ def test_an_event_with_damaged_fields_is_still_an_event(kind: type[Any]) -> None
 def test_a_word_of_a_later_version_is_no_event() -> None:
     assert event_from_record({"event": "teleported"}) is None
     assert event_from_record({}) is None
+
+
+def test_checkpoints_that_the_next_line_goes_beyond_are_passed_over() -> None:
+    def saved(epoch: int, attempt: int = 1) -> dict[str, Any]:
+        return {"event": "checkpoint_saved", "attempt": attempt, "epoch": epoch, "step": epoch}
+
+    records = [saved(1), saved(2), saved(2, attempt=2), saved(1, attempt=2), {"event": "launched"}]
+    told = [
+        (event.attempt, event.epoch)
+        for event in telling_events(records)
+        if isinstance(event, CheckpointSaved)
+    ]
+    assert told == [(1, 2), (2, 2), (2, 1)]

@@ -200,6 +200,20 @@ def test_a_key_that_a_study_varies_is_not_changed_for_all_points(tmp_path: Path,
         loaded.study("s", ["model.depth=3"])
 
 
+def test_a_search_by_what_its_trials_do_not_measure_is_told_before_the_first(
+    tmp_path: Path,
+) -> None:
+    def told(space: str, own: str = "") -> tuple[str, ...]:
+        search = f'search = {{ trials = 2, metric = "ood", space = {{ {space} }} }}'
+        return project(tmp_path, f'{own}\n[studies.s]\nbase = "a"\n{search}').problem_lines
+
+    assert (
+        "search.metric: `ood` is measured of no trial: give `a` an `ood`" in told("epochs = [3]")[0]
+    )
+    assert told("epochs = [3]", "ood = {}") == ()
+    assert told("epochs = [3], ood.severities = [[1], [5]]") == ()
+
+
 def test_a_study_with_a_mistake_keeps_its_good_points_but_is_not_run(tmp_path: Path) -> None:
     loaded = project(tmp_path, '[studies.s]\nbase = "a"\ngrid = { model.depth = [2, 0, 4] }')
     assert [point.name for point in loaded.studies["s"].points] == ["s.depth-2", "s.depth-4"]

@@ -104,7 +104,7 @@ def test_curves_of_a_setup_are_the_mean_of_its_seeds_in_a_band(tmp_path: Path) -
 
 def test_an_axis_that_no_run_has_is_refused(tmp_path: Path) -> None:
     results = [result_of(run) for run in looks(write_made(tmp_path)).values()]
-    with pytest.raises(UsageError, match=r"no finished run has model\.size"):
+    with pytest.raises(UsageError, match=r"of no finished run is model\.size known as a number"):
         complexity(results, "model.size")
 
 

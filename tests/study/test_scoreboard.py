@@ -55,5 +55,7 @@ def test_a_leaderboard_ranks_by_its_own_scores() -> None:
     assert names(board="public") == ["c/1", "d/1", "a/1"]
     assert names(board="public", lowest_first=True) == ["a/1", "d/1", "c/1"]
     assert names(by=By.SCORE) == ["d/1", "a/1", "c/1"]  # the newest of each, whichever board's
+    assert "of `public`, `private`: --board" in scoreboard(RUNS, By.SCORE).table().notes[1]
+    assert len(scoreboard(RUNS, By.SCORE, "public").table().notes) == 1
     with pytest.raises(UsageError, match="did you mean `public`"):
         scoreboard(RUNS, board="publik")

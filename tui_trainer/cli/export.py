@@ -82,7 +82,7 @@ def import_(
 ) -> None:
     """Take a run out of a bundle into this project, under a number of its own."""
     from tui_trainer.cli.words import closing_line, errors, results
-    from tui_trainer.record.imported import Imported
+    from tui_trainer.record.imported import Imported, same_imports
     from tui_trainer.record.index import RunReader
     from tui_trainer.record.verify import verify
     from tui_trainer.study.export.unbundle import import_run
@@ -92,6 +92,12 @@ def import_(
     results.say(closing_line(run))
     origin = Imported.of(folder)
     errors.say(f"it was {origin.words if origin else ''}")
+    for twin in same_imports(folder, runs_folder(context.obj)):
+        errors.say(
+            f"the same bundle is {twin.run} already; to have it once: tui-trainer trash {run.name}",
+            label="beware: ",
+            style="yellow",
+        )
     for file in verify(folder):
         if file.fault:
             errors.say(f"{file.file}: {file.fault}", label="damaged: ", style="bold red")

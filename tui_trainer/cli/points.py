@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,6 +36,20 @@ class _Row(NamedTuple):
     bytes: int | None
     """That it will still write."""
     prediction: Prediction
+
+
+class _TrialRow(NamedTuple):
+    """A trial of a search, and its run; None where it has none."""
+
+    trial: Trial
+    run: Run | None
+
+    @property
+    def status(self) -> str:
+        """How it stands; one whose run nobody trains is as little under way as a point."""
+        is_dead = self.run is None or not self.run.state.is_live
+        is_open = self.trial.state == STATUS_WORDS["live"]
+        return STATUS_WORDS["resumable"] if is_open and is_dead else self.trial.state
 
 
 def print_studies(project: Project) -> None:
@@ -90,7 +105,9 @@ def print_points(
     runs = Index(project.folder / "runs").look_until_sure()
     rows = {study.name: _rows(study, runs) for study in wanted if study.search is None}
     trials = {
-        study.name: _trials(project, study, changes) for study in wanted if study.search is not None
+        study.name: _trial_rows(project, study, changes, runs)
+        for study in wanted
+        if study.search is not None
     }
     if as_json:
         records = [_trial_record(name, each) for name, those in trials.items() for each in those]
@@ -154,6 +171,22 @@ def _row(standing: Standing, prediction: Prediction) -> _Row:
     return _Row(standing, run.eta_seconds or left, to_come, prediction)
 
 
+def _trial_rows(
+    project: Project, study: Study, changes: Sequence[str], runs: Sequence[Run]
+) -> list[_TrialRow]:
+    from tui_trainer.errors import InvalidExperimentsError
+    from tui_trainer.study.points import by_fingerprint, standing
+    from tui_trainer.study.search import point_of
+
+    known, rows = by_fingerprint(runs), []
+    for trial in _trials(project, study, changes):
+        run = None
+        with contextlib.suppress(InvalidExperimentsError):  # it failed for that
+            run = standing(point_of(project, study, trial, changes), known).run
+        rows.append(_TrialRow(trial, run))
+    return rows
+
+
 def _trials(project: Project, study: Study, changes: Sequence[str]) -> list[Trial]:
     """What a search has chosen so far; one whose record cannot be read hides no other study."""
     from tui_trainer.cli.words import errors
@@ -170,36 +203,47 @@ def _trials(project: Project, study: Study, changes: Sequence[str]) -> list[Tria
         return []
 
 
-def _trial_record(study: str, trial: Trial) -> dict[str, Any]:
+def _trial_record(study: str, row: _TrialRow) -> dict[str, Any]:
+    trial = row.trial
     return {
         "study": study,
         "trial": trial.number,
         "changes": trial.changes,
-        "status": trial.state,
+        "status": row.status,
         "value": trial.value,
+        "run": None if row.run is None else row.run.name,
     }
 
 
-def _print_trials(study: Study, trials: Sequence[Trial], changed: str) -> None:
+def _print_trials(study: Study, rows: Sequence[_TrialRow], changed: str) -> None:
     from tui_trainer.cli.words import print_table, results
     from tui_trainer.record.words import ABSENT
+    from tui_trainer.study.search import best_of
 
-    wanted = 0 if study.search is None else study.search.table.trials
-    over = sum(trial.state != "under way" for trial in trials)
+    if study.search is None:
+        return
+    wanted = study.search.table.trials
+    over = sum(row.trial.state != STATUS_WORDS["live"] for row in rows)
     results.say(f"{study.name}: a search, {over} of {wanted} trials are over")
-    if trials:
+    if rows:
         print_table(
-            [">trial", "changes", "status", ">value"],
+            [">trial", "changes", "status", ">value", "run"],
             [
                 [
-                    str(trial.number),
-                    trial.words,
-                    trial.state,
-                    ABSENT if trial.value is None else f"{trial.value:.4g}",
+                    str(row.trial.number),
+                    row.trial.words,
+                    row.status,
+                    ABSENT if row.trial.value is None else f"{row.trial.value:.4g}",
+                    ABSENT if row.run is None else row.run.name,
                 ]
-                for trial in trials
+                for row in rows
             ],
         )
+    best = best_of(study.search, [row.trial for row in rows])
+    if best is not None:
+        run = rows[best.number - 1].run
+        where = "" if run is None else f"; its run: {run.name}"
+        results.say(f"best so far: trial {best.number}, {best.value:.4g}: {best.words}{where}")
     if over < wanted and not study.problems:
         results.say(f"go on with it: tui-trainer run {study.name}{changed}")
 

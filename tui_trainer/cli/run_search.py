@@ -18,12 +18,8 @@ from tui_trainer.errors import (
 from tui_trainer.launch.planning import driving
 from tui_trainer.record.index import Index
 from tui_trainer.record.state import State
-from tui_trainer.spec.addition import written
-from tui_trainer.spec.point_names import point_name
-from tui_trainer.spec.study import Point
-from tui_trainer.spec.summary import in_words
 from tui_trainer.study.points import by_fingerprint, standing
-from tui_trainer.study.search import Trial, open_trials
+from tui_trainer.study.search import Trial, open_trials, point_of
 from tui_trainer.tui.bring_on import bring_on
 
 if TYPE_CHECKING:
@@ -33,7 +29,7 @@ if TYPE_CHECKING:
     from tui_trainer.record.index import Run
     from tui_trainer.record.run_folder import RunFolder
     from tui_trainer.spec.project import Project
-    from tui_trainer.spec.study import Study
+    from tui_trainer.spec.study import Point, Study
 
 
 def run_search(
@@ -82,8 +78,8 @@ class _Driver:
         self._changes = tuple(changes)
         self._preflight = preflight
         self._at_once = study.search.table.at_once
-        self._base = project.experiment(study.base, changes)
-        self._trials = open_trials(study.name, study.search, self._base, folder)
+        base = project.experiment(study.base, changes)
+        self._trials = open_trials(study.name, study.search, base, folder)
         self._index = Index(project.folder / "runs")
         self._live: dict[int, RunFolder] = {}
         self._condemned: set[int] = set()
@@ -122,7 +118,7 @@ class _Driver:
     def _take_up(self, trial: Trial) -> None:
         """Start the run of a trial, resume it, or find it."""
         try:
-            point = self._point(trial)
+            point = point_of(self._project, self._study, trial, self._changes)
         except InvalidExperimentsError as error:
             # Each value is allowed; that these are not together shows only now.
             self._trials.tell_failed(trial.number)
@@ -148,18 +144,6 @@ class _Driver:
         self._condemned.add(number)
         self._live[number] = now.run.folder
         ask_to_stop(now.run.folder, self._index)
-
-    def _point(self, trial: Trial) -> Point:
-        own = [f"{key}={written(value)}" for key, value in trial.changes.items()]
-        return Point(
-            name=point_name(self._study.name, [f"t{trial.number:03d}"]),
-            study=self._study.name,
-            changes=trial.changes,
-            labels={key: in_words(value) for key, value in trial.changes.items()},
-            seed=self._base.seed,
-            is_base=False,
-            experiment=self._project.experiment(self._study.base, [*self._changes, *own]),
-        )
 
     def _look_at(self, number: int, run: Run) -> None:
         if number not in self._condemned:

@@ -8,7 +8,6 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, overload
 
 from tui_trainer.record.durable import encode_record, write_durably
@@ -70,28 +69,8 @@ class Epoch:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Epoch | None:
         """The epoch that a line tells of, or None where it names no epoch."""
-        epoch = integer(record, "epoch")
-        if epoch < 1:
-            return None
-        train, validation = table(record, "train"), table(record, "validation")
-        return cls(
-            epoch=epoch,
-            attempt=integer(record, "attempt"),
-            step=integer(record, "step"),
-            train_loss=number(train, "loss"),
-            train_accuracy=number(train, "accuracy"),
-            validation_loss=number(validation, "loss"),
-            validation_accuracy=number(validation, "accuracy"),
-            ood_accuracy=number(table(record, "ood"), "accuracy"),
-            lr=number(record, "lr"),
-            grad_norm=number(record, "grad_norm"),
-            seconds=number(record, "seconds"),
-            images_per_second=number(record, "images_per_second"),
-            time=number(record, "time"),
-            data_seconds=number(record, "data_seconds"),
-            compute_seconds=number(record, "compute_seconds"),
-            peak_memory_bytes=integer(record, "peak_memory_bytes") or None,
-        )
+        told = _values_told(record)
+        return None if told is None else cls(**_named(told))
 
     def as_record(self) -> dict[str, Any]:
         """The line of epochs.jsonl."""
@@ -119,7 +98,9 @@ class Epoch:
 
 _INTEGERS = ("epoch", "attempt", "step", "peak_memory_bytes")
 _NUMBERS = tuple(field.name for field in fields(Epoch) if field.name not in _INTEGERS)
-_integers_of, _numbers_of = attrgetter(*_INTEGERS), attrgetter(*_NUMBERS)
+_NAMES = (*_INTEGERS, *_NUMBERS)
+# Those that stand by their own name in a line, after the five that stand in tables.
+_PLAIN_NUMBERS = _NUMBERS[5:]
 _PACKING = struct.Struct(f"<{len(_INTEGERS)}q{len(_NUMBERS)}d")
 # The runs whose curves are on a screen are gone through again and again.
 _RUNS_UNPACKED = 16
@@ -133,9 +114,9 @@ class Epochs(Sequence[Epoch]):
     def __init__(self, packed: bytes = b"") -> None:
         self._packed = packed
 
-    def with_newer(self, epochs: Iterable[Epoch]) -> Epochs:
-        """These and others, which take the place of those of the same number."""
-        newer = {epoch.epoch: _pack(epoch) for epoch in epochs}
+    def with_newer(self, records: Iterable[Mapping[str, Any]]) -> Epochs:
+        """These and those that lines tell of, which take the place of those of the same number."""
+        newer = {told[0]: _pack(told) for told in map(_values_told, records) if told is not None}
         if newer and min(newer) > (self[-1].epoch if self else 0):
             return Epochs(self._packed + _in_order(newer))  # as a run writes them
         return Epochs(_in_order({_number(each): each for each in self._pieces()} | newer))
@@ -181,14 +162,38 @@ def _in_order(packed: Mapping[int, bytes]) -> bytes:
     return b"".join(packed[number] for number in sorted(packed))
 
 
-def _pack(epoch: Epoch) -> bytes:
-    numbers = (math.nan if number is None else number for number in _numbers_of(epoch))
-    return _PACKING.pack(*(integer or 0 for integer in _integers_of(epoch)), *numbers)
+def _values_told(record: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """What a line tells in the order of `_NAMES`, or None where it names no epoch."""
+    epoch = integer(record, "epoch")
+    if epoch < 1:
+        return None
+    train, validation = table(record, "train"), table(record, "validation")
+    return (
+        epoch,
+        integer(record, "attempt"),
+        integer(record, "step"),
+        integer(record, "peak_memory_bytes") or None,
+        number(train, "loss"),
+        number(train, "accuracy"),
+        number(validation, "loss"),
+        number(validation, "accuracy"),
+        number(table(record, "ood"), "accuracy"),
+        *(number(record, name) for name in _PLAIN_NUMBERS),
+    )
+
+
+def _named(values: Iterable[Any]) -> dict[str, Any]:
+    return dict(zip(_NAMES, values, strict=True))
+
+
+def _pack(values: tuple[Any, ...]) -> bytes:
+    count = len(_INTEGERS)
+    numbers = [math.nan if number is None else number for number in values[count:]]
+    return _PACKING.pack(*[integer or 0 for integer in values[:count]], *numbers)
 
 
 def _epoch_of(values: tuple[Any, ...]) -> Epoch:
-    known = (None if value != value else value for value in values)  # noqa: PLR0124  NaN
-    named: dict[str, Any] = dict(zip((*_INTEGERS, *_NUMBERS), known, strict=True))
+    named = _named(None if value != value else value for value in values)  # noqa: PLR0124  NaN
     named["peak_memory_bytes"] = named["peak_memory_bytes"] or None
     return Epoch(**named)
 

@@ -12,7 +12,7 @@ from tui_trainer.record.owner import Owner
 from tui_trainer.record.tail import Tail, read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 
@@ -260,6 +260,26 @@ def event_from_record(record: Mapping[str, Any]) -> Event | None:
     return kind(**{name: read(record, name) for name, read in _FIELDS[kind].items()})
 
 
+def telling_events(records: Sequence[Mapping[str, Any]]) -> Iterator[Event]:
+    """The events of these lines but checkpoints that the very next line goes beyond.
+
+    They are nearly all of the lines of a long run, and who follows it wants the last one alone.
+    """
+    for record, after in zip(records, [*records[1:], {}], strict=False):
+        if record.get("event") == after.get("event") == _SAVED and _goes_beyond(after, record):
+            continue
+        event = event_from_record(record)
+        if event is not None:
+            yield event
+
+
+def _goes_beyond(after: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
+    if integer(after, "attempt") != integer(record, "attempt"):
+        return False
+    later, earlier = integer(after, "epoch"), integer(record, "epoch")
+    return (later, integer(after, "step")) >= (earlier, integer(record, "step"))
+
+
 def end_told_in(file: Path, attempt: int) -> AttemptEnded | None:
     """What the core of an attempt said of its own end, if it came to one."""
     told = event_from_record(read_json(file) or {})
@@ -280,6 +300,7 @@ def _time(record: Mapping[str, Any], key: str) -> float:
 
 
 _KINDS: dict[str, type[Event]] = {_word(kind): kind for kind in get_args(Event)}
+_SAVED = _word(CheckpointSaved)
 _READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
     "str": text,
     "int": integer,

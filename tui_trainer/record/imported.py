@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from tui_trainer.record.fields import number, table, text
 from tui_trainer.record.plain_text import plain_line
+from tui_trainer.record.run_folder import all_runs
 from tui_trainer.record.tail import read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from tui_trainer.record.run_folder import RunFolder
 
@@ -62,3 +64,12 @@ class Imported:
     def words(self) -> str:
         """`cnn4/3 of node7`."""
         return plain_line(f"{self.run} of {self.host}" if self.host else self.run)
+
+
+def same_imports(folder: RunFolder, runs: Path) -> Iterator[RunFolder]:
+    """The other runs of a project that were taken out of the same bundle."""
+    origin = Imported.of(folder)
+    for other in all_runs(runs) if origin else ():
+        known = None if other.path == folder.path else Imported.of(other)
+        if known is not None and origin and known.bundle_sha256 == origin.bundle_sha256:
+            yield other

@@ -14,7 +14,7 @@ from tui_trainer.record.events import (
     AttemptEnded,
     Evaluated,
     end_told_in,
-    event_from_record,
+    telling_events,
 )
 from tui_trainer.record.fields import number
 from tui_trainer.record.heartbeat import (
@@ -307,18 +307,15 @@ class RunReader:
         for records, anew in self._events.batches():
             if anew:
                 self._history = History()
-            for record in records:
-                event = event_from_record(record)
-                if event is not None:
-                    self._history.apply(event)
+            for event in telling_events(records):
+                self._history.apply(event)
 
     def _read_epochs(self) -> None:
         for records, anew in self._epochs.batches():
             if anew:
                 self._epochs_read = Epochs()
             if records:
-                newer = filter(None, map(Epoch.from_record, records))
-                self._epochs_read = self._epochs_read.with_newer(newer)
+                self._epochs_read = self._epochs_read.with_newer(records)
 
     def _read_remarks(self) -> None:
         for records, anew in self._said.batches():

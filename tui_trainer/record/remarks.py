@@ -187,7 +187,8 @@ def _checked_tag(name: str) -> str:
     if not is_tag(name):
         raise UsageError(
             f"{plain_text(name)[:LONGEST_TAG]!r} cannot be a tag",
-            hint=f"a tag is one word of at most {LONGEST_TAG} characters, without / , and quotes",
+            hint=f"a tag is one word of at most {LONGEST_TAG} characters, without / , and quotes; "
+            "its first is none of - ! : < = >",
         )
     return name
 

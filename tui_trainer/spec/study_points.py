@@ -77,6 +77,7 @@ def lay_out(name: str, tree: Mapping[str, Any], base: Base, room: int) -> LaidOu
     first_seed = 0 if base.experiment is None else base.experiment.seed
     plan = read_plan(name, tree, first_seed, findings)
     settled = _in_order(_Settler(plan, base, findings).settled(room))
+    _tell_unmeasured(plan, base, findings)
     layers: dict[str, Layers] = {}
     points = []
     for seed in plan.seeds:
@@ -97,6 +98,18 @@ def lay_out(name: str, tree: Mapping[str, Any], base: Base, room: int) -> LaidOu
         problems=findings.problems,
     )
     return LaidOut(study, layers)
+
+
+def _tell_unmeasured(plan: Plan, base: Base, findings: Findings) -> None:
+    """Tell that a search goes by what none of its trials would measure."""
+    if plan.search is None or plan.search.metric != "ood" or base.experiment is None:
+        return
+    is_chosen = any(key.split(".")[0] == "ood" for key in plan.of("search"))
+    if base.experiment.ood is None and not is_chosen:
+        message = (
+            f"`ood` is measured of no trial: give `{base.name}` an `ood`, or use another metric"
+        )
+        findings.tell(("search", "metric"), message)
 
 
 def _search(plan: Plan) -> Search | None:

@@ -36,7 +36,7 @@ def complexity(results: Sequence[Result], by: str = "depth") -> Lines:
     placed = [(x, setup) for setup in setups if (x := axis.of(setup.counted[0])) is not None]
     if not placed:
         raise UsageError(
-            f"no finished run has {axis.words}",
+            f"of no finished run is {axis.words} known as a number",
             hint=f"--by {listed((*_AXES,))}, or a key like model.width",
         )
     families = dict[object, list[tuple[float, Setup]]]()

@@ -118,11 +118,12 @@ class Outcome:
 
     def _effects_table(self) -> Table:
         unit = f" ({self.metric.unit})" if self.metric.unit else ""
+        name, _, _ = self.metric.heading.partition(" (")
         columns = (
             Column("factor", ("factor",), is_figure=False),
             Column("from", ("reference",), is_figure=False),
             Column("to", ("level",), is_figure=False),
-            Column(f"effect on {self.metric.value}{unit}", ("difference",)),
+            Column(f"effect on {name}{unit}", ("difference",)),
             Column(f"{1 - LEVEL:.0%} interval", ("low", "high")),
             Column("p (Holm)", ("p", "p_corrected")),
             Column("beyond seed noise", ("is_beyond_noise",), is_figure=False, is_for_papers=False),

@@ -49,6 +49,8 @@ class Scoreboard:
     """Runs of which the figure is not known."""
     boards: tuple[str, ...]
     """Every leaderboard that any of the ranked runs has a score of."""
+    mixed: tuple[str, ...] = ()
+    """Leaderboards whose scores stand in this one ranking, where they are several."""
 
     def table(self) -> Table:
         """A row for each run that has a rank."""
@@ -66,8 +68,14 @@ class Scoreboard:
             title="scores",
             columns=columns,
             rows=tuple(map(self._row, self.ranked)),
-            notes=(PROBE_NOTE,),
+            notes=(PROBE_NOTE, *self._warning()),
         )
+
+    def _warning(self) -> tuple[str, ...]:
+        if not self.mixed:
+            return ()
+        boards = listed(tuple(board or "(without a name)" for board in self.mixed))
+        return (f"ranked by the newest score of each run, of {boards}: --board NAME ranks by one",)
 
     def _row(self, ranked: Ranked) -> tuple[Cell, ...]:
         facts = ranked.facts
@@ -106,7 +114,10 @@ def scoreboard(
     first = {value: place for place, (value, _) in reversed([*enumerate(valued, start=1)])}
     ranked = tuple(Ranked(first[value], value, facts) for value, facts in valued)
     theirs = dict.fromkeys(board for each in ranked for board in each.facts.scores)
-    return Scoreboard(ranked, len(runs) - len(ranked), tuple(theirs))
+    # The newest of a run is its last.
+    newest = dict.fromkeys([*each.facts.scores][-1] for each in ranked if each.facts.scores)
+    mixed = tuple(newest) if by is By.SCORE and board is None and len(newest) > 1 else ()
+    return Scoreboard(ranked, len(runs) - len(ranked), tuple(theirs), mixed)
 
 
 def _value(facts: Facts, by: By, board: str | None) -> float | None:

@@ -37,7 +37,8 @@ def write_sealed(files: Mapping[Path, bytes], *, force: bool) -> None:
     for path in files:
         _check(path, force=force)
     for path, content in reversed([*files.items()]):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        # One folder may be new; a path of which more is missing is a slip of the keyboard.
+        path.parent.mkdir(exist_ok=True)
         write_durably(path, sealed(content, path.suffix))
 
 

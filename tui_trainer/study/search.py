@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from tui_trainer.errors import TuiTrainerError, UsageError
-from tui_trainer.spec.study import Range
+from tui_trainer.spec.addition import written
+from tui_trainer.spec.point_names import point_name
+from tui_trainer.spec.study import Point, Range
 from tui_trainer.spec.summary import in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
     from types import ModuleType
 
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
     from tui_trainer.record.epochs import Epoch
     from tui_trainer.record.index import Run
     from tui_trainer.spec.experiment import Experiment
-    from tui_trainer.spec.study import Search, SearchMetric
+    from tui_trainer.spec.project import Project
+    from tui_trainer.spec.study import Search, SearchMetric, Study
 
 _PRUNED = "pruned"
 STATES = {"RUNNING": "under way", "COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed"}
@@ -104,6 +107,31 @@ def recorded_trials(name: str, search: Search, base: Experiment, folder: Path) -
         return Trials(search, optuna.load_study(study_name=wanted, storage=storage)).all()
 
 
+def point_of(project: Project, study: Study, trial: Trial, changes: Sequence[str] = ()) -> Point:
+    """What a trial trains.
+
+    Args:
+        project: Whose the search is.
+        study: The search.
+        trial: One of its trials.
+        changes: `--set`, which makes another search of it.
+
+    Raises:
+        InvalidExperimentsError: The values that were chosen are not allowed together.
+    """
+    own = [f"{key}={written(value)}" for key, value in trial.changes.items()]
+    experiment = project.experiment(study.base, [*changes, *own])
+    return Point(
+        name=point_name(study.name, [f"t{trial.number:03d}"]),
+        study=study.name,
+        changes=trial.changes,
+        labels={key: in_words(value) for key, value in trial.changes.items()},
+        seed=experiment.seed,
+        is_base=False,
+        experiment=experiment,
+    )
+
+
 class Trials:
     """The trials of a search.
 
@@ -176,9 +204,7 @@ class Trials:
 
     def best(self) -> Trial | None:
         """The one that came to most, or least of a loss."""
-        done = [trial for trial in self.all() if trial.value is not None and trial.state == "done"]
-        sign = 1.0 if self._search.direction == "maximize" else -1.0
-        return max(done, key=lambda trial: sign * (trial.value or 0.0), default=None)
+        return best_of(self._search, self.all())
 
     def _live(self, number: int) -> optuna.trial.Trial:
         from optuna.trial import Trial as Live
@@ -217,6 +243,13 @@ class Trials:
 
 def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else in_words(value)
+
+
+def best_of(search: Search, trials: Iterable[Trial]) -> Trial | None:
+    """The trial that came to most, or least of a loss; None where none came to anything."""
+    done = [trial for trial in trials if trial.value is not None and trial.state == "done"]
+    sign = 1.0 if search.direction == "maximize" else -1.0
+    return max(done, key=lambda trial: sign * (trial.value or 0.0), default=None)
 
 
 def value_of(metric: SearchMetric, run: Run) -> float | None:

@@ -64,7 +64,10 @@ def export(target: Target, folders: Iterable[RunFolder], destination: Path) -> N
     folders = list(folders)
     if not folders:
         raise UsageError("there are no runs to export", hint="tui-trainer run EXPERIMENT")
-    destination.parent.mkdir(parents=True, exist_ok=True)
+    if destination.name == "-":
+        raise UsageError("nothing is exported to standard output", hint="-o DEST is a name")
+    # One folder may be new; a path of which more is missing is a slip of the keyboard.
+    destination.parent.mkdir(exist_ok=True)
     place = temporary_beside(destination)
     try:
         target.write(_looked_at(folders), place, destination)

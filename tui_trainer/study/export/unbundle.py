@@ -84,9 +84,10 @@ def import_run(path: Path, runs: Path) -> RunFolder:
 def _opened(path: Path) -> Iterator[IO[bytes]]:
     """A regular file; a pipe would be waited for."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UsageError(f"{path} is no file, and so no bundle of a run")
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UsageError(f"{path} is no file, and so no bundle of a run")
         yield file
 
 
