@@ -387,3 +387,14 @@ async def test_help_lists_the_keys_of_the_page_and_fits_the_smallest_terminal(st
             await told.press(keys.HELP)
             await told.sees(*(key.words for key in (*keys.RUN_KEYS, *own)), "closes this help")
             await told.press(keys.CLOSE_HELP, keys.BACK)
+
+
+async def test_a_first_attempt_has_no_earlier_one(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    RunWriter(project, "cnn4").start().train(2).end(0)
+    async with story(project) as told:
+        await told.go_to("cnn4/1")
+        await told.press(keys.OPEN)
+        await told.type("2")
+        await told.sees("[2 log]", "search")
+        await told.sees_no("earlier attempt")
