@@ -59,7 +59,7 @@ def test_no_screen_loads_torch_numpy_or_scikit_learn(tui_trainer: CommandLine) -
         shown.press("\x1b")
         shown.sees("2 finished")
         shown.press("?")
-        shown.sees("find anything")
+        shown.sees("Esc closes this help")
         shown.press("\x1b")
         shown.sees("2 finished")
         shown.press("g G c")

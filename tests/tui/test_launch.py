@@ -141,7 +141,7 @@ async def test_a_launch_that_fails_is_there_to_be_tried_again(tmp_path: Path) ->
 async def test_resources_are_chosen_and_typed_as_the_file_would_have_them(tmp_path: Path) -> None:
     async with story(write_project(tmp_path)) as told:
         await plan(told, "cnn4")
-        await told.press(*[keys.LAST_LINE] * 4)
+        await told.press(keys.LAST_LINE)
         await told.type("12:00:00")
         await told.sees("nothing → 12:00:00")
         await told.press(keys.LAST_LINE, keys.LAST_LINE, keys.TO_LEFT, keys.TO_LEFT)
@@ -329,3 +329,15 @@ async def test_a_notice_stays_as_long_as_any_other(
         await told.pilot.pause(0.6)
         await told.sees("copied, where")
         await told.sees_no("copied, where")
+
+
+async def test_what_only_jobs_need_is_asked_where_there_is_a_cluster(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    async with story(project) as told:
+        await plan(told, "cnn4")
+        assert "memory" not in told.screen
+    with (project / "experiments.toml").open("a") as file:
+        file.write('\n[cluster]\nkind = "slurm"\n')
+    async with story(project) as told:
+        await plan(told, "cnn4")
+        await told.sees("memory", "gpus", "cluster")

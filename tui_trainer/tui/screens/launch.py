@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from tui_trainer.spec.experiment import Experiment
+    from tui_trainer.spec.project import Project
     from tui_trainer.tui.glyphs import Glyphs
     from tui_trainer.tui.operations import Asked, Operations
     from tui_trainer.tui.store import Store
@@ -48,17 +49,23 @@ if TYPE_CHECKING:
 SECONDS_UNTIL_CHANGES_REST = 0.8
 NOT_KNOWN = "not known before the preflight"
 LAUNCH, REHEARSE = "launch", "preflight"
+# Where no job is submitted they only take lines away from what is looked at.
+_OF_JOBS = {"resources.memory", "resources.gpus", "resources.cluster"}
 CHANGED_SINCE = "of other settings"
 
 
-def launch_form(experiment: Experiment) -> Form:
+def launch_form(project: Project, name: str) -> Form:
     """An empty form: launcher and resources as the schema has them, then one change."""
-    fields = tuple(_fixed_fields(experiment))
+    fields = tuple(_fixed_fields(project, name))
     return Form((*fields, Field()), (LAUNCH, REHEARSE), at=len(fields))
 
 
-def _fixed_fields(experiment: Experiment) -> Iterator[Field]:
+def _fixed_fields(project: Project, name: str) -> Iterator[Field]:
+    experiment = project.experiment(name)
+    is_local = experiment.launcher == "local" and not project.clusters
     for known in known_keys(experiment):
+        if is_local and known.key in _OF_JOBS:
+            continue
         if known.key == "launcher" or known.key.startswith("resources."):
             label = known.key.rpartition(".")[2]
             yield Field(known.key, label, choices=known.choices, is_text=known.is_text)

@@ -42,7 +42,7 @@ class Planning(Acting):
             from tui_trainer.tui.screens.launch import LaunchScreen, launch_form
 
             words = _of_launch(names)
-            form = self._store.forms.get(words) or launch_form(project.experiment(names[0]))
+            form = self._store.forms.get(words) or launch_form(project, names[0])
             seen = (self._store, self._operations, self._glyphs)
             self._fill_in(words, LaunchScreen(names, form, *seen), self._launch_wanted)
 
