@@ -446,6 +446,20 @@ async def test_the_mouse_selects_folds_and_scrolls(study: Path) -> None:
         await told.sees("▸ cnn8")
 
 
+async def test_a_click_on_a_title_sorts_and_one_on_the_foot_presses_the_key(study: Path) -> None:
+    async with story(study) as told:
+        await told.sees("● running", "cnn4/2")
+        lines = told.screen.split("\n")
+        titles = next(y for y, line in enumerate(lines) if " val " in line)
+        val = lines[titles].index("val")
+        await told.pilot.click(offset=(val, titles))
+        await told.sees("▼ val")
+        await told.pilot.click(offset=(val, titles))
+        await told.sees("▲ val")
+        await told.pilot.click(offset=(lines[-1].index("? help"), len(lines) - 1))
+        await told.sees("Esc closes this help")
+
+
 async def test_log_scale_and_light_colours_come_with_a_key(study: Path) -> None:
     async with story(study) as told:
         await told.go_to("cnn2/1")

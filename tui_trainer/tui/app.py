@@ -15,7 +15,7 @@ from textual.filter import LineFilter
 from textual.theme import Theme
 
 from tui_trainer.launch import launcher
-from tui_trainer.tui import notices
+from tui_trainer.tui import keys, notices
 from tui_trainer.tui.changed_cells import TerminalCells
 from tui_trainer.tui.glyphs import ASCII, UNICODE
 from tui_trainer.tui.memory import Memory
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from tui_trainer.tui.operations import Operations
     from tui_trainer.tui.store import ViewChanged
     from tui_trainer.tui.views import View
+    from tui_trainer.tui.widgets.key_bar import KeyBar
 
 # Long enough for the first frame to be drawn, short enough for nobody to have pressed a key.
 SECONDS_TO_OTHER_SCREENS = 0.3
@@ -148,6 +149,10 @@ class TrainerApp(App[list[str]]):
         if over and self._rings:
             self.bell()
             self._send(notices.notification(notices.words(over)))
+
+    def on_key_bar_pressed(self, message: KeyBar.Pressed) -> None:
+        """A key of the foot that was clicked is as if it had been typed."""
+        self.simulate_key(keys.pressed(message.key))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What everything that is drawn goes through."""

@@ -270,6 +270,14 @@ def shown_all(key: Key) -> str:
     return " ".join(_names(key))
 
 
+def pressed(name: str) -> str:
+    """What Textual calls the key that the footer names so."""
+    if name.startswith("Ctrl+"):
+        return name.lower()
+    key = next((key for key, shown in _SHOWN.items() if shown == name), name)
+    return _TEXTUAL.get(key, key)
+
+
 def groups(keys: tuple[Key, ...]) -> dict[str, list[Key]]:
     """The keys by group, both in the order of the table."""
     grouped: dict[str, list[Key]] = {}
@@ -288,7 +296,9 @@ def as_markdown() -> str:
             lines.append(f"| {names} | {key.words} |")
         lines.append("")
     lines += [
-        "The mouse: a click selects a row, a click on its fold mark folds, the wheel scrolls."
+        "The mouse: a click selects a row, a click on its fold mark folds, the wheel scrolls.",
+        "A click on a column's title sorts by it, another one the other way round.",
+        "A click on a key of the foot presses it.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -118,6 +118,13 @@ class Arranging(Acting):
         now = columns.index(order.column) if order.column in columns else 0
         self._arrange(order=Order(columns[(now + 1) % len(columns)]))
 
+    def on_run_list_title_chosen(self, message: RunList.TitleChosen) -> None:
+        """Sort by a column; by the one that is sorted by already, the other way round."""
+        if message.column == self._arrangement.order.column:
+            self.action_reverse()
+        else:
+            self._arrange(order=Order(message.column))
+
     def action_reverse(self) -> None:
         """Sort the other way round."""
         order = self._arrangement.order

@@ -17,7 +17,7 @@ from tui_trainer.tui.arrangement import (
 from tui_trainer.tui.views import ExperimentView, Row, RowKey, RunView
 from tui_trainer.tui.widgets.line import Line, Span, fit_line, width_of
 from tui_trainer.tui.widgets.run_columns import Layout
-from tui_trainer.tui.widgets.run_row import ListRow, Look, draw_row, draw_titles, name_of
+from tui_trainer.tui.widgets.run_row import ListRow, Look, draw_row, draw_titles, name_of, title_at
 from tui_trainer.tui.widgets.scrolled import Scrolled, with_scroll_mark
 
 if TYPE_CHECKING:
@@ -35,6 +35,13 @@ RUNS_SHOWN_AT_FIRST = 5
 class RunList(Scrolled):
     """Shows experiments and runs; one row is the cursor's."""
 
+    class TitleChosen(Message):
+        """The title of a column was clicked."""
+
+        def __init__(self, column: str) -> None:
+            super().__init__()
+            self.column = column
+
     class CursorMoved(Message):
         """Another row is selected, or the selected row changed."""
 
@@ -47,7 +54,7 @@ class RunList(Scrolled):
         self._group = ""
         self._marked: Collection[RowKey] = ()
         self._empty = ""
-        self._columns: tuple[str, ...] = ()
+        self._layout: Layout | None = None
         self._rows: list[ListRow] = []
         self._cursor = 0
 
@@ -64,7 +71,9 @@ class RunList(Scrolled):
     @property
     def columns(self) -> tuple[str, ...]:
         """The titles of the columns that have room."""
-        return self._columns
+        if self._layout is None:
+            return ()
+        return tuple(column.title for column in self._layout.columns if column.title)
 
     @property
     def folded(self) -> Mapping[str, bool]:
@@ -155,7 +164,7 @@ class RunList(Scrolled):
         names = (name_of(row, self.glyphs, self._look(row, inside)) for row in self._rows)
         longest = max(map(width_of, names), default=0)
         runs = [run for experiment in self._experiments for run in experiment.runs]
-        layout = Layout.of(
+        layout = self._layout = Layout.of(
             width - self._is_cut,
             longest,
             has_ood=any(each.measures_ood for each in self._experiments)
@@ -165,7 +174,6 @@ class RunList(Scrolled):
         if not self._rows and self._empty:
             words = [Span(f"   {self._empty}", "muted")]
             return [(), fit_line(words, width, self.glyphs.ellipsis)][:height]
-        self._columns = tuple(column.title for column in layout.columns if column.title)
         lines = [draw_titles(layout, self.glyphs, self._order)]
         for index in range(self._top, min(self._top + self._room, len(self._rows))):
             row = self._rows[index]
@@ -178,7 +186,11 @@ class RunList(Scrolled):
         return [lines[0], *rows]
 
     def on_click(self, event: events.Click) -> None:
-        """Select the row; a click on the fold mark folds or unfolds it."""
+        """Select the row, or sort by the title; a click on the fold mark folds or unfolds it."""
+        if event.y < 1 and self._layout is not None:
+            title = title_at(self._layout, self._order, event.x)
+            if title:
+                self.post_message(self.TitleChosen(title))
         index = self._top + event.y - 1
         if event.y < 1 or index >= len(self._rows):
             return

@@ -61,6 +61,16 @@ def draw_titles(layout: Layout, glyphs: Glyphs, order: Order = NO_ORDER) -> Line
     return fit_line(line, layout.width)
 
 
+def title_at(layout: Layout, order: Order, x: int) -> str:
+    """The column whose title stands there, by what it sorts by; empty between two of them."""
+    left = 1
+    for column in _titled(layout, order):
+        if left <= x < left + column.width:
+            return column.sorts_by or column.title
+        left += column.width + layout.gap
+    return ""
+
+
 def _titled(layout: Layout, order: Order) -> tuple[Column, ...]:
     """The columns; where that which is sorted by has no room, the first one's title names it."""
     first, *others = layout.columns
