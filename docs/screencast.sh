@@ -80,7 +80,7 @@ play() {
     press G Enter
     see 'cnn4/1 +. (queued|preflight|running)'
     scene "and another one"
-    see 'epoch [3-9]/12' 300
+    see 'cnn4/1 +. running +([3-9]|1[0-2])/12' 300
     scene "Curves grow as epochs end"
     press Enter
     see '\[1 curves\]'

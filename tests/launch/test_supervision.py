@@ -111,7 +111,7 @@ def test_right_after_a_kill_of_everything_the_run_reads_crashed(tui_trainer: Com
             State.CRASHED,
             "its process ended by itself before its training",
         ),
-        ({"exit_at": 1, "code": 3}, State.FAILED, "refused"),
+        ({"exit_at": 1, "code": 3}, State.FAILED, "exit code 3: its process ended by itself"),
         ({"exit_at": 3, "code": 75}, State.INTERRUPTED, "resumable"),
     ],
 )

@@ -265,7 +265,7 @@ def test_started_by_hand_it_leaves_a_living_owner_alone(project: Path) -> None:
     claim_next(folder, Owner.of_process(os.getpid()))
     code, _, err = Core(folder, supervised=False).end()
     assert code == 4
-    assert "small/1 is running" in err
+    assert "small/1 is preflight" in err
     assert not folder.events_file.exists()
 
 

@@ -281,7 +281,8 @@ async def test_enter_launches_the_experiment_and_its_curves_appear(tmp_path: Pat
         await told.sees("Enter launches it: 14 epochs")
         await told.press(keys.OPEN)
         await told.did("launch cnn4")
-        await told.sees("cnn4/1", "● running", "epoch 3/14", "launched cnn4/1")
+        await told.sees("cnn4/1", "launched cnn4/1")
+        await told.sees("cnn4/1", "● running", "epoch 3/14")
         assert told.selected == "cnn4/1"
 
 
@@ -486,7 +487,7 @@ async def test_help_lists_every_key_also_on_the_smallest_terminal(study: Path) -
 
 async def test_q_leaves_and_tells_which_runs_go_on(study: Path) -> None:
     async with story(study) as told:
-        await told.sees("● running")
+        await told.sees("● 1 running", "◍ 1 stalled", "◌ 1 queued")
         await told.press(keys.LEAVE)
     assert told.app.return_value == ["cnn4/3", "cnn8/2", "cnn8/1"]
 
